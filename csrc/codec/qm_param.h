@@ -1,0 +1,42 @@
+/*
+ * qm_param.h: parameters of Content-Type and Content-Disposition.
+ *
+ * Writes `; name=value` with the line breaks a header needs. ASCII values are
+ * quoted; others take the form the field and its readers require.
+ */
+#ifndef QM_PARAM_H
+#define QM_PARAM_H
+
+#include "base/qm_buf.h"
+
+enum qm_param_form {
+    QM_PARAM_RFC2231, /* name*=UTF-8''..., in sections name*0*= when long */
+    QM_PARAM_RFC2047  /* name="=?UTF-8?B?...?=": what QQ web mail and older
+                         Outlook read; used for `name` beside `filename*` */
+};
+
+QM_DECLS_BEGIN
+
+/*
+ * Appends `;` CRLF SP `name=value` to `out` (several such lines for a value in
+ * sections). Sections are cut between characters, never inside %XX. Lines
+ * stay within 78 columns where the value allows it.
+ *
+ * QM_E_SYNTAX when `name` is no token (RFC 2045 section 5.1), QM_E_CONTROL for
+ * control characters in the value, QM_E_UTF8 for invalid UTF-8; `out` is then
+ * unchanged.
+ */
+enum qm_err qm_param_append(struct qm_buf *out, struct qm_span name,
+                            struct qm_span value,
+                            enum qm_param_form form) QM_MUST_USE;
+
+/*
+ * Reduces a path or a name from a user to a safe base name: what follows the
+ * last '/' or '\', without leading dots-only names ("." and ".." give an empty
+ * span). The result is a view into `path`.
+ */
+struct qm_span qm_param_base_name(struct qm_span path);
+
+QM_DECLS_END
+
+#endif

@@ -1,29 +1,48 @@
-# qqmail: build, test and install.
+# qqmail: build, test and install. `make help` lists the targets.
 #
 # Everything is made under build/: build/<lua>/ holds one build for each Lua,
 # build/c/ the C unit tests. User flags (CFLAGS, CPPFLAGS, LDFLAGS) are added
-# to ours, never replaced by them.
+# to ours, never replaced by them; objects are made again when flags change.
 
-LUA        ?= lua5.4
-CC         ?= cc
-CFLAGS     ?= -O2 -g
-PREFIX     ?= /usr/local
-BUSTED     ?= busted
+LUA         ?= lua5.4
+CC          ?= cc
+AR          ?= ar
+CFLAGS      ?= -O2 -g
+PREFIX      ?= /usr/local
+BUSTED      ?= $(shell command -v busted)
 OPENSSL_DIR ?=
 
-# Headers and library directories of the chosen Lua.
-LUA_INCDIR ?= $(firstword $(wildcard $(LUA_INCDIRS_$(LUA)) /usr/include/$(LUA)))
-LUA_INCDIRS_luajit = /usr/include/luajit-2.1 /usr/local/include/luajit-2.1
-LUA_ABI    := $(shell $(LUA) -e 'io.write((_VERSION:gsub("Lua ", "")))' 2>/dev/null)
+# Lists of interpreters: what `make test` covers. One whose headers were given
+# by hand is tested alone.
+ifneq ($(filter command environment,$(firstword $(origin LUA_INCDIR))),)
+LUAS ?= $(LUA)
+endif
+LUAS ?= lua5.4 luajit lua5.3 lua5.1
 
-B := build/$(LUA)
+# Internal: an instrumented build sets VARIANT, so that it lives in folders of
+# its own, and the command its programs are run with.
+VARIANT ?=
+C_RUN   ?=
+LUA_RUN ?=
+WERROR  ?=
+
+# Headers of the chosen Lua, and the version in the names of its folders.
+LUA_INCDIRS_luajit = /usr/include/luajit-2.1 /usr/local/include/luajit-2.1
+LUA_INCDIR ?= $(firstword $(wildcard $(LUA_INCDIRS_$(LUA)) /usr/include/$(LUA)))
+LUA_ABI    := $(shell $(LUA) -e 'io.write((_VERSION:gsub("Lua ", "")))' 2>/dev/null)
+INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_ABI)
+INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_ABI)
+
+B := build/$(LUA)$(VARIANT)
+C := build/c$(VARIANT)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
   -Wold-style-definition -Wpointer-arith -Wcast-qual -Wcast-align \
   -Wwrite-strings -Wconversion -Wsign-conversion -Wundef -Wvla -Wformat=2 \
   -Wnull-dereference -Wswitch-enum -Wimplicit-fallthrough \
   -Wdouble-promotion -Wredundant-decls -Wnested-externs
-OWN_CFLAGS := -std=c99 -pedantic -fPIC -fvisibility=hidden $(WARNINGS)
+OWN_CFLAGS := -std=c99 -pedantic -fPIC -fvisibility=hidden $(WARNINGS) \
+  $(if $(WERROR),-Werror)
 OWN_CPPFLAGS := -Icsrc -MMD -MP
 ifneq ($(OPENSSL_DIR),)
 OWN_CPPFLAGS += -I$(OPENSSL_DIR)/include
@@ -45,14 +64,45 @@ TLSMOD_SRC := $(BASE_SRC) $(TLS_SRC) csrc/lua/lq_tls.c csrc/lua/lq_util.c
 NETMOD_SRC := $(BASE_SRC) $(NET_SRC) csrc/lua/lq_net.c csrc/lua/lq_util.c
 
 MODULES := $(B)/qqmail/core.so $(B)/qqmail/tls.so $(B)/qqmail/net.so
+LUA_SRC := $(shell find lua -name '*.lua' | sort)
 
 objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 
-.PHONY: all build test test-lua test-c clean
+.PHONY: all help build deps deps-dev test test-all test-c test-lua test-gc \
+  asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
+  rules format-check warnings fmt demo docs install clean FORCE
 all: build
+
+help:
+	@echo 'build      the three modules for LUA=$(LUA), into $(B)/qqmail'
+	@echo 'deps       install what building and testing need (Debian)'
+	@echo 'demo       deps, build, then send a mail to a private Postfix and show it'
+	@echo 'test       deps, build, then all tests under: $(LUAS)'
+	@echo 'test-c     the C unit tests alone'
+	@echo 'test-lua   the Lua specs under LUA=$(LUA) alone (SPEC=, BUSTED_FLAGS=)'
+	@echo 'test-gc    the Lua specs with the most aggressive collector'
+	@echo 'asan       all tests under AddressSanitizer and UBSan'
+	@echo 'valgrind   all tests under valgrind'
+	@echo 'coverage   C coverage of all tests, into build/coverage'
+	@echo 'test-all   test, test-gc, asan, valgrind'
+	@echo 'check      linters, house rules, exports, format, warnings of two compilers'
+	@echo 'lint       the linters alone'
+	@echo 'fmt        format the C sources'
+	@echo 'docs       API documentation, into build/doc'
+	@echo 'install    into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI)'
+	@echo 'clean      remove build/'
+
+# --- build -----------------------------------------------------------------
+
 build: $(MODULES)
 
-$(B)/obj/%.o: csrc/%.c
+# The file changes only when the flags do.
+FLAGS_KEY := $(CC) $(OWN_CPPFLAGS) $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) $(LDFLAGS)
+build/%.flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FLAGS_KEY)' | cmp -s - $@ || echo '$(FLAGS_KEY)' >$@
+
+$(B)/obj/%.o: csrc/%.c $(B)/.flags
 	@mkdir -p $(@D)
 	$(CC) $(OWN_CPPFLAGS) -I$(LUA_INCDIR) $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) -c $< -o $@
 
@@ -70,34 +120,148 @@ $(B)/qqmail/net.so: $(call objects,$(NETMOD_SRC))
 
 -include $(wildcard $(B)/obj/*/*.d)
 
-# --- C unit tests: one program for each spec/c/test_<unit>.c ---------------
+deps:
+	@tools/deps.sh run
 
-C_TESTS := $(patsubst spec/c/%.c,build/c/%,$(wildcard spec/c/test_*.c))
-C_TEST_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) $(NET_SRC) $(TLS_SRC)
-C_TEST_OBJ := $(patsubst csrc/%.c,build/c/obj/%.o,$(C_TEST_SRC))
+deps-dev:
+	@tools/deps.sh run dev
 
-build/c/obj/%.o: csrc/%.c
-	@mkdir -p $(@D)
-	$(CC) $(OWN_CPPFLAGS) -DQM_TEST_ALLOC $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) -c $< -o $@
-
-build/c/libqm.a: $(C_TEST_OBJ)
-	rm -f $@
-	ar rcs $@ $^
-
-build/c/test_%: spec/c/test_%.c build/c/libqm.a $(wildcard spec/c/*.h)
-	@mkdir -p $(@D)
-	$(CC) $(OWN_CPPFLAGS) -Ispec/c -DQM_TEST_ALLOC $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) \
-	  $< build/c/libqm.a $(LDFLAGS) $(OPENSSL_LIBS) -lpthread -ldl -o $@
-
--include $(wildcard build/c/obj/*/*.d) $(wildcard build/c/*.d)
-
-test-c: $(C_TESTS)
-	@for t in $(C_TESTS); do $$t || exit 1; done
-
-test-lua: build
-	$(LUA) $(shell command -v $(BUSTED)) --lpath="lua/?.lua;lua/?/init.lua" --cpath="$(B)/?.so"
-
-test: test-c test-lua
+install: build
+	install -d $(DESTDIR)$(INST_LIBDIR)/qqmail
+	install -m 755 $(MODULES) $(DESTDIR)$(INST_LIBDIR)/qqmail
+	@set -e; for f in $(LUA_SRC:lua/%=%); do \
+	  echo "install lua/$$f"; \
+	  install -D -m 644 "lua/$$f" "$(DESTDIR)$(INST_LUADIR)/$$f"; done
 
 clean:
 	rm -rf build
+
+# --- tests -----------------------------------------------------------------
+# Every suite ends with "N passed, N failed, N skipped"; tools/tally.sh adds
+# these up and prints the sum as the last line.
+
+SUBMAKE := $(MAKE) --no-print-directory -s
+
+# One program for each spec/c/test_<unit>.c.
+C_TESTS := $(patsubst spec/c/%.c,$(C)/%,$(wildcard spec/c/test_*.c))
+C_TEST_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) $(NET_SRC) $(TLS_SRC)
+C_TEST_OBJ := $(patsubst csrc/%.c,$(C)/obj/%.o,$(C_TEST_SRC))
+
+$(C)/obj/%.o: csrc/%.c $(C)/.flags
+	@mkdir -p $(@D)
+	$(CC) $(OWN_CPPFLAGS) -DQM_TEST_ALLOC $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) -c $< -o $@
+
+$(C)/libqm.a: $(C_TEST_OBJ)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(C)/test_%: spec/c/test_%.c $(C)/libqm.a $(wildcard spec/c/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(OWN_CPPFLAGS) -Ispec/c -DQM_TEST_ALLOC $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) \
+	  $< $(C)/libqm.a $(LDFLAGS) $(OPENSSL_LIBS) -lpthread -ldl -o $@
+
+-include $(wildcard $(C)/obj/*/*.d) $(wildcard $(C)/*.d)
+
+test-c: $(C_TESTS)
+	@tools/tally.sh $(foreach t,$(C_TESTS),'$(notdir $(t)): $(C_RUN) $(t)')
+
+# Programs that a spec starts find this build as well.
+TEST_ENV = env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS LUA=$(LUA) QQMAIL_BUILD=$(B) \
+  LUA_PATH='$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;' \
+  LUA_CPATH='$(CURDIR)/$(B)/?.so;;'
+SPEC         ?= spec
+BUSTED_FLAGS ?=
+
+test-lua: build
+	@$(TEST_ENV) $(LUA_RUN) $(LUA) $(BUSTED) \
+	  --output=spec/support/counting_handler.lua $(BUSTED_FLAGS) $(SPEC)
+
+suite = '$(1): $(SUBMAKE) test-lua LUA=$(1) $(2)'
+
+test: deps
+	@tools/tally.sh 'C: $(SUBMAKE) test-c' $(foreach l,$(LUAS),$(call suite,$(l)))
+
+GC_FLAGS := BUSTED_FLAGS="--helper=spec/support/gc_helper.lua"
+test-gc: deps
+	@tools/tally.sh $(foreach l,lua5.4 luajit,$(call suite,$(l),$(GC_FLAGS)))
+
+# The modules stay mapped until the process ends (nodelete), so that the frames
+# in a leak report still have names.
+ASAN_VARS := VARIANT=-asan CC=gcc LDFLAGS="-Wl,-z,nodelete" \
+  CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
+asan: deps
+	@tools/tally.sh \
+	  'C, sanitized: $(SUBMAKE) test-c $(ASAN_VARS) C_RUN="tools/sanitized.sh"' \
+	  'lua5.4, sanitized: $(SUBMAKE) test-lua LUA=lua5.4 $(ASAN_VARS) LUA_RUN="tools/sanitized.sh"'
+
+VALGRIND_VARS := VARIANT=-valgrind CC=gcc LDFLAGS="-Wl,-z,nodelete" CFLAGS="-O1 -g"
+valgrind: deps-dev
+	@tools/tally.sh \
+	  'C, valgrind: $(SUBMAKE) test-c $(VALGRIND_VARS) C_RUN="tools/valground.sh"' \
+	  'lua5.4, valgrind: $(SUBMAKE) test-lua LUA=lua5.4 $(VALGRIND_VARS) LUA_RUN="tools/valground.sh"'
+
+COVERAGE_VARS := VARIANT=-coverage CC=gcc LDFLAGS="" CFLAGS="-O0 -g --coverage"
+coverage: deps-dev
+	@find build -name '*.gcda' -delete 2>/dev/null || true
+	@tools/tally.sh 'C: $(SUBMAKE) test-c $(COVERAGE_VARS)' \
+	  $(call suite,lua5.4,$(COVERAGE_VARS))
+	@mkdir -p build/coverage
+	gcovr --root . --filter 'csrc/' --branches --print-summary \
+	  --html-details build/coverage/index.html build
+
+test-all: deps-dev
+	@tools/tally.sh 'test: $(SUBMAKE) test' 'test-gc: $(SUBMAKE) test-gc' \
+	  'asan: $(SUBMAKE) asan' 'valgrind: $(SUBMAKE) valgrind'
+
+demo: deps build
+	@$(TEST_ENV) tools/demo.sh
+
+# --- checks ----------------------------------------------------------------
+
+C_FILES := $(sort $(wildcard csrc/*/*.[ch] spec/c/*.[ch]))
+C_SRCS  := $(sort $(wildcard csrc/*/*.c))
+TOOL_LUA = lua5.4
+
+check: deps-dev lint rules format-check warnings
+	@echo 'check: all clean'
+
+lint: luacheck shellcheck cppcheck clang-tidy
+
+luacheck:
+	luacheck -q .
+
+shellcheck:
+	shellcheck $(wildcard tools/*.sh .ci/run)
+
+cppcheck:
+	cppcheck --std=c99 --enable=warning,style,performance,portability \
+	  --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
+	  -q -Icsrc csrc
+
+clang-tidy:
+	clang-tidy --quiet $(C_SRCS) -- -std=c99 -Icsrc -I$(LUA_INCDIR)
+
+rules: build
+	$(TOOL_LUA) tools/check_floors.lua .
+	$(TOOL_LUA) tools/check_functions.lua .
+	tools/check_exports.sh $(MODULES)
+	$(TOOL_LUA) tools/rockspec.lua .
+
+format-check:
+	clang-format --dry-run --Werror $(C_FILES)
+
+# Two compilers, no warning. What only gcc has is added for it.
+GCC_WARNINGS := -Wduplicated-cond -Wduplicated-branches -Wlogical-op -Walloca
+warnings:
+	$(SUBMAKE) build c-tests WERROR=1 CC=gcc VARIANT=-gcc CFLAGS="-O2 $(GCC_WARNINGS)"
+	$(SUBMAKE) build c-tests WERROR=1 CC=clang VARIANT=-clang CFLAGS="-O2"
+
+.PHONY: c-tests
+c-tests: $(C_TESTS)
+
+fmt:
+	clang-format -i $(C_FILES)
+
+docs:
+	@command -v ldoc >/dev/null || { echo 'docs: ldoc is missing: make deps-dev' >&2; exit 1; }
+	ldoc --fatalwarnings .

@@ -1,6 +1,7 @@
 #include "base/qm_mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #ifdef QM_TEST_ALLOC
 static long allowed_left = -1;
@@ -66,6 +67,16 @@ void qm_mem_free(void *block)
     }
 }
 
+#if defined(__GNUC__)
+void qm_mem_wipe(void *block, size_t size)
+{
+    if (size > 0) {
+        memset(block, 0, size);
+        /* The compiler must assume that somebody reads the zeros. */
+        __asm__ __volatile__("" : : "r"(block) : "memory");
+    }
+}
+#else
 void qm_mem_wipe(void *block, size_t size)
 {
     volatile unsigned char *byte = block;
@@ -75,3 +86,4 @@ void qm_mem_wipe(void *block, size_t size)
         size--;
     }
 }
+#endif

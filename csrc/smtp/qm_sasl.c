@@ -1,0 +1,131 @@
+#include "smtp/qm_sasl.h"
+
+#include "base/qm_ascii.h"
+#include "base/qm_mem.h"
+#include "codec/qm_base64.h"
+
+struct mechanism {
+    const char *name;
+    bool needs_token;
+};
+
+static const struct mechanism mechanisms[] = {
+#define QM_SASL_ENTRY(symbol, name, token) { name, token },
+    QM_SASL_LIST(QM_SASL_ENTRY)
+#undef QM_SASL_ENTRY
+};
+
+const char *qm_sasl_name(enum qm_sasl_mechanism mechanism)
+{
+    return mechanism < QM_SASL_COUNT ? mechanisms[mechanism].name : "none";
+}
+
+unsigned qm_sasl_bit_of(struct qm_span name)
+{
+    unsigned i;
+
+    for (i = 0; i < QM_SASL_COUNT; i++) {
+        if (qm_ascii_equal_nocase(name, qm_span_of(mechanisms[i].name))) {
+            return 1u << i;
+        }
+    }
+    return 0;
+}
+
+enum qm_sasl_mechanism qm_sasl_choose(unsigned offered, unsigned allowed,
+                                      const struct qm_sasl_login *login)
+{
+    unsigned i;
+
+    for (i = 0; i < QM_SASL_COUNT; i++) {
+        bool has_secret = mechanisms[i].needs_token == (login->token.len > 0);
+
+        if ((offered & allowed & (1u << i)) != 0 && has_secret) {
+            return (enum qm_sasl_mechanism)i;
+        }
+    }
+    return QM_SASL_NONE;
+}
+
+static enum qm_err append_base64(struct qm_buf *out, struct qm_span bytes)
+{
+    struct qm_base64 state;
+    size_t size = (size_t)qm_base64_size(bytes.len, false);
+    char *room = qm_buf_reserve(out, size + 8);
+    size_t used;
+    size_t written;
+
+    if (room == NULL) {
+        return out->err;
+    }
+    qm_base64_init(&state, false);
+    qm_base64_update(&state, bytes, room, size + 8, &used, &written);
+    written += qm_base64_finish(&state, room + written);
+    qm_buf_commit(out, written);
+    qm_mem_wipe(&state, sizeof(state)); /* it holds the last input bytes */
+    return QM_OK;
+}
+
+/* RFC 4616: [authzid] NUL authcid NUL passwd. */
+static void write_plain(struct qm_buf *out, const struct qm_sasl_login *login)
+{
+    (void)qm_buf_append_char(out, '\0');
+    (void)qm_buf_append(out, login->user);
+    (void)qm_buf_append_char(out, '\0');
+    (void)qm_buf_append(out, login->password);
+}
+
+static void write_xoauth2(struct qm_buf *out, const struct qm_sasl_login *login)
+{
+    (void)qm_buf_append_text(out, "user=");
+    (void)qm_buf_append(out, login->user);
+    (void)qm_buf_append_text(out, "\1auth=Bearer ");
+    (void)qm_buf_append(out, login->token);
+    (void)qm_buf_append_text(out, "\1\1");
+}
+
+/* Writes message `step` in clear; false when the exchange has no such step. */
+static bool write_message(enum qm_sasl_mechanism mechanism, unsigned step,
+                          const struct qm_sasl_login *login,
+                          struct qm_buf *message)
+{
+    switch (mechanism) {
+    case QM_SASL_PLAIN:
+        write_plain(message, login);
+        return step == 0;
+    case QM_SASL_LOGIN:
+        (void)qm_buf_append(message, step == 1 ? login->user : login->password);
+        return step <= 2;
+    case QM_SASL_XOAUTH2:
+        if (step == 0) {
+            write_xoauth2(message, login);
+        }
+        return step <= 1; /* the answer to an error challenge is empty */
+    case QM_SASL_COUNT:
+        break;
+    }
+    return false;
+}
+
+enum qm_err qm_sasl_respond(enum qm_sasl_mechanism mechanism, unsigned step,
+                            const struct qm_sasl_login *login,
+                            struct qm_buf *out, bool *has_response_out)
+{
+    struct qm_buf message;
+    enum qm_err err;
+
+    *has_response_out = !(mechanism == QM_SASL_LOGIN && step == 0);
+    if (!*has_response_out) {
+        return QM_OK;
+    }
+    qm_buf_init(&message, QM_SASL_SECRET_MAX, true);
+    if (!write_message(mechanism, step, login, &message)) {
+        err = QM_E_SYNTAX;
+    } else if (message.err != QM_OK) {
+        err = message.err;
+    } else {
+        err = append_base64(out, qm_buf_span(&message));
+    }
+    qm_buf_deinit(&message);
+    return err;
+}

@@ -1,0 +1,290 @@
+/*
+ * qm_smtp.h: the SMTP session as a machine without input or output.
+ *
+ * Four verbs drive it:
+ *   give input   qm_smtp_feed(), qm_smtp_input_ended()
+ *   take output  qm_smtp_output(), qm_smtp_sent()
+ *   want         qm_smtp_want(): what it can make use of next
+ *   next event   qm_smtp_next_event(): what happened, one thing at a time
+ *
+ * It has no clock, no socket, no callback and no allocation for a message once
+ * its buffers have grown. The caller moves bytes, starts TLS when asked, feeds
+ * the body, and calls qm_smtp_next_event() until it says QM_EVENT_NONE after
+ * each change.
+ *
+ * Commands and replies have separate cursors: commands leave in groups where
+ * the server pipelines (RFC 2920), each remembered in a flight of expected
+ * replies with its position in the output stream. A reply counts only when the
+ * bytes of its command were already handed over; anything else the server says
+ * ends the session. The envelope of the next message may leave right behind
+ * the body of the one before, so a warm connection costs one round trip a mail.
+ */
+#ifndef QM_SMTP_H
+#define QM_SMTP_H
+
+#include "base/qm_buf.h"
+#include "codec/qm_dot.h"
+#include "smtp/qm_cmd.h"
+#include "smtp/qm_ehlo.h"
+#include "smtp/qm_reply.h"
+#include "smtp/qm_sasl.h"
+#include "smtp/qm_states.h"
+#include "smtp/qm_trace.h"
+#include "smtp/qm_txn.h"
+
+enum {
+    /*
+     * Replies that may be outstanding. A hundred replies of ordinary size fit
+     * into the smallest socket buffers, so neither side can block the other.
+     */
+    QM_SMTP_FLIGHT_MAX = 100,
+    /* Messages known at once: one whose verdict is due, one being sent. */
+    QM_SMTP_TXN_MAX = 4,
+    /* Challenges in one AUTH exchange; no mechanism here needs more than 2. */
+    QM_SMTP_CHALLENGES_MAX = 4,
+    /* Body bytes that may wait for the transport. */
+    QM_SMTP_BODY_AIM = 64 * 1024,
+    QM_SMTP_OUT_MAX = 256 * 1024,
+    /* One reply at its largest, and the start of another. */
+    QM_SMTP_IN_MAX = 2 * QM_REPLY_TOTAL_MAX,
+    QM_SMTP_TEXT_MAX = 1024 /* decoded reply text in an event */
+};
+
+enum qm_smtp_security {
+    QM_SMTP_CLEAR,    /* no TLS on this session */
+    QM_SMTP_STARTTLS, /* TLS or nothing, after STARTTLS */
+    QM_SMTP_IMPLICIT  /* the transport is TLS from the first byte */
+};
+
+/* Why a message or the session failed. X(fault, stable name) */
+#define QM_FAULT_LIST(X)                                                       \
+    X(NONE, "none")                                                            \
+    X(REPLY, "reply")               /* the server said no: see the reply */    \
+    X(BAD_REPLY, "bad_reply")       /* what came is no SMTP reply */           \
+    X(UNEXPECTED, "unexpected")     /* a reply nobody asked for, or of a kind  \
+                                       that cannot stand here */               \
+    X(REPLY_TOO_LONG, "reply_too_long")                                        \
+    X(CLOSED, "closed")             /* the connection ended */                 \
+    X(RESET, "reset")               /* ... by a reset */                       \
+    X(TIMEOUT, "timeout")                                                      \
+    X(TRANSPORT, "transport")       /* TLS or the system reported an error */  \
+    X(CANCELLED, "cancelled")                                                  \
+    X(NO_STARTTLS, "no_starttls")   /* required, not offered */                \
+    X(INJECTED, "injected")         /* bytes behind the reply to STARTTLS */   \
+    X(NO_AUTH, "no_auth")           /* login asked for, AUTH not offered */    \
+    X(NO_MECHANISM, "no_mechanism") /* none that both sides know */            \
+    X(CLEAR_AUTH, "clear_auth")     /* would send a secret without TLS */      \
+    X(TOO_BIG, "too_big")           /* larger than the server's SIZE */        \
+    X(NO_UTF8, "no_utf8")           /* needs SMTPUTF8, not offered */          \
+    X(SOURCE, "source")             /* the body's source failed */             \
+    X(MEMORY, "memory")                                                        \
+    X(SETTINGS, "settings")         /* a setting cannot go into a command */
+
+enum qm_smtp_fault {
+#define QM_FAULT_ENUM(fault, name) QM_FAULT_##fault,
+    QM_FAULT_LIST(QM_FAULT_ENUM)
+#undef QM_FAULT_ENUM
+};
+
+struct qm_smtp_settings {
+    struct qm_span hostname;    /* EHLO name: domain or address literal */
+    enum qm_smtp_security security;
+    struct qm_sasl_login login; /* no AUTH when user and token are empty */
+    unsigned mechanisms;        /* QM_SASL_BIT() of each allowed mechanism */
+    bool allow_clear_auth;      /* AUTH on a session without TLS */
+    bool pipelining;            /* use it where offered */
+    bool smtputf8;              /* use it where offered */
+    unsigned window;            /* 0: wait for each verdict; 1: next envelope
+                                   behind the body */
+    bool no_reset;              /* server quirk: never RSET */
+};
+
+enum qm_smtp_want {
+    QM_WANT_SEND = 1, /* qm_smtp_output() is not empty */
+    QM_WANT_RECV = 2, /* a reply is due */
+    QM_WANT_TLS = 4,  /* do the handshake, then qm_smtp_tls_ready() */
+    QM_WANT_BODY = 8, /* body bytes of qm_smtp_body_id() */
+    QM_WANT_WORK = 16 /* logged in and idle: submit or quit */
+};
+
+enum qm_smtp_event_type {
+    QM_EVENT_NONE,
+    QM_EVENT_READY,     /* logged in; once a session */
+    QM_EVENT_RECIPIENT, /* verdict on recipient `index` of message `id` */
+    QM_EVENT_DELIVERED, /* message `id` is the server's now */
+    QM_EVENT_REFUSED,   /* message `id` is not; the session goes on */
+    QM_EVENT_LOST,      /* message `id` had no verdict when the session failed;
+                           `handed_over` says whether it may be delivered */
+    QM_EVENT_FAILED,    /* the session is over; comes last, once */
+    QM_EVENT_CLOSED     /* QUIT was handed over; close the transport */
+};
+
+/* `text` is valid until the next call of qm_smtp_next_event(). */
+struct qm_smtp_event {
+    enum qm_smtp_event_type type;
+    uint32_t id;     /* message */
+    unsigned index;  /* recipient, from 0 */
+    enum qm_smtp_fault fault;
+    enum qm_phase phase;
+    int code;        /* reply code, 0 when there was no reply */
+    struct qm_enhanced enhanced;
+    struct qm_span text; /* reply text as printable UTF-8 */
+    bool handed_over;    /* LOST: the last byte had left, delivery unknown */
+};
+
+/* What a reply in flight answers. */
+enum qm_smtp_ask {
+    QM_ASK_GREETING,
+    QM_ASK_LOGIN, /* EHLO, HELO, STARTTLS, AUTH: see the state */
+    QM_ASK_RESET,
+    QM_ASK_MAIL,
+    QM_ASK_RCPT,
+    QM_ASK_DATA,
+    QM_ASK_FINAL
+};
+
+struct qm_smtp_expected {
+    enum qm_smtp_ask ask;
+    unsigned slot;  /* transaction in the ring */
+    unsigned index; /* recipient */
+    uint64_t after; /* stream offset just past the command */
+};
+
+struct qm_smtp {
+    struct qm_smtp_settings set; /* spans point into `secrets` and `names` */
+    struct qm_buf names;
+    struct qm_buf secrets;       /* wiped as soon as AUTH is over */
+    enum qm_state state;
+    bool secure;                 /* bytes travel inside TLS */
+    struct qm_ehlo ehlo;
+    enum qm_sasl_mechanism mechanism;
+    unsigned challenges;
+
+    struct qm_buf in;
+    struct qm_buf out;
+    struct qm_buf text;          /* of the last event */
+    uint64_t sent;               /* stream offset handed to the transport */
+    uint32_t progress;           /* changes with each complete reply */
+    struct qm_reply reply;
+    struct qm_trace trace;
+
+    struct qm_smtp_expected flight[QM_SMTP_FLIGHT_MAX]; /* ring */
+    unsigned flight_first;
+    unsigned flight_count;
+
+    struct qm_txn txns[QM_SMTP_TXN_MAX]; /* ring, oldest first */
+    unsigned txn_first;
+    unsigned txn_count;
+    uint32_t last_id;
+    struct qm_dot dot;
+    bool must_reset; /* RSET before the next MAIL */
+
+    enum qm_smtp_fault ended;      /* why no more input comes; NONE: it may */
+    struct qm_smtp_event deferred; /* second event of the same reply */
+    struct qm_smtp_event failure;  /* first failure of the session */
+    bool ready_told;
+    bool over_told;                /* FAILED or CLOSED was reported */
+};
+
+QM_DECLS_BEGIN
+
+const char *qm_smtp_state_name(enum qm_state state);
+const char *qm_phase_name(enum qm_phase phase);
+const char *qm_smtp_fault_name(enum qm_smtp_fault fault);
+
+/*
+ * Copies the settings and waits for the greeting. QM_E_MEMORY or QM_E_LIMIT;
+ * qm_smtp_deinit() is due in either case. Secrets are wiped when AUTH is over,
+ * at the latest by qm_smtp_deinit().
+ */
+enum qm_err qm_smtp_init(struct qm_smtp *smtp,
+                         const struct qm_smtp_settings *settings) QM_MUST_USE;
+void qm_smtp_deinit(struct qm_smtp *smtp);
+
+/* Milliseconds on the caller's clock, for the trace. */
+void qm_smtp_set_time(struct qm_smtp *smtp, uint64_t now_ms);
+
+/* --- input --------------------------------------------------------------- */
+
+/* Bytes from the server. Faults come as events; QM_E_MISUSE during TLS. */
+enum qm_err qm_smtp_feed(struct qm_smtp *smtp, struct qm_span bytes);
+
+/*
+ * No more input will come: QM_FAULT_CLOSED, RESET, TIMEOUT, TRANSPORT or
+ * CANCELLED. Replies already fed are still judged first.
+ */
+void qm_smtp_input_ended(struct qm_smtp *smtp, enum qm_smtp_fault why);
+
+/* The handshake that QM_WANT_TLS asked for (or implicit TLS) is done. */
+void qm_smtp_tls_ready(struct qm_smtp *smtp);
+
+/* --- output -------------------------------------------------------------- */
+
+/* Bytes to hand to the transport; valid until the next call that writes. */
+struct qm_span qm_smtp_output(const struct qm_smtp *smtp);
+
+/* The transport took the first `len` of them. */
+void qm_smtp_sent(struct qm_smtp *smtp, size_t len);
+
+/* --- wants and events ---------------------------------------------------- */
+
+unsigned qm_smtp_want(const struct qm_smtp *smtp);
+
+/* False and QM_EVENT_NONE when nothing (more) happened. */
+bool qm_smtp_next_event(struct qm_smtp *smtp, struct qm_smtp_event *event_out);
+
+/* The phase whose reply is due: which deadline applies. */
+enum qm_phase qm_smtp_phase(const struct qm_smtp *smtp);
+
+/* --- messages ------------------------------------------------------------ */
+
+struct qm_smtp_message {
+    struct qm_span from; /* empty: the null reverse-path */
+    bool has_size;
+    uint64_t size;       /* bytes with CRLF line ends, before dot-stuffing */
+    bool eightbit;       /* body holds bytes above 127 */
+    bool utf8;           /* addresses or header need SMTPUTF8 */
+};
+
+/*
+ * Starts a message; recipients are added one by one, then it is submitted or
+ * dropped. QM_E_AGAIN when the ring is full, QM_E_MISUSE when not logged in,
+ * QM_E_TOO_LONG when the server's SIZE is passed, QM_E_UNSUPPORTED when
+ * SMTPUTF8 is needed and not offered; address errors as qm_txn_set_from().
+ * Nothing of it is written before qm_smtp_submit().
+ */
+enum qm_err qm_smtp_begin(struct qm_smtp *smtp,
+                          const struct qm_smtp_message *message,
+                          uint32_t *id_out) QM_MUST_USE;
+enum qm_err qm_smtp_add_rcpt(struct qm_smtp *smtp,
+                             struct qm_span path) QM_MUST_USE;
+enum qm_err qm_smtp_submit(struct qm_smtp *smtp) QM_MUST_USE;
+void qm_smtp_drop(struct qm_smtp *smtp);
+
+/* The message QM_WANT_BODY is about; 0 when none. */
+uint32_t qm_smtp_body_id(const struct qm_smtp *smtp);
+
+/*
+ * Body bytes, line ends and dots made safe on the way. *used_out may be less
+ * than given when the output is full: take output, then go on.
+ */
+enum qm_err qm_smtp_body(struct qm_smtp *smtp, struct qm_span bytes,
+                         size_t *used_out) QM_MUST_USE;
+
+/* The body is complete: writes the end mark. */
+enum qm_err qm_smtp_body_end(struct qm_smtp *smtp) QM_MUST_USE;
+
+/*
+ * The source failed. The session ends without an end mark, so that half a
+ * message is never delivered.
+ */
+void qm_smtp_body_abort(struct qm_smtp *smtp);
+
+/* --- end ----------------------------------------------------------------- */
+
+/* Sends QUIT when idle; its reply is never read. */
+void qm_smtp_quit(struct qm_smtp *smtp);
+
+QM_DECLS_END
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * qm_smtp_impl.h: what the three files of the machine share.
+ *
+ *   qm_smtp.c        buffers, flight of expected replies, failures, events
+ *   qm_smtp_login.c  greeting to login
+ *   qm_smtp_mail.c   transactions
+ *
+ * A handler of a reply returns the next state; set_state() in qm_smtp.c is
+ * the only place that changes it.
+ */
+#ifndef QM_SMTP_IMPL_H
+#define QM_SMTP_IMPL_H
+
+#include "smtp/qm_smtp.h"
+
+QM_DECLS_BEGIN
+
+/* --- for the handlers (qm_smtp.c) ---------------------------------------- */
+
+struct qm_cmd qm_smtp_writer(struct qm_smtp *smtp);
+
+/* Stream offset just past everything written so far. */
+uint64_t qm_smtp_written(const struct qm_smtp *smtp);
+
+/*
+ * Remembers that the command just written is to be answered. The flight must
+ * not be full.
+ */
+void qm_smtp_expect(struct qm_smtp *smtp, enum qm_smtp_ask ask, unsigned slot,
+                    unsigned index);
+
+/*
+ * True when the server has said something, if only half a line, that no
+ * command asked for. It is looked at before we speak.
+ */
+bool qm_smtp_is_unasked(const struct qm_smtp *smtp);
+
+/* The phase in which a reply of this kind is read. */
+enum qm_phase qm_smtp_ask_phase(enum qm_smtp_ask ask);
+
+/* Records the first failure of the session and returns QM_S_FAILED. */
+enum qm_state qm_smtp_fail(struct qm_smtp *smtp, enum qm_smtp_fault fault,
+                           enum qm_phase phase);
+
+/* As above, with the reply just read as the reason. */
+enum qm_state qm_smtp_fail_reply(struct qm_smtp *smtp, enum qm_phase phase);
+
+/* Fills code, enhanced code and text of an event from the reply just read. */
+void qm_smtp_describe_reply(struct qm_smtp *smtp, struct qm_smtp_event *event);
+
+/* --- login (qm_smtp_login.c) --------------------------------------------- */
+
+enum qm_state qm_smtp_on_greeting(struct qm_smtp *smtp);
+enum qm_state qm_smtp_on_login_reply(struct qm_smtp *smtp);
+
+/* Sends EHLO and returns the state that waits for its reply. */
+enum qm_state qm_smtp_start_ehlo(struct qm_smtp *smtp);
+
+/* --- transactions (qm_smtp_mail.c) --------------------------------------- */
+
+/* Writes whatever commands may leave now. */
+void qm_smtp_write_commands(struct qm_smtp *smtp);
+
+/*
+ * Judges the reply just read. May fill *event_out (its type stays
+ * QM_EVENT_NONE otherwise); returns the next state.
+ */
+enum qm_state qm_smtp_on_mail_reply(struct qm_smtp *smtp,
+                                    const struct qm_smtp_expected *asked,
+                                    struct qm_smtp_event *event_out);
+
+/*
+ * Takes the oldest message off a failed session as a LOST event; false when
+ * there is none left.
+ */
+bool qm_smtp_take_lost(struct qm_smtp *smtp, struct qm_smtp_event *event_out);
+
+/* The message whose body is being sent, NULL when none. */
+struct qm_txn *qm_smtp_body_txn(struct qm_smtp *smtp);
+
+QM_DECLS_END
+
+#endif

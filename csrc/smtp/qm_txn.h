@@ -1,0 +1,77 @@
+/*
+ * qm_txn.h: one mail transaction (RFC 5321 section 3.3) and its progress.
+ *
+ * Owned by the session's ring; storage is kept from message to message. The
+ * envelope is validated when it is built, so nothing that reaches the command
+ * writer later can fail.
+ */
+#ifndef QM_TXN_H
+#define QM_TXN_H
+
+#include "base/qm_buf.h"
+
+/* RFC 5321 section 4.5.3.1.8 asks servers for 100; the list itself is free. */
+enum {
+    QM_TXN_RCPT_MAX = 50000,
+    QM_TXN_PATHS_MAX = 8 * 1024 * 1024
+};
+
+enum qm_txn_stage {
+    QM_TXN_FREE,     /* slot is unused */
+    QM_TXN_BUILDING, /* recipients are being added */
+    QM_TXN_QUEUED,   /* complete, no command written yet */
+    QM_TXN_ENVELOPE, /* commands are being written or answered */
+    QM_TXN_BODY,     /* 354 was read: the body goes out */
+    QM_TXN_HANDED    /* the end mark is written; its reply decides */
+};
+
+struct qm_txn {
+    uint32_t id;
+    enum qm_txn_stage stage;
+    struct qm_buf paths;   /* from, then recipients; each ends with a NUL */
+    size_t next_path;      /* offset of the recipient to write next */
+    unsigned rcpt_count;   /* recipients in all */
+    unsigned rcpt_written; /* RCPT commands written */
+    unsigned rcpt_answered;
+    unsigned rcpt_accepted;
+    unsigned outstanding;  /* replies that are still due */
+    bool mail_written;
+    bool mail_accepted;    /* the server holds an open transaction */
+    bool data_written;
+    bool told;             /* its outcome was reported; replies still due are
+                              read and ignored */
+    bool has_size;
+    uint64_t size;
+    bool eightbit;
+    bool utf8;
+    uint64_t end_offset;   /* stream offset just past the end mark */
+};
+
+QM_DECLS_BEGIN
+
+void qm_txn_init(struct qm_txn *txn);
+void qm_txn_deinit(struct qm_txn *txn);
+
+/* Empties it for another message; the storage is kept. */
+void qm_txn_reset(struct qm_txn *txn);
+
+/*
+ * Sets the reverse-path or adds a recipient: an addr-spec, or for `from` empty
+ * (the null reverse-path). Stored in canonical quoting. QM_E_NONASCII when it
+ * has bytes above 127 and the transaction is not marked utf8; the errors of
+ * qm_addr_spec(); QM_E_LIMIT.
+ */
+enum qm_err qm_txn_set_from(struct qm_txn *txn,
+                            struct qm_span path) QM_MUST_USE;
+enum qm_err qm_txn_add_rcpt(struct qm_txn *txn,
+                            struct qm_span path) QM_MUST_USE;
+
+/* The reverse-path. */
+struct qm_span qm_txn_from(const struct qm_txn *txn);
+
+/* The recipient to be written next; moves on to the one after it. */
+struct qm_span qm_txn_next_rcpt(struct qm_txn *txn);
+
+QM_DECLS_END
+
+#endif

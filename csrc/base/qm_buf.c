@@ -56,7 +56,7 @@ static void compact(struct qm_buf *buf)
 {
     size_t len = qm_buf_len(buf);
 
-    if (buf->start == 0) {
+    if (buf->data == NULL || buf->start == 0) {
         return;
     }
     memmove(buf->data, buf->data + buf->start, len);
@@ -90,7 +90,7 @@ static enum qm_err grow(struct qm_buf *buf, size_t needed)
         return QM_E_MEMORY;
     }
     if (buf->wipe) {
-        if (len > 0) {
+        if (buf->data != NULL) {
             memcpy(data, buf->data, len);
         }
         wipe_range(buf, 0, buf->end);

@@ -22,7 +22,7 @@ bad=
 for log in "$logs"/log*; do
   [ -e "$log" ] || continue
   if grep -qE 'ERROR: AddressSanitizer|runtime error' "$log" ||
-    { grep -q 'LeakSanitizer: detected' "$log" && grep -q 'csrc/' "$log"; }; then
+    { grep -q 'LeakSanitizer: detected' "$log" && grep -qE '(csrc|spec/c)/' "$log"; }; then
     bad=1
     cat "$log" >&2
   fi

@@ -50,12 +50,12 @@ OPENSSL_LDFLAGS := -L$(OPENSSL_DIR)/lib
 endif
 OPENSSL_LIBS := $(OPENSSL_LDFLAGS) -lssl -lcrypto
 
-BASE_SRC  := $(wildcard csrc/base/*.c)
-CODEC_SRC := $(wildcard csrc/codec/*.c)
-MIME_SRC  := $(wildcard csrc/mime/*.c)
-SMTP_SRC  := $(wildcard csrc/smtp/*.c)
-TLS_SRC   := $(wildcard csrc/tls/*.c)
-NET_SRC   := $(wildcard csrc/net/*.c)
+BASE_SRC  := $(sort $(wildcard csrc/base/*.c))
+CODEC_SRC := $(sort $(wildcard csrc/codec/*.c))
+MIME_SRC  := $(sort $(wildcard csrc/mime/*.c))
+SMTP_SRC  := $(sort $(wildcard csrc/smtp/*.c))
+TLS_SRC   := $(sort $(wildcard csrc/tls/*.c))
+NET_SRC   := $(sort $(wildcard csrc/net/*.c))
 
 CORE_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) \
   csrc/lua/lq_core.c csrc/lua/lq_codec.c csrc/lua/lq_message.c \
@@ -70,7 +70,7 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 
 .PHONY: all help build deps deps-dev test test-all test-c test-lua test-gc \
   asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
-  rules format-check warnings fmt demo docs install clean FORCE
+  rules format-check warnings fmt demo docs rockspec install clean FORCE
 all: build
 
 help:
@@ -88,6 +88,7 @@ help:
 	@echo 'check      linters, house rules, exports, format, warnings of two compilers'
 	@echo 'lint       the linters alone'
 	@echo 'fmt        format the C sources'
+	@echo 'rockspec   write rockspec/ anew from the tree'
 	@echo 'docs       API documentation, into build/doc'
 	@echo 'install    into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI)'
 	@echo 'clean      remove build/'
@@ -120,6 +121,13 @@ $(B)/qqmail/net.so: $(call objects,$(NETMOD_SRC))
 
 -include $(wildcard $(B)/obj/*/*.d)
 
+# The one list of sources; the rockspec is made from it.
+.PHONY: print-sources
+print-sources:
+	@echo 'qqmail.core $(CORE_SRC)'
+	@echo 'qqmail.net $(NETMOD_SRC)'
+	@echo 'qqmail.tls $(TLSMOD_SRC)'
+
 deps:
 	@tools/deps.sh run
 
@@ -143,7 +151,7 @@ clean:
 SUBMAKE := $(MAKE) --no-print-directory -s
 
 # One program for each spec/c/test_<unit>.c.
-C_TESTS := $(patsubst spec/c/%.c,$(C)/%,$(wildcard spec/c/test_*.c))
+C_TESTS := $(patsubst spec/c/%.c,$(C)/%,$(sort $(wildcard spec/c/test_*.c)))
 C_TEST_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) $(NET_SRC) $(TLS_SRC)
 C_TEST_OBJ := $(patsubst csrc/%.c,$(C)/obj/%.o,$(C_TEST_SRC))
 
@@ -245,7 +253,7 @@ rules: build
 	$(TOOL_LUA) tools/check_floors.lua .
 	$(TOOL_LUA) tools/check_functions.lua .
 	tools/check_exports.sh $(MODULES)
-	$(TOOL_LUA) tools/rockspec.lua .
+	$(TOOL_LUA) tools/rockspec.lua
 
 format-check:
 	clang-format --dry-run --Werror $(C_FILES)
@@ -261,6 +269,9 @@ c-tests: $(C_TESTS)
 
 fmt:
 	clang-format -i $(C_FILES)
+
+rockspec:
+	$(TOOL_LUA) tools/rockspec.lua --write
 
 docs:
 	@command -v ldoc >/dev/null || { echo 'docs: ldoc is missing: make deps-dev' >&2; exit 1; }

@@ -17,8 +17,8 @@ enum { QM_BASE64_LINE = 76 };
 struct qm_base64 {
     unsigned char held[3]; /* input bytes that wait for a full group */
     unsigned char held_len;
-    unsigned char column;  /* characters already on this line */
-    bool wrap;             /* break lines with CRLF */
+    unsigned char column; /* characters already on this line */
+    bool wrap;            /* break lines with CRLF */
 };
 
 QM_DECLS_BEGIN
@@ -39,12 +39,13 @@ void qm_base64_update(struct qm_base64 *state, struct qm_span input, char *out,
  */
 size_t qm_base64_finish(struct qm_base64 *state, char *out);
 
-/* Exact output size for `len` input bytes, finish included. */
+/* Exact output size for `len` input bytes (up to 2^62), finish included. */
 uint64_t qm_base64_size(uint64_t len, bool wrap);
 
 /*
- * Strict decoder for challenges: no white space, padding required. `out` needs
- * 3 bytes for each 4 of input. QM_E_SYNTAX when it is not base64.
+ * Strict decoder for challenges: no white space, padding required, unused bits
+ * zero. `out` needs 3 bytes for each 4 of input and may be the input itself.
+ * QM_E_SYNTAX when it is not base64; `out` may then hold some bytes already.
  */
 enum qm_err qm_base64_decode(struct qm_span input, char *out,
                              size_t *written_out) QM_MUST_USE;

@@ -27,7 +27,8 @@ void qm_dot_update(struct qm_dot *state, struct qm_span input, char *out,
 
 /*
  * Completes an unfinished last line with CRLF and, when stuffing, writes the
- * end mark ".CRLF". At most 5 bytes; returns their number.
+ * end mark ".CRLF". At most 5 bytes; returns their number. An empty text gives
+ * the end mark alone. The state is then ready for the next text.
  */
 size_t qm_dot_finish(struct qm_dot *state, char *out);
 

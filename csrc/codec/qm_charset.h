@@ -3,7 +3,8 @@
  *
  * Servers of Chinese providers answer in UTF-8 or GBK. UTF-8 is kept, else
  * GB18030 (a superset of GBK) is decoded, else bytes are escaped; the result is
- * always valid UTF-8 and printable: control characters come out as \xHH.
+ * always valid UTF-8 and printable: control characters, and those that reorder
+ * or break lines, come out as \xHH for each byte; TAB becomes a space.
  */
 #ifndef QM_CHARSET_H
 #define QM_CHARSET_H
@@ -12,13 +13,22 @@
 
 QM_DECLS_BEGIN
 
-/* Appends `text` to `out` as printable UTF-8. Never fails on content. */
+/*
+ * Appends `text` to `out` as printable UTF-8. Never fails on content, nor when
+ * it is more than `out` may hold: people read it, so it is then cut short
+ * between two characters. Only QM_E_MEMORY, or the error `out` already has.
+ */
 enum qm_err qm_charset_reply(struct qm_buf *out, struct qm_span text);
 
 /*
- * Converts `text` from a named charset (as iconv knows it) to UTF-8. QM_E_SYNTAX
- * with *fault_at_out set when a byte sequence is invalid in that charset,
- * QM_E_UNSUPPORTED when the system does not know the name.
+ * Converts `text` from a named charset (as iconv knows it) to UTF-8, appended
+ * to `out`. Nothing is escaped. GB2312 and GBK are read as GB18030, of which
+ * they are parts: much that is labelled GB2312 is not.
+ *
+ * QM_E_SYNTAX with *fault_at_out (may be NULL) set to the offset of a byte
+ * sequence that is invalid or incomplete in that charset, QM_E_UNSUPPORTED when
+ * the system does not know the name, QM_E_LIMIT or QM_E_MEMORY from `out`. The
+ * content of `out` is unchanged on error.
  */
 enum qm_err qm_charset_convert(struct qm_buf *out, const char *from,
                                struct qm_span text,

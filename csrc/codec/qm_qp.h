@@ -3,9 +3,10 @@
  *
  * Text mode: any of CRLF, CR, LF in the input is a line break and comes out as
  * CRLF. Encoded lines hold at most 76 characters, a soft break never splits
- * a `=XX`, white space before a line break is encoded, and so is a leading dot
- * or "From " at the start of a line, which some relays alter. The result does
- * not depend on how the input is cut.
+ * a `=XX` nor a UTF-8 character, white space before a line break is encoded,
+ * and so is a leading dot or "From " at the start of a line, which some relays
+ * alter. Input that is not UTF-8 is allowed. The result does not depend on how
+ * the input is cut.
  */
 #ifndef QM_QP_H
 #define QM_QP_H
@@ -15,8 +16,10 @@
 
 struct qm_qp {
     unsigned char column;   /* characters already on this line */
-    unsigned char held_len; /* bytes whose form depends on what follows */
-    char held[8];
+    bool after_cr;          /* a CR was seen and answered; swallow a LF */
+    unsigned char held_len; /* bytes whose form depends on what follows: a
+                               blank, part of a character, or of "From" */
+    char held[4];
 };
 
 QM_DECLS_BEGIN

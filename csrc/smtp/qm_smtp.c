@@ -277,8 +277,11 @@ void qm_smtp_tls_ready(struct qm_smtp *smtp)
 
 bool qm_smtp_is_unasked(const struct qm_smtp *smtp)
 {
-    return smtp->flight_count == 0 && (qm_buf_len(&smtp->in) > 0 ||
-                                       qm_buf_len(&smtp->reply.lines) > 0);
+    bool half_a_reply =
+        !smtp->reply.complete && qm_buf_len(&smtp->reply.lines) > 0;
+
+    return smtp->flight_count == 0 &&
+           (qm_buf_len(&smtp->in) > 0 || half_a_reply);
 }
 
 static void trace_reply(struct qm_smtp *smtp)

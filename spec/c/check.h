@@ -8,6 +8,8 @@
 #ifndef CHECK_H
 #define CHECK_H
 
+#include "base/qm_base.h" /* first: feature macros */
+
 #include <stdio.h>
 #include <string.h>
 

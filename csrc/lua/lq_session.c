@@ -1,0 +1,536 @@
+/*
+ * lq_session.c: class "qqmail.session", the SMTP machine for Lua.
+ *
+ * The one place where messages and the machine meet: body() moves bytes from
+ * the encoder to the machine without making Lua strings of them.
+ */
+#include "codec/qm_charset.h"
+#include "lua/lq_core.h"
+#include "lua/lq_message.h"
+#include "lua/lq_util.h"
+#include "smtp/qm_smtp.h"
+
+#define CLASS "qqmail.session"
+
+enum { SLICE = 16 * 1024 };
+
+struct session {
+    struct qm_smtp smtp;
+    bool open;
+    char slice[SLICE]; /* body bytes read but not yet taken */
+    size_t slice_at;
+    size_t slice_len;
+    struct qm_buf line; /* scratch for a trace line */
+};
+
+static struct session *check(lua_State *L)
+{
+    struct session *session = luaL_checkudata(L, 1, CLASS);
+
+    if (!session->open) {
+        luaL_error(L, "the session is closed");
+    }
+    return session;
+}
+
+static int l_session_close(lua_State *L)
+{
+    struct session *session = luaL_checkudata(L, 1, CLASS);
+
+    if (session->open) {
+        session->open = false;
+        qm_smtp_deinit(&session->smtp);
+        qm_buf_deinit(&session->line);
+    }
+    return 0;
+}
+
+/* --- settings ------------------------------------------------------------ */
+
+static enum qm_smtp_security read_security(lua_State *L)
+{
+    static const char *const names[] = { "none", "starttls", "implicit" };
+    struct qm_span name = lq_field_span(L, 1, "security", "none");
+    unsigned i;
+
+    for (i = 0; i < QM_COUNTOF(names); i++) {
+        if (qm_span_equal(name, qm_span_of(names[i]))) {
+            return (enum qm_smtp_security)i;
+        }
+    }
+    luaL_error(L, "unknown security");
+    return QM_SMTP_CLEAR;
+}
+
+/* A list of names; nil stands for all. */
+static unsigned read_mechanisms(lua_State *L)
+{
+    unsigned bits = 0;
+    size_t count;
+    size_t i;
+
+    lua_getfield(L, 1, "mechanisms");
+    if (!lua_istable(L, -1)) {
+        lua_pop(L, 1);
+        return ~0u;
+    }
+    count = lq_rawlen(L, -1);
+    for (i = 1; i <= count; i++) {
+        lua_rawgeti(L, -1, (int)i);
+        bits |= qm_sasl_bit_of(lq_check_span(L, -1));
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return bits;
+}
+
+static void read_settings(lua_State *L, struct qm_smtp_settings *set)
+{
+    memset(set, 0, sizeof(*set));
+    set->hostname = lq_field_span(L, 1, "hostname", "[127.0.0.1]");
+    set->security = read_security(L);
+    set->login.user = lq_field_span(L, 1, "user", NULL);
+    set->login.password = lq_field_span(L, 1, "password", NULL);
+    set->login.token = lq_field_span(L, 1, "token", NULL);
+    set->mechanisms = read_mechanisms(L);
+    set->allow_clear_auth = lq_field_bool(L, 1, "allow_plaintext_auth", false);
+    set->pipelining = lq_field_bool(L, 1, "pipelining", true);
+    set->smtputf8 = lq_field_bool(L, 1, "smtputf8", true);
+    set->window = (unsigned)lq_field_integer(L, 1, "window", 1);
+    set->no_reset = lq_field_bool(L, 1, "no_reset", false);
+}
+
+static int l_core_session(lua_State *L)
+{
+    struct qm_smtp_settings set;
+    struct session *session;
+    enum qm_err err;
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    read_settings(L, &set);
+    session = lq_new_object(L, sizeof(*session), CLASS);
+    qm_buf_init(&session->line, 1024, false);
+    err = qm_smtp_init(&session->smtp, &set);
+    session->open = true;
+    return err == QM_OK ? 1 : lq_push_error(L, err);
+}
+
+/* --- input and output ---------------------------------------------------- */
+
+static int l_session_set_time(lua_State *L)
+{
+    lua_Number seconds = luaL_checknumber(L, 2);
+
+    qm_smtp_set_time(&check(L)->smtp, (uint64_t)(seconds * 1000));
+    return 0;
+}
+
+static int push_result(lua_State *L, enum qm_err err)
+{
+    if (err != QM_OK) {
+        return lq_push_error(L, err);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int l_session_feed(lua_State *L)
+{
+    return push_result(L, qm_smtp_feed(&check(L)->smtp, lq_check_span(L, 2)));
+}
+
+static int l_session_ended(lua_State *L)
+{
+    static const char *const names[] = { "closed", "reset", "timeout",
+                                         "transport", "cancelled", NULL };
+    static const enum qm_smtp_fault faults[] = {
+        QM_FAULT_CLOSED, QM_FAULT_RESET, QM_FAULT_TIMEOUT, QM_FAULT_TRANSPORT,
+        QM_FAULT_CANCELLED
+    };
+    int which = luaL_checkoption(L, 2, "closed", names);
+
+    qm_smtp_input_ended(&check(L)->smtp, faults[which]);
+    return 0;
+}
+
+static int l_session_tls_ready(lua_State *L)
+{
+    qm_smtp_tls_ready(&check(L)->smtp);
+    return 0;
+}
+
+static int l_session_output(lua_State *L)
+{
+    struct qm_span waiting = qm_smtp_output(&check(L)->smtp);
+
+    if (waiting.len == 0) {
+        return 0;
+    }
+    lua_pushlstring(L, waiting.ptr, waiting.len);
+    return 1;
+}
+
+static int l_session_sent(lua_State *L)
+{
+    qm_smtp_sent(&check(L)->smtp, (size_t)lq_check_integer(L, 2, 0, INT32_MAX));
+    return 0;
+}
+
+/* Five booleans: send, recv, tls, body, work. */
+static int l_session_want(lua_State *L)
+{
+    unsigned want = qm_smtp_want(&check(L)->smtp);
+    unsigned bit;
+
+    for (bit = QM_WANT_SEND; bit <= QM_WANT_WORK; bit <<= 1) {
+        lua_pushboolean(L, (want & bit) != 0);
+    }
+    return 5;
+}
+
+/* --- events -------------------------------------------------------------- */
+
+static void set_text(lua_State *L, const char *key, struct qm_span text)
+{
+    lua_pushlstring(L, text.len > 0 ? text.ptr : "", text.len);
+    lua_setfield(L, -2, key);
+}
+
+static void set_number(lua_State *L, const char *key, lua_Number value)
+{
+    lua_pushinteger(L, (lua_Integer)value);
+    lua_setfield(L, -2, key);
+}
+
+static void set_enhanced(lua_State *L, const struct qm_enhanced *enhanced)
+{
+    if (enhanced->status != 0) {
+        lua_pushfstring(L, "%d.%d.%d", (int)enhanced->status,
+                        (int)enhanced->subject, (int)enhanced->detail);
+        lua_setfield(L, -2, "enhanced");
+    }
+}
+
+static const char *const event_names[] = {
+    "none", "ready", "recipient", "delivered",
+    "refused", "lost", "failed", "closed"
+};
+
+static void push_event(lua_State *L, const struct qm_smtp_event *event)
+{
+    lua_createtable(L, 0, 9);
+    lua_pushstring(L, event_names[event->type]);
+    lua_setfield(L, -2, "type");
+    set_number(L, "id", event->id);
+    set_number(L, "index", event->index + 1);
+    lua_pushstring(L, qm_smtp_fault_name(event->fault));
+    lua_setfield(L, -2, "fault");
+    lua_pushstring(L, qm_phase_name(event->phase));
+    lua_setfield(L, -2, "phase");
+    if (event->code != 0) {
+        set_number(L, "code", event->code);
+    }
+    set_enhanced(L, &event->enhanced);
+    set_text(L, "text", event->text);
+    lua_pushboolean(L, event->handed_over);
+    lua_setfield(L, -2, "handed_over");
+}
+
+/* The next event as a table, nil when nothing happened. */
+static int l_session_event(lua_State *L)
+{
+    struct qm_smtp_event event;
+
+    if (!qm_smtp_next_event(&check(L)->smtp, &event)) {
+        return 0;
+    }
+    push_event(L, &event);
+    return 1;
+}
+
+static int l_session_phase(lua_State *L)
+{
+    lua_pushstring(L, qm_phase_name(qm_smtp_phase(&check(L)->smtp)));
+    return 1;
+}
+
+static int l_session_state(lua_State *L)
+{
+    lua_pushstring(L, qm_smtp_state_name(check(L)->smtp.state));
+    return 1;
+}
+
+static int l_session_progress(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)check(L)->smtp.progress);
+    return 1;
+}
+
+/* --- capabilities and trace ---------------------------------------------- */
+
+static void push_mechanisms(lua_State *L, unsigned bits)
+{
+    unsigned mechanism;
+    int count = 0;
+
+    lua_newtable(L);
+    for (mechanism = 0; mechanism < QM_SASL_COUNT; mechanism++) {
+        if ((bits & QM_SASL_BIT(mechanism)) != 0) {
+            lua_pushstring(L, qm_sasl_name((enum qm_sasl_mechanism)mechanism));
+            lua_rawseti(L, -2, ++count);
+        }
+    }
+}
+
+/* { PIPELINING = true, ..., size_limit = bytes, auth = { names } } */
+static int l_session_capabilities(lua_State *L)
+{
+    const struct qm_ehlo *ehlo = &check(L)->smtp.ehlo;
+    const char *keyword;
+    unsigned number;
+
+    lua_newtable(L);
+    for (number = 0; (keyword = qm_ehlo_keyword(number)) != NULL; number++) {
+        if ((ehlo->flags & (1u << number)) != 0) {
+            lua_pushboolean(L, 1);
+            lua_setfield(L, -2, keyword);
+        }
+    }
+    if (ehlo->size_limit > 0) {
+        lua_pushnumber(L, (lua_Number)ehlo->size_limit);
+        lua_setfield(L, -2, "size_limit");
+    }
+    push_mechanisms(L, ehlo->mechanisms);
+    lua_setfield(L, -2, "auth");
+    return 1;
+}
+
+static void push_trace_line(lua_State *L, struct session *session,
+                            const struct qm_trace_line *line)
+{
+    lua_createtable(L, 0, 3);
+    lua_pushnumber(L, (lua_Number)line->time_ms / 1000);
+    lua_setfield(L, -2, "t");
+    lua_pushlstring(L, &line->direction, 1);
+    lua_setfield(L, -2, "dir");
+    qm_buf_reset(&session->line);
+    (void)qm_charset_reply(&session->line, qm_span_make(line->text, line->len));
+    set_text(L, "line", qm_buf_span(&session->line));
+}
+
+/* The last lines of the dialogue, oldest first; secrets are masked. */
+static int l_session_trace(lua_State *L)
+{
+    struct session *session = check(L);
+    const struct qm_trace_line *line;
+    unsigned index;
+
+    lua_newtable(L);
+    for (index = 0; (line = qm_trace_get(&session->smtp.trace, index)) != NULL;
+         index++) {
+        push_trace_line(L, session, line);
+        lua_rawseti(L, -2, (int)index + 1);
+    }
+    return 1;
+}
+
+/* --- messages ------------------------------------------------------------ */
+
+static enum qm_err add_recipients(lua_State *L, struct session *session,
+                                  int *fault_index_out)
+{
+    size_t count = lq_rawlen(L, -1);
+    enum qm_err err = QM_OK;
+    size_t i;
+
+    for (i = 1; err == QM_OK && i <= count; i++) {
+        struct qm_span path = qm_span_make(NULL, 0);
+
+        lua_rawgeti(L, -1, (int)i);
+        path.ptr = lua_tolstring(L, -1, &path.len);
+        err = path.ptr == NULL ? QM_E_MISUSE
+                               : qm_smtp_add_rcpt(&session->smtp, path);
+        lua_pop(L, 1);
+        *fault_index_out = (int)i;
+    }
+    return err;
+}
+
+/*
+ * begin{ from=, to={...}, size=, eightbit=, utf8= } -> id, or nil, name, text
+ * and the number of the recipient at fault (0: the sender or the message).
+ */
+static int l_session_begin(lua_State *L)
+{
+    struct session *session = check(L);
+    struct qm_smtp_message message;
+    int64_t size;
+    uint32_t id = 0;
+    int fault_index = 0;
+    enum qm_err err;
+
+    luaL_checktype(L, 2, LUA_TTABLE);
+    size = lq_field_integer(L, 2, "size", -1);
+    message.from = lq_field_span(L, 2, "from", "");
+    message.has_size = size >= 0;
+    message.size = size >= 0 ? (uint64_t)size : 0;
+    message.eightbit = lq_field_bool(L, 2, "eightbit", false);
+    message.utf8 = lq_field_bool(L, 2, "utf8", false);
+    lua_getfield(L, 2, "to");
+    luaL_checktype(L, -1, LUA_TTABLE);
+    err = qm_smtp_begin(&session->smtp, &message, &id);
+    if (err == QM_OK) {
+        err = add_recipients(L, session, &fault_index);
+        if (err == QM_OK) {
+            err = qm_smtp_submit(&session->smtp);
+        }
+        if (err != QM_OK) {
+            qm_smtp_drop(&session->smtp);
+        }
+    }
+    if (err != QM_OK) {
+        (void)lq_push_error(L, err);
+        lua_pushinteger(L, fault_index);
+        return 4;
+    }
+    lua_pushnumber(L, (lua_Number)id);
+    return 1;
+}
+
+/* Fills the slice when it is used up; *end_out at the end of the message. */
+static enum qm_err fill_slice(struct session *session,
+                              struct qm_message *message, bool *end_out)
+{
+    enum qm_err err;
+
+    *end_out = false;
+    if (session->slice_at < session->slice_len) {
+        return QM_OK;
+    }
+    session->slice_at = 0;
+    session->slice_len = 0;
+    err = qm_message_read(message, session->slice, SLICE, &session->slice_len);
+    *end_out = err == QM_OK && session->slice_len == 0;
+    return err;
+}
+
+/* Hands the slice over; QM_E_AGAIN when the output is full. */
+static enum qm_err move_slice(struct session *session)
+{
+    size_t left = session->slice_len - session->slice_at;
+    size_t used = 0;
+    enum qm_err err;
+
+    err = qm_smtp_body(&session->smtp,
+                       qm_span_make(session->slice + session->slice_at, left),
+                       &used);
+    session->slice_at += used;
+    return err == QM_OK && used < left ? QM_E_AGAIN : err;
+}
+
+/*
+ * body(message) -> "end" (end mark written), "more" (output full: send, then
+ * call again), "source" (the message needs data from its reader), or nil,
+ * name, text when the source failed; body_abort() is then due.
+ */
+static int l_session_body(lua_State *L)
+{
+    struct session *session = check(L);
+    struct qm_message *message = lq_message_check(L, 2);
+    bool end = false;
+    enum qm_err err;
+
+    for (;;) {
+        err = fill_slice(session, message, &end);
+        if (err == QM_E_AGAIN) {
+            lua_pushliteral(L, "source");
+            return 1;
+        }
+        if (err != QM_OK || end) {
+            break;
+        }
+        err = move_slice(session);
+        if (err == QM_E_AGAIN) {
+            lua_pushliteral(L, "more");
+            return 1;
+        }
+        if (err != QM_OK) {
+            break;
+        }
+    }
+    if (err == QM_OK) {
+        err = qm_smtp_body_end(&session->smtp);
+    }
+    if (err == QM_E_AGAIN) { /* the server spoke: its word comes first */
+        lua_pushliteral(L, "more");
+        return 1;
+    }
+    if (err != QM_OK) {
+        return lq_push_error(L, err);
+    }
+    lua_pushliteral(L, "end");
+    return 1;
+}
+
+static int l_session_body_id(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)qm_smtp_body_id(&check(L)->smtp));
+    return 1;
+}
+
+static int l_session_body_abort(lua_State *L)
+{
+    qm_smtp_body_abort(&check(L)->smtp);
+    return 0;
+}
+
+static int l_session_quit(lua_State *L)
+{
+    qm_smtp_quit(&check(L)->smtp);
+    return 0;
+}
+
+static int l_session_tostring(lua_State *L)
+{
+    struct session *session = luaL_checkudata(L, 1, CLASS);
+
+    lua_pushfstring(L, CLASS " (%s)",
+                    session->open ? qm_smtp_state_name(session->smtp.state)
+                                  : "closed");
+    return 1;
+}
+
+static const luaL_Reg methods[] = {
+    { "set_time", l_session_set_time },
+    { "feed", l_session_feed },
+    { "ended", l_session_ended },
+    { "tls_ready", l_session_tls_ready },
+    { "output", l_session_output },
+    { "sent", l_session_sent },
+    { "want", l_session_want },
+    { "event", l_session_event },
+    { "phase", l_session_phase },
+    { "state", l_session_state },
+    { "progress", l_session_progress },
+    { "capabilities", l_session_capabilities },
+    { "trace", l_session_trace },
+    { "begin", l_session_begin },
+    { "body", l_session_body },
+    { "body_id", l_session_body_id },
+    { "body_abort", l_session_body_abort },
+    { "quit", l_session_quit },
+    { "close", l_session_close },
+    { NULL, NULL }
+};
+
+static const luaL_Reg metamethods[] = { { "__tostring", l_session_tostring },
+                                        { NULL, NULL } };
+
+static const luaL_Reg functions[] = { { "session", l_core_session },
+                                      { NULL, NULL } };
+
+void lq_session_open(lua_State *L)
+{
+    lq_class(L, CLASS, methods, metamethods, l_session_close);
+    lq_setfuncs(L, functions);
+}

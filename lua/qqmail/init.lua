@@ -1,0 +1,85 @@
+--- qqmail: sends mail, and says for certain what happened.
+--
+--     local qqmail = require("qqmail")
+--     local receipt, err = qqmail.send { to = "ops@example.com", subject = "…", text = "…" }
+--
+-- Functions return a value, or nil and an error (see `qqmail.errors`); they
+-- raise only for an argument of a wrong type. Times are seconds, sizes bytes,
+-- text is UTF-8.
+-- @module qqmail
+
+local M = {
+  _NAME = "qqmail",
+  _VERSION = "0.1.0",
+}
+
+-- Loaded when first used: a program that only builds messages never opens a
+-- socket module, let alone OpenSSL.
+local LAZY = {
+  errors = "qqmail.errors",
+  providers = "qqmail.providers",
+  testing = "qqmail.testing",
+}
+
+setmetatable(M, {
+  __index = function(self, key)
+    local name = LAZY[key]
+    if name then
+      local module = require(name)
+      rawset(self, key, module)
+      return module
+    end
+  end,
+})
+
+--- A mailer from options or a connection URL. No traffic yet.
+-- @tparam table|string options
+-- @treturn ?table mailer, see `qqmail.mailer`
+-- @treturn ?table error
+function M.new(options)
+  return require("qqmail.mailer").new(options)
+end
+
+local default
+
+--- Send one message through the default mailer, which is made once from the
+-- environment and `.env`.
+-- @tparam table message
+-- @treturn ?table receipt
+-- @treturn ?table error
+function M.send(message)
+  if type(message) ~= "table" then
+    error("qqmail.send: a message table is expected, not a " .. type(message), 2)
+  end
+  if not default then
+    local mailer, err = M.new({})
+    if not mailer then
+      return nil, err
+    end
+    default = mailer
+  end
+  return default:send(message)
+end
+
+--- A built message, for looking at, saving or sending several times.
+-- @tparam table spec
+-- @treturn ?table message, see `qqmail.message`
+-- @treturn ?table error
+function M.message(spec)
+  return require("qqmail.message").new(spec, {})
+end
+
+--- The settings that would be used, secrets masked, each with its origin.
+-- @tparam ?table|string options
+-- @treturn ?table
+-- @treturn ?table error
+function M.config(options)
+  local config = require("qqmail.config")
+  local settings, err = config.load(options or {})
+  if not settings then
+    return nil, err
+  end
+  return config.describe(settings)
+end
+
+return M

@@ -1,0 +1,337 @@
+--- The only loop: moves bytes between a session, its messages and the wire.
+--
+-- The session says what it wants; the pump does it, under absolute deadlines
+-- that no drip of bytes can stretch: one for each reply, one for the whole.
+-- Nothing here knows a driver, an error text or a retry.
+-- @module qqmail.pump
+
+local core = require("qqmail.core")
+local wire = require("qqmail.wire")
+
+local M = {}
+
+-- After a write failed the server's last words are worth a short wait.
+local LAST_WORDS = 2
+-- QUIT is a courtesy: its answer is never read, only waited for.
+local QUIT_WAIT = 1
+
+local Connection = {}
+Connection.__index = Connection
+
+-- Words of drivers and the wire, in the words of the session.
+local ENDED = { timeout = "timeout", closed = "closed", reset = "reset" }
+
+local function ended_as(why)
+  return ENDED[why] or "transport"
+end
+
+local function limit_of(self, phase)
+  return phase == "final" and self.timeout.final or self.timeout.reply
+end
+
+local function tick(self)
+  local now = self.now()
+  self.session:set_time(now - self.started)
+  return now
+end
+
+-- A whole reply or a write that went through restarts the phase's clock; bytes
+-- of an unfinished reply do not.
+local function phase_deadline(self)
+  local progress = self.session:progress()
+  if progress ~= self.progress then
+    self.progress = progress
+    self.since = self.now()
+  end
+  return math.min(self.deadline, self.since + limit_of(self, self.session:phase()))
+end
+
+local function end_input(self, why, detail)
+  self.detail = self.detail or detail or (not ENDED[why] and why or nil)
+  self.session:ended(ended_as(why))
+end
+
+local function receive(self, deadline)
+  local data, why, detail = self.wire:recv(deadline)
+  tick(self)
+  if not data then
+    end_input(self, why, detail)
+    return false
+  end
+  local ok, name = self.session:feed(data)
+  if not ok then
+    end_input(self, name)
+  end
+  return ok
+end
+
+-- The connection is broken for writing, but a refusal may be waiting to be
+-- read, and it says more than the broken pipe does.
+local function read_last_words(self, why)
+  local deadline = math.min(self.deadline, self.now() + LAST_WORDS)
+  while true do
+    local data = self.wire:recv(deadline)
+    if not data or not self.session:feed(data) then
+      break
+    end
+  end
+  tick(self)
+  end_input(self, why)
+end
+
+-- While a long body goes out, look whether the server refuses it already.
+local function look_for_refusal(self)
+  local data, why, detail = self.wire:recv(self.now())
+  if data then
+    self.session:feed(data)
+  elseif why ~= "timeout" then
+    end_input(self, why, detail)
+  end
+end
+
+local function send(self, bytes, in_body)
+  local deadline = math.min(self.deadline, self.now() + self.timeout.reply)
+  local sent, why = self.wire:send(bytes, deadline)
+  self.session:sent(sent)
+  self.since = tick(self)
+  if why then
+    read_last_words(self, why)
+  elseif in_body then
+    look_for_refusal(self)
+  end
+end
+
+-- Lets the message's reader function make more data.
+local function refill(job)
+  local ok, err = job.message:refill()
+  if ok then
+    return true
+  end
+  job.source_error = err
+  return false
+end
+
+local function move_body(self)
+  local session = self.session
+  local job = self.jobs[session:body_id()]
+  local result, name, text = session:body(job.handle)
+  if result == "source" and not refill(job) then
+    session:body_abort()
+  elseif not result then
+    job.source_error = job.source_error or { name = name, text = text }
+    session:body_abort()
+  end
+end
+
+local function start_tls(self)
+  local began = self.now()
+  local deadline = math.min(self.deadline, began + self.timeout.reply)
+  local ok, code, detail = self.wire:start_tls(self.make_filter(), deadline)
+  self.times.tls = self.now() - began
+  tick(self)
+  if ok then
+    self.session:tls_ready()
+    self.since = self.now()
+    return true
+  end
+  self.tls_failure = { code = code, text = detail }
+  self.session:ended("transport")
+  return false
+end
+
+local HANDLERS = {}
+
+function HANDLERS.ready(self)
+  self.ready = true
+end
+
+function HANDLERS.recipient(self, event)
+  local job = self.jobs[event.id]
+  job.verdicts[event.index] = event
+end
+
+function HANDLERS.delivered(self, event)
+  self.jobs[event.id].outcome = event
+end
+
+HANDLERS.refused = HANDLERS.delivered
+HANDLERS.lost = HANDLERS.delivered
+
+function HANDLERS.failed(self, event)
+  self.failure = event
+end
+
+function HANDLERS.closed(self)
+  self.closed = true
+end
+
+-- One thing at a time; false when the session has nothing to do.
+local function step(self)
+  local session = self.session
+  local event = session:event()
+  if event then
+    HANDLERS[event.type](self, event)
+    return true
+  end
+  local wants_send, wants_recv, wants_tls, wants_body = session:want()
+  if wants_tls then
+    start_tls(self)
+  elseif wants_body then
+    move_body(self)
+  elseif wants_send then
+    send(self, session:output(), session:body_id() ~= 0)
+  elseif wants_recv then
+    receive(self, phase_deadline(self))
+  else
+    return false
+  end
+  return true
+end
+
+local function over(self)
+  return self.failure ~= nil or self.closed
+end
+
+-- Runs until `finished` says so or the session is over.
+local function run(self, finished)
+  while not finished() and not over(self) do
+    if not step(self) then
+      break
+    end
+  end
+  -- The events of a session that just ended are still to be told.
+  while over(self) and step(self) do
+    self.drained = true
+  end
+end
+
+--- Open a connection and log in.
+-- @param driver an io driver
+-- @tparam table options `target` (for the driver), `session` (settings of
+--   `core.session`), `make_filter` (function -> TLS filter, or nil), `timeout`
+--   (`connect`, `reply`, `final`), `deadline` (absolute)
+-- @treturn ?table connection
+-- @treturn ?table failure: `connect`, `tls` or `event` says of which kind, with
+--   `times` and `trace`
+function M.open(driver, options)
+  local function now()
+    return driver:now()
+  end
+  local started = now()
+  local connect_by = math.min(options.deadline, started + options.timeout.connect)
+  local io, failure = driver:connect(options.target, connect_by)
+  local times = { connect = now() - started }
+  if not io then
+    return nil, { connect = failure, times = times, trace = {} }
+  end
+  local self = setmetatable({
+    io = io, wire = wire.new(io, now), now = now, started = started, since = now(),
+    timeout = options.timeout, deadline = options.deadline, times = times,
+    make_filter = options.make_filter, peer = io.peer, jobs = {}, sent_count = 0,
+  }, Connection)
+  self.session = assert(core.session(options.session))
+  self.progress = self.session:progress()
+  local login_began = now()
+  if options.session.security ~= "implicit" or start_tls(self) then
+    run(self, function()
+      return self.ready
+    end)
+    times.login = now() - login_began
+  end
+  if self.ready and not over(self) then
+    return self
+  end
+  failure = self:why_failed()
+  self:abandon()
+  return nil, failure
+end
+
+--- What ended the session.
+-- @treturn table `tls` or `event`, `detail`, `times`, `trace`
+function Connection:why_failed()
+  return {
+    tls = self.tls_failure, event = self.failure, detail = self.detail,
+    times = self.times, trace = self.session:trace(), peer = self.peer,
+  }
+end
+
+--- Hand a message to the session.
+-- @tparam table job `message`, `handle` (its `qqmail.message`), `envelope`,
+--   `size`, `eightbit`, `utf8`; gets `id`, `verdicts` and, in the end, `outcome`
+-- @treturn ?boolean true
+-- @treturn ?string error name
+-- @treturn ?number which recipient is at fault, 0: none
+function Connection:submit(job)
+  local id, name, _, index = self.session:begin({
+    from = job.envelope.from, to = job.envelope.to, size = job.size,
+    eightbit = job.eightbit, utf8 = job.utf8,
+  })
+  if not id then
+    return nil, name, index
+  end
+  job.id, job.verdicts, job.outcome = id, {}, nil
+  self.jobs[id] = job
+  return true
+end
+
+--- Run until the job has its outcome.
+-- @tparam table job
+-- @tparam number deadline absolute
+function Connection:finish(job, deadline)
+  self.deadline = deadline
+  self.since = self.now()
+  run(self, function()
+    return job.outcome ~= nil
+  end)
+  self.jobs[job.id] = nil
+  self.sent_count = self.sent_count + 1
+end
+
+--- Whether another message may be sent on it, as far as can be seen without
+-- asking the server: nothing came, nothing ended.
+function Connection:is_alive()
+  if over(self) then
+    return false
+  end
+  local data, why = self.wire:recv(self.now())
+  return not data and why == "timeout"
+end
+
+--- What the server offers.
+function Connection:capabilities()
+  return self.session:capabilities()
+end
+
+--- The last lines of the dialogue.
+function Connection:trace()
+  return self.session:trace()
+end
+
+--- The session is over or unusable.
+function Connection:is_over()
+  return over(self)
+end
+
+--- Close without a word.
+function Connection:abandon()
+  self.closed = true
+  self.wire:close()
+  self.session:close()
+end
+
+--- Say QUIT and close. Nothing that happens here changes any result.
+function Connection:quit()
+  if not over(self) then
+    self.deadline = self.now() + QUIT_WAIT
+    self.session:quit()
+    run(self, function()
+      return false
+    end)
+    self.wire:recv(self.deadline)
+  end
+  self.wire:close(self.now() + QUIT_WAIT)
+  self.session:close()
+  self.closed = true
+end
+
+return M

@@ -1,0 +1,177 @@
+--- Bytes between a session and a driver's connection, through TLS or not.
+--
+-- Knows nothing of SMTP. Counts exactly which plain bytes were handed to the
+-- transport: with TLS a byte has left when the whole record it is in has left,
+-- and the certainty about what was delivered rests on that.
+-- @module qqmail.wire
+
+local M = {}
+
+local CHUNK = 16384
+
+local Wire = {}
+Wire.__index = Wire
+
+--- Wrap a driver's connection.
+-- @param io connection of a driver (`send`, `recv`, `settimeout`, `close`)
+-- @tparam function now monotonic clock, seconds
+-- @treturn table wire
+function M.new(io, now)
+  return setmetatable({ io = io, now = now, tls = nil }, Wire)
+end
+
+local function set_deadline(self, deadline)
+  local left = deadline - self.now()
+  self.io:settimeout(left > 0 and left or 0)
+end
+
+-- How many bytes of `data` left. A driver that cannot tell after a failure is
+-- taken to have sent all: "maybe delivered" is the safe side.
+local function io_send(self, data, deadline)
+  set_deadline(self, deadline)
+  local sent, why, partial = self.io:send(data)
+  if sent then
+    return #data
+  end
+  return partial or #data, why
+end
+
+local function send_tls(self, plain, deadline)
+  local acked, first = 0, 1
+  while first <= #plain do
+    local taken, code = self.tls:write(plain, first)
+    if not taken then
+      return acked, code
+    end
+    first = first + taken
+    local cipher = self.tls:output()
+    local sent, why = io_send(self, cipher, deadline)
+    acked = acked + self.tls:sent(sent)
+    if why then
+      return acked, why
+    end
+  end
+  return acked
+end
+
+--- Hand bytes to the transport.
+-- @tparam string plain
+-- @tparam number deadline absolute, on the wire's clock
+-- @treturn number plain bytes that left, all of them unless there is an error
+-- @treturn ?string "timeout", "closed" or the driver's text
+function Wire:send(plain, deadline)
+  if self.tls then
+    return send_tls(self, plain, deadline)
+  end
+  return io_send(self, plain, deadline)
+end
+
+-- Handshake messages, alerts and answers to key updates.
+local function flush_tls(self, filter, deadline)
+  local cipher = filter:output()
+  if not cipher then
+    return true
+  end
+  local sent, why = io_send(self, cipher, deadline)
+  filter:sent(sent)
+  return not why, why
+end
+
+local function io_recv(self, deadline)
+  set_deadline(self, deadline)
+  return self.io:recv(CHUNK)
+end
+
+local function feed_tls(self, filter, deadline)
+  local data, why = io_recv(self, deadline)
+  if data then
+    return filter:feed(data)
+  end
+  if why == "closed" then
+    filter:eof()
+    return true
+  end
+  return nil, why
+end
+
+local function recv_tls(self, deadline)
+  local filter = self.tls
+  while true do
+    local plain, code, text = filter:read(CHUNK)
+    if plain then
+      return plain
+    end
+    if code == "closed" or code == "truncated" then
+      return nil, "closed"
+    end
+    if code ~= "again" then
+      return nil, "transport", text
+    end
+    flush_tls(self, filter, deadline)
+    local ok, why, detail = feed_tls(self, filter, deadline)
+    if not ok then
+      return nil, why, detail
+    end
+  end
+end
+
+--- Wait for bytes.
+-- @tparam number deadline absolute
+-- @treturn ?string at least one byte
+-- @treturn ?string "timeout", "closed", "transport" or the driver's text
+-- @treturn ?string detail of a TLS failure
+function Wire:recv(deadline)
+  if self.tls then
+    return recv_tls(self, deadline)
+  end
+  return io_recv(self, deadline)
+end
+
+--- Do the TLS handshake; from then on everything travels inside it.
+-- @param filter a client filter of `qqmail.tls`
+-- @tparam number deadline absolute
+-- @treturn ?boolean true
+-- @treturn ?string stable code: a code of `qqmail.tls`, "timeout", "closed"
+-- @treturn ?string detail
+function Wire:start_tls(filter, deadline)
+  while true do
+    local done, code, text = filter:handshake()
+    local flushed, why = flush_tls(self, filter, deadline)
+    if done then
+      self.tls = filter
+      return true
+    end
+    if code ~= "again" then
+      return nil, code, text
+    end
+    if not flushed then
+      return nil, why
+    end
+    local ok, reason, detail = feed_tls(self, filter, deadline)
+    if not ok then
+      return nil, reason, detail
+    end
+  end
+end
+
+--- What the handshake agreed on.
+-- @treturn ?table version, cipher, resumed, ...; nil without TLS
+function Wire:tls_info()
+  return self.tls and self.tls:info() or nil
+end
+
+--- Close at once. A TLS close notice is sent when `deadline` leaves time.
+-- @tparam ?number deadline absolute; nil: without a notice
+function Wire:close(deadline)
+  if self.tls then
+    if deadline then
+      self.tls:shutdown()
+      flush_tls(self, self.tls, deadline)
+    end
+    self.tls:close()
+    self.tls = nil
+  end
+  self.io:close()
+end
+
+return M

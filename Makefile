@@ -70,28 +70,30 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 
 .PHONY: all help build deps deps-dev test test-all test-c test-lua test-gc \
   asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
-  rules format-check warnings fmt demo docs rockspec install clean FORCE
+  rules format-check warnings fmt demo docs options-doc \
+  rockspec install clean FORCE
 all: build
 
 help:
-	@echo 'build      the three modules for LUA=$(LUA), into $(B)/qqmail'
-	@echo 'deps       install what building and testing need (Debian)'
-	@echo 'demo       deps, build, then send a mail to a private Postfix and show it'
-	@echo 'test       deps, build, then all tests under: $(LUAS)'
-	@echo 'test-c     the C unit tests alone'
-	@echo 'test-lua   the Lua specs under LUA=$(LUA) alone (SPEC=, BUSTED_FLAGS=)'
-	@echo 'test-gc    the Lua specs with the most aggressive collector'
-	@echo 'asan       all tests under AddressSanitizer and UBSan'
-	@echo 'valgrind   all tests under valgrind'
-	@echo 'coverage   C coverage of all tests, into build/coverage'
-	@echo 'test-all   test, test-gc, asan, valgrind'
-	@echo 'check      linters, house rules, exports, format, warnings of two compilers'
-	@echo 'lint       the linters alone'
-	@echo 'fmt        format the C sources'
-	@echo 'rockspec   write rockspec/ anew from the tree'
-	@echo 'docs       API documentation, into build/doc'
-	@echo 'install    into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI)'
-	@echo 'clean      remove build/'
+	@echo 'build       the three modules for LUA=$(LUA), into $(B)/qqmail'
+	@echo 'deps        install what building and testing need (Debian)'
+	@echo 'demo        deps, build, then send a mail to a private Postfix and show it'
+	@echo 'test        deps, build, then all tests under: $(LUAS)'
+	@echo 'test-c      the C unit tests alone'
+	@echo 'test-lua    the Lua specs under LUA=$(LUA) alone (SPEC=, BUSTED_FLAGS=)'
+	@echo 'test-gc     the Lua specs with the most aggressive collector'
+	@echo 'asan        all tests under AddressSanitizer and UBSan'
+	@echo 'valgrind    all tests under valgrind'
+	@echo 'coverage    C coverage of all tests, into build/coverage'
+	@echo 'test-all    test, test-gc, asan, valgrind'
+	@echo 'check       linters, house rules, exports, format, warnings of two compilers'
+	@echo 'lint        the linters alone'
+	@echo 'fmt         format the C sources'
+	@echo 'rockspec    write rockspec/ anew from the tree'
+	@echo 'options-doc write docs/options.md anew from the option rows'
+	@echo 'docs        API documentation, into build/doc'
+	@echo 'install     into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI)'
+	@echo 'clean       remove build/'
 
 # --- build -----------------------------------------------------------------
 
@@ -254,6 +256,7 @@ rules: build
 	$(TOOL_LUA) tools/check_functions.lua .
 	tools/check_exports.sh $(MODULES)
 	$(TOOL_LUA) tools/rockspec.lua
+	$(OPTIONS_DOC)
 
 format-check:
 	clang-format --dry-run --Werror $(C_FILES)
@@ -272,6 +275,10 @@ fmt:
 
 rockspec:
 	$(TOOL_LUA) tools/rockspec.lua --write
+
+OPTIONS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/options_doc.lua
+options-doc:
+	$(OPTIONS_DOC) --write
 
 docs:
 	@command -v ldoc >/dev/null || { echo 'docs: ldoc is missing: make deps-dev' >&2; exit 1; }

@@ -1,0 +1,202 @@
+---@meta qqmail
+-- Types for LuaLS: add this folder to `workspace.library`.
+
+---@class qqmail
+---@field _VERSION string
+---@field _NAME string
+---@field providers table<string, qqmail.Provider>
+---@field testing table scripted SMTP server, see `qqmail.testing`
+local qqmail = {}
+
+---A mailbox: "Name <local@domain>", `{ "Name", "local@domain" }` or `{ name =, address = }`.
+---@alias qqmail.Mailbox string | { [1]: string, [2]: string } | { name: string?, address: string }
+
+---One mailbox, a comma separated list of them in a string, or a list.
+---@alias qqmail.Mailboxes qqmail.Mailbox | qqmail.Mailbox[]
+
+---Text or bytes: a string, a file, or a function that returns the next piece and nil at the end.
+---@alias qqmail.Source string | { path: string } | fun(): string?
+
+---A secret, or a function that returns it, called at each login.
+---@alias qqmail.Secret string | fun(): string
+
+---@class qqmail.Timeouts
+---@field connect? number seconds for name, connection and TLS
+---@field reply? number seconds for one reply
+---@field final? number seconds for the verdict on a message
+---@field total? number seconds for one call
+
+---@class qqmail.TlsOptions
+---@field ca_file? string
+---@field ca_path? string
+---@field verify? boolean
+---@field server_name? string
+---@field min_version? "1.2" | "1.3"
+---@field cert? string
+---@field key? string
+
+---@class qqmail.Options
+---@field provider? string preset, such as "qq"
+---@field url? string smtps://user:code@host:465
+---@field host? string
+---@field port? integer
+---@field tls? "implicit" | "starttls" | "none"
+---@field user? string
+---@field password? qqmail.Secret
+---@field token? qqmail.Secret OAuth2 access token
+---@field auth? string | string[]
+---@field allow_plaintext_auth? boolean
+---@field from? qqmail.Mailbox
+---@field reply_to? qqmail.Mailboxes
+---@field headers? table<string, string>
+---@field hostname? string EHLO name
+---@field socket? string path of a Unix socket
+---@field source_ip? string
+---@field timeout? number | qqmail.Timeouts
+---@field tls_options? qqmail.TlsOptions
+---@field pool? { max: integer?, idle: number?, messages: integer? }
+---@field window? integer
+---@field pipelining? boolean
+---@field smtputf8? boolean
+---@field io? string | { file: string } | { wait: function, sleep: function }
+---@field on? { sent: function?, failed: function?, retry: function?, reply: function?, state: function? }
+---@field log? fun(line: string) | "stderr" | "off"
+---@field lang? "zh" | "en"
+
+---@class qqmail.Attachment
+---@field path? string
+---@field data? string
+---@field read? fun(): string?
+---@field name? string
+---@field type? string
+---@field size? integer
+
+---@class qqmail.MessageSpec
+---@field from? qqmail.Mailbox
+---@field sender? qqmail.Mailbox
+---@field to? qqmail.Mailboxes
+---@field cc? qqmail.Mailboxes
+---@field bcc? qqmail.Mailboxes
+---@field reply_to? qqmail.Mailboxes
+---@field subject? string
+---@field text? qqmail.Source | false
+---@field html? qqmail.Source
+---@field attachments? (string | qqmail.Attachment)[]
+---@field inline? table<string, string | qqmail.Attachment> by Content-ID
+---@field calendar? { method: string, data: string }
+---@field headers? table<string, string>
+---@field date? number
+---@field id? string idempotency key: makes the Message-ID stable
+---@field raw? qqmail.Source a complete message
+---@field in_reply_to? string
+---@field references? string | string[]
+---@field priority? string | integer
+---@field list_unsubscribe? string | string[]
+---@field envelope? { from: string?, to: string | string[] }
+
+---@class qqmail.Reply
+---@field code integer
+---@field enhanced? string
+---@field text string
+---@field raw? string
+
+---@class qqmail.Rejected
+---@field address string
+---@field code integer
+---@field enhanced? string
+---@field text string
+---@field retry "now" | "later" | "never"
+
+---@class qqmail.Receipt
+---@field message_id string
+---@field queue_id? string
+---@field accepted string[]
+---@field rejected qqmail.Rejected[]
+---@field reply qqmail.Reply
+---@field attempts integer
+---@field reused boolean
+---@field host string
+---@field times table<string, number> seconds for each phase
+
+---@class qqmail.Error
+---@field kind "config" | "message" | "resolve" | "connect" | "tls" | "auth" | "sender" | "recipient" | "content" | "rate" | "timeout" | "protocol" | "reject" | "cancelled" | "closed" | "limit"
+---@field code string stable, such as "auth.authorization_code_required"
+---@field phase string
+---@field delivered "no" | "unknown"
+---@field retry "now" | "later" | "never"
+---@field retry_after? number seconds
+---@field smtp? qqmail.Reply
+---@field recipients? qqmail.Rejected[]
+---@field field? string the option or message field at fault
+---@field position? integer where in the field, from 1
+---@field message string the sentence without decoration
+---@field hint? string
+---@field help_url? string
+---@field transcript? { t: number, dir: string, line: string }[]
+---@field attempts? integer
+
+---@class qqmail.Provider
+---@field key string
+---@field name { en: string, zh: string }
+---@field domains string[]
+---@field host string
+---@field ports table[]
+---@field auth string[]
+
+---@class qqmail.Mailer
+local Mailer = {}
+
+---Send one message and wait for the server's verdict.
+---@param message qqmail.MessageSpec | qqmail.Message
+---@return qqmail.Receipt? receipt
+---@return qqmail.Error? err
+function Mailer:send(message) end
+
+---Close the connections. The mailer cannot be used after that.
+function Mailer:close() end
+
+---@class qqmail.Message
+---@field id string the Message-ID
+---@field envelope { from: string, to: string[] }
+local Message = {}
+
+---Bytes of the message as it would be sent.
+---@return integer? size nil when a reader does not tell
+function Message:size() end
+
+---Iterate over the message in pieces.
+---@param bytes? integer
+---@return fun(): string?
+function Message:chunks(bytes) end
+
+---Write the message to a file.
+---@param path string
+---@return true? ok
+---@return qqmail.Error? err
+function Message:save(path) end
+
+---Send one message through the default mailer, made from the environment.
+---@param message qqmail.MessageSpec | qqmail.Message
+---@return qqmail.Receipt? receipt
+---@return qqmail.Error? err
+function qqmail.send(message) end
+
+---Make a mailer. No traffic yet.
+---@param options? qqmail.Options | string options or a URL
+---@return qqmail.Mailer? mailer
+---@return qqmail.Error? err
+function qqmail.new(options) end
+
+---Build a message without sending it.
+---@param spec qqmail.MessageSpec
+---@return qqmail.Message? message
+---@return qqmail.Error? err
+function qqmail.message(spec) end
+
+---The settings that would be used, secrets masked, each with its origin.
+---@param options? qqmail.Options | string
+---@return table? settings
+---@return qqmail.Error? err
+function qqmail.config(options) end
+
+return qqmail

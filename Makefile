@@ -101,7 +101,7 @@ build: $(MODULES)
 
 # The file changes only when the flags do.
 FLAGS_KEY := $(CC) $(OWN_CPPFLAGS) $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) $(LDFLAGS)
-build/%.flags: FORCE
+$(B)/.flags $(C)/.flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(FLAGS_KEY)' | cmp -s - $@ || echo '$(FLAGS_KEY)' >$@
 

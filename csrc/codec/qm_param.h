@@ -9,6 +9,11 @@
 
 #include "base/qm_buf.h"
 
+enum {
+    QM_PARAM_NAME_MAX = 40, /* longest name: a section still has room beside */
+    QM_PARAM_VALUE_MAX = 65536 /* bytes; far beyond any file name */
+};
+
 enum qm_param_form {
     QM_PARAM_RFC2231, /* name*=UTF-8''..., in sections name*0*= when long */
     QM_PARAM_RFC2047  /* name="=?UTF-8?B?...?=": what QQ web mail and older
@@ -19,11 +24,14 @@ QM_DECLS_BEGIN
 
 /*
  * Appends `;` CRLF SP `name=value` to `out` (several such lines for a value in
- * sections). Sections are cut between characters, never inside %XX. Lines
- * stay within 78 columns where the value allows it.
+ * sections). Sections are cut between characters, never inside %XX or \x.
+ * Lines stay within 78 columns, except that the RFC 2047 form keeps an ASCII
+ * value on one line of up to 998, for its readers know no sections.
  *
- * QM_E_SYNTAX when `name` is no token (RFC 2045 section 5.1), QM_E_CONTROL for
- * control characters in the value, QM_E_UTF8 for invalid UTF-8; `out` is then
+ * QM_E_SYNTAX when `name` is no token (RFC 2045 section 5.1) or holds one of
+ * `*'%`, QM_E_CONTROL for control characters in the value, QM_E_UTF8 for
+ * invalid UTF-8, QM_E_TOO_LONG for a name or value beyond the limits above,
+ * QM_E_LIMIT or QM_E_MEMORY from `out`; the content of `out` is then
  * unchanged.
  */
 enum qm_err qm_param_append(struct qm_buf *out, struct qm_span name,

@@ -228,7 +228,7 @@ static void test_guard_page(void)
 
         (void)qm_word_needed(text);
         qm_buf_init(&out, BIG, false);
-        (void)qm_word_encode(&out, text, QM_WORD_TEXT, 9);
+        CHECK(qm_word_encode(&out, text, QM_WORD_TEXT, 9) != QM_E_MEMORY);
         qm_buf_deinit(&out);
     }
     guard_page_close(&guard);

@@ -1,0 +1,429 @@
+#include "mime/qm_layout.h"
+
+#include "base/qm_ascii.h"
+#include "base/qm_mem.h"
+
+/* Levels differ in one letter at the end: none is the beginning of another. */
+enum level { LEVEL_MIXED = 'm', LEVEL_RELATED = 'r', LEVEL_ALTERNATIVE = 'a' };
+
+struct layout {
+    struct qm_message *m;
+    struct qm_buf *text;
+    struct qm_span boundary;
+    size_t bodies; /* text, html, calendar */
+    size_t inlines;
+    size_t attachments;
+    enum qm_err err; /* first failure; every step after it does nothing */
+};
+
+/* --- segments ------------------------------------------------------------ */
+
+static enum qm_err add_segment(struct qm_message *m, struct qm_segment segment)
+{
+    if (m->segment_count == m->segment_room) {
+        size_t room = m->segment_room > 0 ? 2 * m->segment_room : 8;
+        struct qm_segment *segments =
+            qm_mem_resize(m->segments, room * sizeof(*segments));
+
+        if (segments == NULL) {
+            return QM_E_MEMORY;
+        }
+        m->segments = segments;
+        m->segment_room = room;
+    }
+    m->segments[m->segment_count++] = segment;
+    return QM_OK;
+}
+
+/* Lists the text written since the last call. */
+static void flush_text(struct layout *layout, bool in_seven, bool in_eight)
+{
+    struct qm_message *m = layout->m;
+    size_t len = qm_buf_len(layout->text);
+    struct qm_segment segment = { 0, 0, false, { false, false } };
+
+    if (layout->err == QM_OK) {
+        layout->err = layout->text->err;
+    }
+    if (layout->err != QM_OK || len == m->marked) {
+        return;
+    }
+    segment.start = m->marked;
+    segment.len = len - m->marked;
+    segment.in_mode[QM_PART_SEVEN] = in_seven;
+    segment.in_mode[QM_PART_EIGHT] = in_eight;
+    m->marked = len;
+    layout->err = add_segment(m, segment);
+}
+
+static void add_body(struct layout *layout, size_t part)
+{
+    struct qm_segment segment = { 0, 0, true, { true, true } };
+
+    flush_text(layout, true, true);
+    segment.start = part;
+    if (layout->err == QM_OK) {
+        layout->err = add_segment(layout->m, segment);
+    }
+}
+
+static void put(struct layout *layout, const char *text)
+{
+    (void)qm_buf_append_text(layout->text, text);
+}
+
+static void put_boundary(struct layout *layout, enum level level)
+{
+    put(layout, "=_");
+    (void)qm_buf_append(layout->text, layout->boundary);
+    (void)qm_buf_append_char(layout->text, (char)level);
+}
+
+/* --- leaves -------------------------------------------------------------- */
+
+static void put_encoding(struct layout *layout, enum qm_encoding encoding)
+{
+    put(layout, "Content-Transfer-Encoding: ");
+    put(layout, qm_encoding_name(encoding));
+    put(layout, "\r\n");
+}
+
+static void add_leaf(struct layout *layout, size_t index)
+{
+    struct qm_part *part = &layout->m->parts[index];
+
+    if (layout->err != QM_OK) {
+        return;
+    }
+    layout->err = qm_part_append_fields(part, layout->text);
+    if (layout->err != QM_OK) {
+        layout->m->fault_part = index;
+        return;
+    }
+    if (part->encoding[QM_PART_SEVEN] == part->encoding[QM_PART_EIGHT]) {
+        put_encoding(layout, part->encoding[QM_PART_SEVEN]);
+    } else {
+        flush_text(layout, true, true);
+        put_encoding(layout, part->encoding[QM_PART_SEVEN]);
+        flush_text(layout, true, false);
+        put_encoding(layout, part->encoding[QM_PART_EIGHT]);
+        flush_text(layout, false, true);
+    }
+    put(layout, "\r\n");
+    add_body(layout, index);
+}
+
+/* --- levels -------------------------------------------------------------- */
+
+/* `root`: the type parameter RFC 2387 section 3.1 wants, or NULL. */
+static void open_level(struct layout *layout, enum level level,
+                       const char *subtype, const char *root)
+{
+    put(layout, "Content-Type: multipart/");
+    put(layout, subtype);
+    put(layout, ";\r\n boundary=\"");
+    put_boundary(layout, level);
+    put(layout, "\"");
+    if (root != NULL) {
+        put(layout, ";\r\n type=\"");
+        put(layout, root);
+        put(layout, "\"");
+    }
+    put(layout, "\r\n");
+}
+
+/* The CRLF in front belongs to the boundary (RFC 2046 section 5.1.1). */
+static void delimit(struct layout *layout, enum level level)
+{
+    put(layout, "\r\n--");
+    put_boundary(layout, level);
+    put(layout, "\r\n");
+}
+
+static void close_level(struct layout *layout, enum level level)
+{
+    put(layout, "\r\n--");
+    put_boundary(layout, level);
+    put(layout, "--");
+}
+
+/* All parts of one role, each behind a delimiter when `level` is not 0. */
+static void add_role(struct layout *layout, enum qm_part_role role, int level)
+{
+    size_t i;
+
+    for (i = 0; i < layout->m->part_count; i++) {
+        if (layout->m->parts[i].role == role) {
+            if (level != 0) {
+                delimit(layout, (enum level)level);
+            }
+            add_leaf(layout, i);
+        }
+    }
+}
+
+/* From the plainest to the richest (RFC 2046 section 5.1.4). */
+static void add_texts(struct layout *layout, int level)
+{
+    add_role(layout, QM_PART_TEXT, level);
+    add_role(layout, QM_PART_HTML, level);
+    add_role(layout, QM_PART_CALENDAR, level);
+}
+
+static void add_alternative(struct layout *layout)
+{
+    if (layout->bodies == 1) {
+        add_texts(layout, 0);
+        return;
+    }
+    open_level(layout, LEVEL_ALTERNATIVE, "alternative", NULL);
+    add_texts(layout, LEVEL_ALTERNATIVE);
+    close_level(layout, LEVEL_ALTERNATIVE);
+}
+
+static const char *root_type(const struct layout *layout)
+{
+    size_t i;
+
+    for (i = 0; i < layout->m->part_count && layout->bodies == 1; i++) {
+        if (layout->m->parts[i].role == QM_PART_TEXT) {
+            return "text/plain";
+        }
+        if (layout->m->parts[i].role == QM_PART_HTML) {
+            return "text/html";
+        }
+        if (layout->m->parts[i].role == QM_PART_CALENDAR) {
+            return "text/calendar";
+        }
+    }
+    return "multipart/alternative";
+}
+
+static void add_related(struct layout *layout)
+{
+    if (layout->inlines == 0) {
+        add_alternative(layout);
+        return;
+    }
+    open_level(layout, LEVEL_RELATED, "related", root_type(layout));
+    delimit(layout, LEVEL_RELATED);
+    add_alternative(layout);
+    add_role(layout, QM_PART_INLINE, LEVEL_RELATED);
+    close_level(layout, LEVEL_RELATED);
+}
+
+/* Inline parts without a body they could belong to are put beside the rest. */
+static void add_mixed(struct layout *layout)
+{
+    open_level(layout, LEVEL_MIXED, "mixed", NULL);
+    if (layout->bodies > 0) {
+        delimit(layout, LEVEL_MIXED);
+        add_related(layout);
+    } else {
+        add_role(layout, QM_PART_INLINE, LEVEL_MIXED);
+    }
+    add_role(layout, QM_PART_ATTACHMENT, LEVEL_MIXED);
+    close_level(layout, LEVEL_MIXED);
+}
+
+/* --- the whole ----------------------------------------------------------- */
+
+static bool is_boundary(struct qm_span text)
+{
+    size_t i;
+
+    for (i = 0; i < text.len; i++) {
+        if (!qm_ascii_is_alnum((unsigned char)text.ptr[i])) {
+            return false;
+        }
+    }
+    return text.len >= QM_LAYOUT_BOUNDARY_MIN &&
+           text.len <= QM_LAYOUT_BOUNDARY_MAX;
+}
+
+static void count_parts(struct layout *layout)
+{
+    size_t i;
+
+    for (i = 0; i < layout->m->part_count; i++) {
+        enum qm_part_role role = layout->m->parts[i].role;
+
+        if (role == QM_PART_INLINE) {
+            layout->inlines++;
+        } else if (role == QM_PART_ATTACHMENT) {
+            layout->attachments++;
+        } else {
+            layout->bodies++;
+        }
+    }
+}
+
+static enum qm_err measure_parts(struct qm_message *m, bool alone)
+{
+    size_t i;
+
+    for (i = 0; i < m->part_count; i++) {
+        struct qm_part *part = &m->parts[i];
+        enum qm_err err;
+
+        part->alone = alone;
+        err = qm_part_measure(part, m->slice, QM_MESSAGE_SLICE);
+        if (err != QM_OK) {
+            m->fault_part = i;
+            return err;
+        }
+    }
+    return QM_OK;
+}
+
+/* UINT64_MAX is beyond any sum of real sizes, but a caller may promise it. */
+static enum qm_err add_size(uint64_t *sum, uint64_t size)
+{
+    if (size > UINT64_MAX - *sum) {
+        return QM_E_LIMIT;
+    }
+    *sum += size;
+    return QM_OK;
+}
+
+static enum qm_err sum_sizes(struct qm_message *m, size_t mode)
+{
+    enum qm_err err = QM_OK;
+    size_t i;
+
+    m->size[mode] = 0;
+    for (i = 0; i < m->segment_count && err == QM_OK; i++) {
+        const struct qm_segment *segment = &m->segments[i];
+
+        if (segment->is_body) {
+            const struct qm_part *part = &m->parts[segment->start];
+
+            m->sized = m->sized && part->sized;
+            err = add_size(&m->size[mode], part->size[mode]);
+        } else if (segment->in_mode[mode]) {
+            err = add_size(&m->size[mode], segment->len);
+        }
+    }
+    return err;
+}
+
+static enum qm_err finish(struct layout *layout)
+{
+    struct qm_message *m = layout->m;
+    enum qm_err err;
+
+    flush_text(layout, true, true);
+    if (layout->err != QM_OK) {
+        return layout->err;
+    }
+    m->sized = true;
+    err = sum_sizes(m, QM_PART_SEVEN);
+    return err == QM_OK ? sum_sizes(m, QM_PART_EIGHT) : err;
+}
+
+static enum qm_err take_head(struct qm_message *m, struct qm_part *part)
+{
+    struct qm_span bytes;
+    enum qm_err err = qm_source_open(&part->source);
+
+    while (err == QM_OK && !m->raw.done) {
+        err = qm_source_next(&part->source, m->slice, QM_MESSAGE_SLICE, &bytes);
+        if (err != QM_OK || bytes.len == 0) {
+            break;
+        }
+        err = qm_raw_update(&m->raw, bytes);
+    }
+    qm_source_close(&part->source);
+    if (err == QM_OK) {
+        err = qm_raw_finish(&m->raw);
+    }
+    if (err == QM_OK) {
+        err = qm_raw_append_public(&m->raw, &m->header.text);
+    }
+    part->fault = QM_PART_SOURCE;
+    part->fault_at = m->raw.fault_at;
+    return err;
+}
+
+static enum qm_err lay_raw(struct layout *layout)
+{
+    struct qm_message *m = layout->m;
+    enum qm_err err;
+
+    if (m->part_count != 1 || qm_buf_len(layout->text) > 0) {
+        return QM_E_MISUSE;
+    }
+    m->fault_part = 0;
+    if (m->parts[0].source.kind == QM_SOURCE_PULL) {
+        return QM_E_UNSUPPORTED;
+    }
+    err = take_head(m, &m->parts[0]);
+    if (err != QM_OK) {
+        return err;
+    }
+    qm_source_skip(&m->parts[0].source, m->raw.used);
+    err = measure_parts(m, true);
+    if (err != QM_OK) {
+        return err;
+    }
+    m->fault_part = m->part_count;
+    add_body(layout, 0);
+    return finish(layout);
+}
+
+/* A message of fields alone still has a body: an empty text. */
+static enum qm_err add_empty_text(struct qm_message *m)
+{
+    struct qm_part part;
+
+    memset(&part, 0, sizeof(part));
+    qm_source_memory(&part.source, qm_span_make(NULL, 0));
+    return qm_message_add_part(m, &part);
+}
+
+static enum qm_err lay_parts(struct layout *layout)
+{
+    struct qm_message *m = layout->m;
+    enum qm_err err = QM_OK;
+
+    if (!is_boundary(layout->boundary)) {
+        return QM_E_SYNTAX;
+    }
+    if (m->part_count == 0) {
+        err = add_empty_text(m);
+        m->fault_part = m->part_count;
+    }
+    count_parts(layout);
+    if (err == QM_OK) {
+        bool alone = layout->bodies == 1 && m->part_count == 1;
+
+        err = measure_parts(m, alone);
+    }
+    if (err != QM_OK) {
+        return err;
+    }
+    put(layout, "MIME-Version: 1.0\r\n");
+    if (layout->attachments > 0 || layout->bodies == 0) {
+        add_mixed(layout);
+    } else {
+        add_related(layout);
+    }
+    if (m->part_count > 1 || layout->bodies == 0) {
+        put(layout, "\r\n"); /* ends the line of the last boundary */
+    }
+    return finish(layout);
+}
+
+enum qm_err qm_layout_make(struct qm_message *m, struct qm_span boundary)
+{
+    struct layout layout;
+
+    memset(&layout, 0, sizeof(layout));
+    layout.m = m;
+    layout.text = &m->header.text;
+    layout.boundary = boundary;
+    m->fault_part = m->part_count;
+    m->segment_count = 0;
+    m->marked = 0;
+    return m->is_raw ? lay_raw(&layout) : lay_parts(&layout);
+}

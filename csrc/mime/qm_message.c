@@ -1,0 +1,380 @@
+#include "mime/qm_message.h"
+
+#include "base/qm_mem.h"
+#include "mime/qm_layout.h"
+
+void qm_message_init(struct qm_message *m)
+{
+    memset(m, 0, sizeof(*m));
+    qm_header_init(&m->header, QM_MESSAGE_TEXT_MAX);
+    qm_raw_init(&m->raw);
+}
+
+static enum qm_err make_slice(struct qm_message *m)
+{
+    size_t i;
+
+    for (i = 0; i < m->part_count && m->slice == NULL; i++) {
+        if (m->parts[i].source.kind == QM_SOURCE_FILE) {
+            m->slice = qm_mem_alloc(QM_MESSAGE_SLICE);
+            if (m->slice == NULL) {
+                return QM_E_MEMORY;
+            }
+        }
+    }
+    return QM_OK;
+}
+
+static void drop_slice(struct qm_message *m)
+{
+    qm_mem_free(m->slice);
+    m->slice = NULL;
+}
+
+static void stop_reading(struct qm_message *m)
+{
+    size_t part = qm_message_reading_part(m);
+
+    if (part < m->part_count) {
+        qm_source_close(&m->parts[part].source);
+    }
+    m->in_body = false;
+    m->reading = false;
+    m->input = qm_span_make(NULL, 0);
+    drop_slice(m);
+}
+
+void qm_message_deinit(struct qm_message *m)
+{
+    stop_reading(m);
+    qm_header_deinit(&m->header);
+    qm_raw_deinit(&m->raw);
+    qm_mem_free(m->parts);
+    qm_mem_free(m->segments);
+    qm_message_init(m);
+}
+
+enum qm_err qm_message_add_part(struct qm_message *m,
+                                const struct qm_part *part)
+{
+    if (m->built || m->part_count >= QM_MESSAGE_PARTS_MAX) {
+        return m->built ? QM_E_MISUSE : QM_E_LIMIT;
+    }
+    if (m->part_count == m->part_room) {
+        size_t room = m->part_room > 0 ? 2 * m->part_room : 4;
+        struct qm_part *parts =
+            qm_mem_resize(m->parts, room * sizeof(*m->parts));
+
+        if (parts == NULL) {
+            return QM_E_MEMORY;
+        }
+        m->parts = parts;
+        m->part_room = room;
+    }
+    m->parts[m->part_count++] = *part;
+    m->is_raw = m->is_raw || part->role == QM_PART_RAW;
+    return QM_OK;
+}
+
+enum qm_err qm_message_build(struct qm_message *m, struct qm_span boundary)
+{
+    enum qm_err err;
+
+    if (m->built) {
+        return QM_E_MISUSE;
+    }
+    err = make_slice(m);
+    if (err == QM_OK) {
+        err = qm_layout_make(m, boundary);
+    }
+    drop_slice(m);
+    m->built = err == QM_OK;
+    m->err = QM_E_MISUSE; /* until the first rewind */
+    return err;
+}
+
+static void *copy_array(const void *array, size_t size)
+{
+    void *copy = qm_mem_alloc(size);
+
+    if (copy != NULL && size > 0) {
+        memcpy(copy, array, size);
+    }
+    return copy;
+}
+
+static enum qm_err copy_heap(struct qm_message *to,
+                             const struct qm_message *from)
+{
+    to->parts = copy_array(from->parts, from->part_count * sizeof(*to->parts));
+    to->segments =
+        copy_array(from->segments, from->segment_count * sizeof(*to->segments));
+    if (to->parts == NULL || to->segments == NULL) {
+        return QM_E_MEMORY;
+    }
+    to->part_room = to->part_count = from->part_count;
+    to->segment_room = to->segment_count = from->segment_count;
+    return qm_buf_append(&to->header.text, qm_buf_span(&from->header.text));
+}
+
+/* A copy begins where a message just built stands: nothing open, no reading. */
+enum qm_err qm_message_copy(struct qm_message *to,
+                            const struct qm_message *from)
+{
+    enum qm_err err;
+    size_t i;
+
+    qm_message_init(to);
+    if (!from->built) {
+        return QM_E_MISUSE;
+    }
+    for (i = 0; i < from->part_count; i++) {
+        if (from->parts[i].source.kind == QM_SOURCE_PULL) {
+            return QM_E_UNSUPPORTED;
+        }
+    }
+    err = copy_heap(to, from);
+    if (err != QM_OK) {
+        qm_message_deinit(to);
+        return err;
+    }
+    for (i = 0; i < to->part_count; i++) {
+        to->parts[i].source.fd_plus_one = 0;
+    }
+    to->header.utf8 = from->header.utf8;
+    to->is_raw = from->is_raw;
+    memcpy(to->size, from->size, sizeof(to->size));
+    to->sized = from->sized;
+    to->built = true;
+    to->err = QM_E_MISUSE;
+    return QM_OK;
+}
+
+/* --- reading ------------------------------------------------------------- */
+
+size_t qm_message_reading_part(const struct qm_message *m)
+{
+    return m->in_body ? m->segments[m->current].start : m->part_count;
+}
+
+static bool has_taken_pull(const struct qm_message *m)
+{
+    size_t i;
+
+    for (i = 0; i < m->part_count; i++) {
+        if (m->parts[i].source.touched) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum qm_err qm_message_rewind(struct qm_message *m, bool eightbit)
+{
+    if (!m->built) {
+        return QM_E_MISUSE;
+    }
+    stop_reading(m);
+    m->mode = eightbit ? QM_PART_EIGHT : QM_PART_SEVEN;
+    m->current = 0;
+    m->offset = 0;
+    m->staged_at = 0;
+    m->staged_end = 0;
+    m->fault_part = m->part_count;
+    if (has_taken_pull(m)) {
+        m->err = QM_E_UNSUPPORTED;
+        return m->err;
+    }
+    m->err = make_slice(m);
+    m->reading = m->err == QM_OK;
+    return m->err;
+}
+
+static void next_segment(struct qm_message *m)
+{
+    m->current++;
+    m->offset = 0;
+}
+
+static void read_text(struct qm_message *m, char *out, size_t cap,
+                      size_t *written_out)
+{
+    const struct qm_segment *segment = &m->segments[m->current];
+    struct qm_span text = qm_buf_span(&m->header.text);
+    size_t len = segment->len - m->offset;
+
+    len = len < cap ? len : cap;
+    memcpy(out, text.ptr + segment->start + m->offset, len);
+    m->offset += len;
+    *written_out = len;
+    if (m->offset == segment->len) {
+        next_segment(m);
+    }
+}
+
+static enum qm_err begin_body(struct qm_message *m)
+{
+    struct qm_part *part = &m->parts[m->segments[m->current].start];
+
+    m->in_body = true;
+    m->input = qm_span_make(NULL, 0);
+    qm_body_begin(&m->body, part->encoding[m->mode], qm_part_is_text(part),
+                  part->alone);
+    return qm_source_open(&part->source);
+}
+
+static void end_body(struct qm_message *m, char *out, size_t *written_out)
+{
+    *written_out = qm_body_finish(&m->body, out);
+    qm_source_close(&m->parts[qm_message_reading_part(m)].source);
+    m->in_body = false;
+    next_segment(m);
+}
+
+/* One step of a body; `cap` is at least QM_BODY_ROOM. */
+static enum qm_err read_body(struct qm_message *m, char *out, size_t cap,
+                             size_t *written_out)
+{
+    enum qm_err err = QM_OK;
+    size_t used;
+
+    if (!m->in_body) {
+        err = begin_body(m);
+    }
+    if (err == QM_OK && m->input.len == 0 && !qm_body_pending(&m->body)) {
+        struct qm_part *part = &m->parts[qm_message_reading_part(m)];
+
+        err = qm_source_next(&part->source, m->slice, QM_MESSAGE_SLICE,
+                             &m->input);
+        if (err == QM_OK && m->input.len == 0) {
+            end_body(m, out, written_out);
+            return QM_OK;
+        }
+    }
+    if (err != QM_OK) {
+        return err;
+    }
+    qm_body_update(&m->body, m->input, out, cap, &used, written_out);
+    m->input = qm_span_from(m->input, used);
+    return QM_OK;
+}
+
+static enum qm_err read_step(struct qm_message *m, char *out, size_t cap,
+                             size_t *written_out)
+{
+    *written_out = 0;
+    if (m->segments[m->current].is_body) {
+        return read_body(m, out, cap, written_out);
+    }
+    read_text(m, out, cap, written_out);
+    return QM_OK;
+}
+
+static size_t take_staged(struct qm_message *m, char *out, size_t cap)
+{
+    size_t len = m->staged_end - m->staged_at;
+
+    len = len < cap ? len : cap;
+    memcpy(out, m->staged + m->staged_at, len);
+    m->staged_at += len;
+    return len;
+}
+
+/* The next segment that is there in this mode; false at the end. */
+static bool find_segment(struct qm_message *m)
+{
+    while (m->current < m->segment_count &&
+           !m->segments[m->current].in_mode[m->mode]) {
+        next_segment(m);
+    }
+    return m->current < m->segment_count;
+}
+
+static enum qm_err fail_reading(struct qm_message *m, enum qm_err err)
+{
+    m->fault_part = qm_message_reading_part(m);
+    stop_reading(m);
+    m->err = err;
+    return err;
+}
+
+/* Where the room is too small for a step, the step goes through `staged`. */
+static enum qm_err read_more(struct qm_message *m, char *out, size_t cap,
+                             size_t *written_out)
+{
+    enum qm_err err;
+
+    if (cap >= QM_BODY_ROOM) {
+        return read_step(m, out, cap, written_out);
+    }
+    m->staged_at = 0;
+    err = read_step(m, m->staged, sizeof(m->staged), &m->staged_end);
+    *written_out = take_staged(m, out, cap);
+    return err;
+}
+
+enum qm_err qm_message_read(struct qm_message *m, char *out, size_t cap,
+                            size_t *written_out)
+{
+    size_t total = take_staged(m, out, cap);
+    enum qm_err err = m->err;
+
+    if (!m->built) {
+        err = QM_E_MISUSE;
+    }
+    while (err == QM_OK && m->reading && total < cap) {
+        size_t written = 0;
+
+        if (!find_segment(m)) {
+            stop_reading(m);
+            break;
+        }
+        err = read_more(m, out + total, cap - total, &written);
+        total += written;
+    }
+    *written_out = total;
+    if (err != QM_OK && err != QM_E_AGAIN && m->reading) {
+        (void)fail_reading(m, err);
+    }
+    /* What was made before a fault is given first; the fault comes again. */
+    return total > 0 ? QM_OK : err;
+}
+
+enum qm_err qm_message_push(struct qm_message *m, struct qm_span piece)
+{
+    size_t part = qm_message_reading_part(m);
+
+    if (part >= m->part_count || m->input.len > 0) {
+        return QM_E_MISUSE;
+    }
+    return qm_source_push(&m->parts[part].source, piece);
+}
+
+/* --- facts --------------------------------------------------------------- */
+
+enum qm_err qm_message_size(const struct qm_message *m, bool eightbit,
+                            uint64_t *size_out)
+{
+    if (!m->built) {
+        return QM_E_MISUSE;
+    }
+    *size_out = m->size[eightbit ? QM_PART_EIGHT : QM_PART_SEVEN];
+    return m->sized ? QM_OK : QM_E_UNSUPPORTED;
+}
+
+bool qm_message_is_eightbit(const struct qm_message *m)
+{
+    size_t i;
+
+    for (i = 0; i < m->part_count; i++) {
+        if (m->parts[i].encoding[QM_PART_EIGHT] == QM_ENCODING_8BIT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool qm_message_needs_utf8(const struct qm_message *m)
+{
+    return m->header.utf8;
+}

@@ -1,0 +1,133 @@
+#include "mime/qm_scan.h"
+
+#include "base/qm_ascii.h"
+#include "base/qm_utf8.h"
+
+static const char marker[] = "--=_";
+
+void qm_scan_init(struct qm_scan *scan)
+{
+    memset(scan, 0, sizeof(*scan));
+    scan->marking = true;
+}
+
+static unsigned wanted_len(unsigned char lead)
+{
+    if (lead >= 0xf0) {
+        return 4;
+    }
+    return lead >= 0xe0 ? 3 : 2;
+}
+
+static void mark_bad(struct qm_scan *scan, uint64_t at)
+{
+    if (!scan->bad_utf8) {
+        scan->bad_utf8 = true;
+        scan->bad_at = at;
+    }
+    scan->held_len = 0;
+}
+
+/* `scan->len` is still the offset of `c`. */
+static void see_high(struct qm_scan *scan, unsigned char c)
+{
+    scan->high = true;
+    scan->escapes++;
+    if (scan->bad_utf8) {
+        return;
+    }
+    if (scan->held_len == 0 && (c < 0xc2 || c > 0xf4)) {
+        mark_bad(scan, scan->len);
+        return;
+    }
+    scan->held[scan->held_len++] = (char)c;
+    if (scan->held_len < wanted_len((unsigned char)scan->held[0])) {
+        return;
+    }
+    if (qm_utf8_char_len(qm_span_make(scan->held, scan->held_len)) == 0) {
+        mark_bad(scan, scan->len + 1 - scan->held_len);
+    }
+    scan->held_len = 0;
+}
+
+static void see_control(struct qm_scan *scan, unsigned char c)
+{
+    scan->control = true;
+    scan->escapes++;
+    if (c == '\0' && !scan->nul) {
+        scan->nul = true;
+        scan->nul_at = scan->len;
+    }
+}
+
+static void see_line_end(struct qm_scan *scan, unsigned char c)
+{
+    if (c == '\n' && scan->after_cr) {
+        scan->after_cr = false;
+    } else {
+        scan->crlf_len += 2;
+        scan->after_cr = c == '\r';
+    }
+    scan->line_at = scan->len + 1;
+    scan->marking = true;
+}
+
+static void see_in_line(struct qm_scan *scan, unsigned char c)
+{
+    uint64_t column = scan->len - scan->line_at;
+
+    scan->crlf_len++;
+    scan->after_cr = false;
+    if (column >= QM_SCAN_LINE_MAX && !scan->too_long) {
+        scan->too_long = true;
+        scan->too_long_at = scan->line_at;
+    }
+    if (scan->marking) {
+        scan->marking = (char)c == marker[column];
+        if (scan->marking && column == sizeof(marker) - 2) {
+            scan->boundary = true;
+            scan->marking = false;
+        }
+    }
+}
+
+static void see_ascii(struct qm_scan *scan, unsigned char c)
+{
+    if (scan->held_len > 0) {
+        mark_bad(scan, scan->len - scan->held_len);
+    }
+    if (c == '\r' || c == '\n') {
+        see_line_end(scan, c);
+        return;
+    }
+    if (c == '=') {
+        scan->escapes++;
+    } else if (qm_ascii_is_control(c) && c != '\t') {
+        see_control(scan, c);
+    }
+    see_in_line(scan, c);
+}
+
+void qm_scan_update(struct qm_scan *scan, struct qm_span bytes)
+{
+    size_t i;
+
+    for (i = 0; i < bytes.len; i++) {
+        unsigned char c = (unsigned char)bytes.ptr[i];
+
+        if (c < 0x80) {
+            see_ascii(scan, c);
+        } else {
+            see_high(scan, c);
+            see_in_line(scan, c);
+        }
+        scan->len++;
+    }
+}
+
+void qm_scan_finish(struct qm_scan *scan)
+{
+    if (scan->held_len > 0) {
+        mark_bad(scan, scan->len - scan->held_len);
+    }
+}

@@ -129,7 +129,7 @@ function M.start(dialogue, argument)
   mechanism = (mechanism or ""):upper()
   local run = MECHANISMS[mechanism]
   local refusal, how = dialogue.scenario.auth(dialogue, mechanism, initial or "", run ~= nil)
-  if refusal then
+  if refusal or how then
     dialogue:respond("auth", refusal, how)
     return
   end

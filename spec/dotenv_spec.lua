@@ -65,7 +65,8 @@ describe("dotenv", function()
   end)
 
   it("drops a byte order mark and takes every line end", function()
-    assert.are.same({ A = "1", B = "2", C = "3\n4" }, parse "\239\187\191A=1\r\nB=2\rC='3\r\n4'\r\n")
+    assert.are.same({ A = "1", B = "2", C = "3\n4" },
+      parse "\239\187\191A=1\r\nB=2\rC='3\r\n4'\r\n")
   end)
 
   it("lets the last of equal names win", function()

@@ -2,7 +2,8 @@ local errors = require "qqmail.errors"
 
 local function login_failed(over)
   local spec = {
-    kind = "auth", code = "auth.authorization_code_required", smtp = { code = 535, text = "Login fail." },
+    kind = "auth", code = "auth.authorization_code_required",
+    smtp = { code = 535, text = "Login fail." },
     hint = { en = "Use the 16-letter authorization code.", zh = "请使用 16 位授权码。" }, lang = "en",
   }
   for key, value in pairs(over or {}) do
@@ -34,7 +35,9 @@ describe("errors", function()
   end)
 
   it("says nothing of delivery where nothing could be delivered", function()
-    local err = errors.new { kind = "config", code = "config.no_host", text = "no host", lang = "en" }
+    local err = errors.new {
+      kind = "config", code = "config.no_host", text = "no host", lang = "en",
+    }
     assert.are.equal("qqmail: no host", tostring(err))
     assert.are.equal("config", err.phase)
   end)
@@ -119,7 +122,7 @@ describe("errors", function()
 
   it("raises for a field outside its list", function()
     for field, value in pairs {
-      kind = "oops", code = "nodot", phase = "late", delivered = "yes", retry = "soon",
+      kind = "oops", code = "Two words", phase = "late", delivered = "yes", retry = "soon",
       retry_after = -1, attempts = "3",
     } do
       assert.has_error(function()

@@ -68,7 +68,9 @@ describe("providers", function()
     } do
       assert.are.equal(key, providers.by_host(host).key)
     end
-    for _, host in ipairs { "127.0.0.1", "qq.com", "smtp.qq.com.evil.example", "email-smtp.amazonaws.com" } do
+    for _, host in ipairs {
+      "127.0.0.1", "qq.com", "smtp.qq.com.evil.example", "email-smtp.amazonaws.com",
+    } do
       assert.is_nil(providers.by_host(host))
     end
   end)
@@ -81,7 +83,9 @@ describe("providers", function()
     } do
       assert.are.equal(key, providers.by_address(address).key)
     end
-    for _, address in ipairs { "a@example.com", "a@yahoo.", "a@notyahoo.com", "a@yahoo..com2", "10001", "" } do
+    for _, address in ipairs {
+      "a@example.com", "a@yahoo.", "a@notyahoo.com", "a@yahoo..com2", "10001", "",
+    } do
       assert.is_nil(providers.by_address(address))
     end
   end)

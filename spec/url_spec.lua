@@ -118,7 +118,9 @@ describe("url", function()
       "hunter2?hunter2=1&hunter2=2", "?hunter2", "/hunter2", "?hunter2&x", "@hunter2", "#hunter2",
       "hunter2%00", "[hunter2", "hunter2\n", "hunter2?token", "hunter2/@hunter2",
     } do
-      for _, form in ipairs { "smtps://u:%s@h", "smtps://u:%s@h:99999", "smtps://u%s@h", "u:%s@h" } do
+      for _, form in ipairs {
+        "smtps://u:%s@h", "smtps://u:%s@h:99999", "smtps://u%s@h", "u:%s@h",
+      } do
         for _, lang in ipairs { "en", "zh" } do
           errors.set_lang(lang)
           local text = form:gsub("%%s", function()

@@ -20,9 +20,10 @@ M.MAX_SIZE = 1024 * 1024
 local ESCAPES = { n = "\n", r = "\r", t = "\t", ["\\"] = "\\", ['"'] = '"' }
 
 -- Errors name the place and never quote the line: it may hold a password.
-local function fault(code, name, line, en, zh)
+local function fault(code, reader, line, en, zh)
+  local name = reader.name
   return errors.new {
-    kind = "config", code = code, path = name, line = line,
+    kind = "config", code = code, path = name, line = line, lang = reader.lang,
     text_en = ("%s:%d: %s"):format(name, line, en),
     text_zh = ("%s 第 %d 行：%s"):format(name, line, zh),
   }
@@ -68,10 +69,10 @@ Reader.__index = Reader
 function Reader:warn(en, zh)
   self.warnings[#self.warnings + 1] = {
     code = "dotenv.ignored_line", path = self.name, line = self.line,
-    message = errors.resolve {
+    message = errors.resolve({
       en = ("%s:%d: %s"):format(self.name, self.line, en),
       zh = ("%s 第 %d 行：%s"):format(self.name, self.line, zh),
-    },
+    }, self.lang),
   }
 end
 
@@ -83,7 +84,7 @@ function Reader:quoted(quote)
   local text = self.text
   local close = find_close(text, quote, self.at + 1)
   if not close then
-    return nil, fault("dotenv.unterminated", self.name, self.line,
+    return nil, fault("dotenv.unterminated", self, self.line,
       "the quote opened here is never closed", "此处的引号没有结束")
   end
   local value = text:sub(self.at + 1, close - 1)
@@ -92,7 +93,7 @@ function Reader:quoted(quote)
   self.at = close + 1
   local rest = text:sub(self.at, self:end_of_line())
   if not rest:find("^[ \t]*$") and not rest:find("^[ \t]*#") then
-    return nil, fault("dotenv.trailing", self.name, opened,
+    return nil, fault("dotenv.trailing", self, opened,
       "there is text behind the closing quote", "引号结束后还有内容")
   end
   if quote == '"' then
@@ -156,22 +157,23 @@ end
 --- Read the text of a `.env` file.
 -- @tparam string text
 -- @tparam ?string name what errors call it (".env")
+-- @tparam ?string lang of errors and warnings
 -- @treturn ?table the variables; the last of equal names wins
 -- @treturn table `{ lines = { KEY = line }, warnings = { { code, path, line, message } } }`,
 -- or the error
-function M.parse(text, name)
-  name = name or ".env"
+function M.parse(text, name, lang)
+  local reader = setmetatable({
+    name = name or ".env", lang = lang, at = 1, line = 1, vars = {}, lines = {}, warnings = {},
+  }, Reader)
   if #text > M.MAX_SIZE then
-    return nil, fault("dotenv.too_large", name, 1, "the file is larger than 1 MiB",
+    return nil, fault("dotenv.too_large", reader, 1, "the file is larger than 1 MiB",
       "文件超过 1 MiB")
   end
   if text:sub(1, 3) == "\239\187\191" then
     text = text:sub(4)
   end
   text = text:gsub("\r\n?", "\n")
-  local reader = setmetatable({
-    text = text, name = name, at = 1, line = 1, vars = {}, lines = {}, warnings = {},
-  }, Reader)
+  reader.text = text
   while reader.at <= #text do
     local ok, err = reader:entry()
     if not ok then
@@ -226,10 +228,11 @@ end
 --- Read a `.env` file.
 -- @tparam string path
 -- @tparam ?table with `read_file` and `mode` in place of those of this module
+-- @tparam ?string lang of errors and warnings
 -- @treturn ?table the variables; nil alone when there is no such file
 -- @treturn ?table as for `parse`, with `public` = true when everybody may read
 -- the file; or the error
-function M.load(path, with)
+function M.load(path, with, lang)
   with = with or {}
   local text, reason = (with.read_file or M.read_file)(path, M.MAX_SIZE)
   if not text then
@@ -237,12 +240,12 @@ function M.load(path, with)
       return nil
     end
     return nil, errors.new {
-      kind = "config", code = "dotenv.unreadable", path = path,
+      kind = "config", code = "dotenv.unreadable", path = path, lang = lang,
       text_en = ("%s cannot be read: %s"):format(path, tostring(reason)),
       text_zh = ("无法读取 %s：%s"):format(path, tostring(reason)),
     }
   end
-  local vars, info = M.parse(text, path)
+  local vars, info = M.parse(text, path, lang)
   if vars then
     local mode = (with.mode or M.mode)(path)
     info.public = mode ~= nil and mode % 8 >= 4

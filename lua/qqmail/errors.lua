@@ -161,8 +161,8 @@ local function check_numbers(err)
 end
 
 local function check_code(code)
-  if type(code) ~= "string" or not code:find("^[a-z][a-z0-9_]*%.[a-z0-9_.]+$") then
-    error("errors.new: code must look like area.symbol, got " .. tostring(code), 3)
+  if type(code) ~= "string" or not code:find("^[a-z][a-z0-9_.]*$") then
+    error("errors.new: code must be a symbol such as auth.refused, got " .. tostring(code), 3)
   end
 end
 

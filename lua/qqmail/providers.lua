@@ -371,7 +371,9 @@ M.list = {
   {
     key = "resend", name = { en = "Resend", zh = "Resend" }, domains = {},
     host = "smtp.resend.com",
-    ports = { { 465, "implicit" }, { 587, "starttls" }, { 2465, "implicit" }, { 2587, "starttls" } },
+    ports = {
+      { 465, "implicit" }, { 587, "starttls" }, { 2465, "implicit" }, { 2587, "starttls" },
+    },
     user = "the word resend", login = "resend", auth = PASSWORD_MECHANISMS,
     secret = "api_key", hint = HINTS.api_key, from_policy = "verified", quirks = quirks(),
   },

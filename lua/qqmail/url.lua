@@ -26,10 +26,7 @@ local SCHEMES = {
 local PLACED = { url = true, user = true, password = true, host = true, port = true }
 
 local function fault(code, en, zh)
-  return nil, errors.new {
-    kind = "config", code = "url." .. code, field = "url",
-    text_en = "connection URL: " .. en, text_zh = "连接 URL：" .. zh,
-  }
+  return nil, { code = "url." .. code, en = "connection URL: " .. en, zh = "连接 URL：" .. zh }
 end
 
 -- Strict: nil for a lone "%", and for bytes that no field may hold.
@@ -60,7 +57,8 @@ end
 local function read_scheme(text)
   local scheme, rest = text:match("^([%a][%w+.-]*)://(.*)$")
   if not scheme then
-    return fault("no_scheme", "it must begin with smtps:// or smtp://", "必须以 smtps:// 或 smtp:// 开头")
+    return fault("no_scheme", "it must begin with smtps:// or smtp://",
+      "必须以 smtps:// 或 smtp:// 开头")
   end
   local found = SCHEMES[scheme:lower()]
   if not found then
@@ -122,8 +120,8 @@ end
 local function unknown_key(key, keys, quotable)
   local meant = suggest.closest(key, keys)
   local named = quotable and key:find("^[%w_.]+$") and (' "%s"'):format(key) or ""
-  return fault("unknown_option",
-    ("there is no option%s%s"):format(named, meant and (', did you mean "%s"?'):format(meant) or ""),
+  local question = meant and (', did you mean "%s"?'):format(meant) or ""
+  return fault("unknown_option", ("there is no option%s%s"):format(named, question),
     ("没有选项%s%s"):format(named, meant and ("，是否想写 \"%s\"？"):format(meant) or ""))
 end
 
@@ -141,7 +139,8 @@ local function read_pair(pair, out, keys, known, quotable)
     return unknown_key(key, keys, quotable)
   end
   if not value then
-    return fault("value", ('write "%s=value"'):format(key), ('请写成 "%s=值"'):format(key))
+    return fault("value", ('write "%s=value"'):format(key),
+      ('请写成 "%s=值"'):format(key))
   end
   if out.options[key] ~= nil then
     return fault("twice", ("%s is given twice"):format(key), ("%s 出现了两次"):format(key))
@@ -157,9 +156,9 @@ local function read_query(query, out, keys)
   end
   local quotable = not query:find("@", 1, true)
   for pair in query:gmatch("[^&]+") do
-    local ok, err = read_pair(pair, out, keys, known, quotable)
+    local ok, why = read_pair(pair, out, keys, known, quotable)
     if not ok then
-      return nil, err
+      return nil, why
     end
   end
   return true
@@ -170,7 +169,8 @@ local function check_characters(text)
     return fault("too_long", "it is too long", "过长")
   end
   if text:find("[%c%s\128-\255]") then
-    return fault("character", "blanks, control characters and non-ASCII text must be written as %XX",
+    return fault("character",
+      "blanks, control characters and non-ASCII text must be written as %XX",
       "空白、控制字符和非 ASCII 字符要写成 %XX")
   end
   if text:find("#", 1, true) then
@@ -179,7 +179,7 @@ local function check_characters(text)
   return true
 end
 
--- "user:code@host:465" and "pool.max=2"; true or nil, err.
+-- "user:code@host:465" and "pool.max=2"; true, or nil and why not.
 local function read_parts(rest, out, keys)
   local authority, path, query = rest:match("^([^/?]*)(/?)(.*)$")
   local info, host = authority:match("^([^@]*)@(.*)$")
@@ -196,38 +196,32 @@ local function read_parts(rest, out, keys)
   if path == "" and query == "" and host == "" then
     return fault("host", "the host is missing", "缺少主机名")
   end
-  local ok, err = true, nil
+  local ok, why = true, nil
   if info then
-    ok, err = read_userinfo(info, out)
+    ok, why = read_userinfo(info, out)
   end
   if ok then
-    ok, err = read_host(host, out)
+    ok, why = read_host(host, out)
   end
   if ok then
-    ok, err = read_query(query:sub(2), out, keys)
+    ok, why = read_query(query:sub(2), out, keys)
   end
-  return ok, err
+  return ok, why
 end
 
---- Take a connection URL apart.
--- @tparam string text
--- @tparam ?table keys the option names that the query may hold
--- @treturn ?table `{ tls =, port =, host =, user =, password =, options = { ["pool.max"] = "2" } }`;
--- user and password nil where the URL has none; values of `options` are strings
--- @treturn ?table the error; it never holds a part of the URL that may be secret
-function M.parse(text, keys)
-  local ok, err = check_characters(text)
+local function read(text, keys)
+  local ok, why = check_characters(text)
   if not ok then
-    return nil, err
+    return nil, why
   end
   local scheme, rest = read_scheme(text)
   if not scheme then
     return nil, rest
   end
   local out = { tls = scheme.tls, options = {} }
-  ok, err = read_parts(rest, out, keys or {})
+  ok, why = read_parts(rest, out, keys)
   if not ok then
-    return nil, err
+    return nil, why
   end
   local asked = out.options.tls
   if asked == "none" and scheme.tls == "starttls" then
@@ -242,6 +236,25 @@ function M.parse(text, keys)
     out.port = scheme.port
   end
   return out
+end
+
+--- Take a connection URL apart.
+-- @tparam string text
+-- @tparam ?table keys the option names that the query may hold
+-- @tparam ?string lang of the error
+-- @treturn ?table `tls`, `port`, `host`, `user`, `password` and
+-- `options` = `{ ["pool.max"] = "2" }`; user and password nil where the URL has
+-- none; values of `options` are strings
+-- @treturn ?table the error; it never holds a part of the URL that may be secret
+function M.parse(text, keys, lang)
+  local out, why = read(text, keys or {})
+  if out then
+    return out
+  end
+  return nil, errors.new {
+    kind = "config", code = why.code, field = "url", text = { en = why.en, zh = why.zh },
+    lang = lang,
+  }
 end
 
 return M

@@ -1,0 +1,252 @@
+--- How to log in: password or token, and the mechanisms.
+-- @module qqmail.config.login
+
+local base = require "qqmail.config.loader"
+local dotenv = require "qqmail.dotenv"
+local errors = require "qqmail.errors"
+local options = require "qqmail.options"
+local secret = require "qqmail.secret"
+local validate = require "qqmail.validate"
+
+local PASSWORD_FILE_CAP = 16384
+
+local TOKEN_MECHANISMS = { XOAUTH2 = true, OAUTHBEARER = true }
+
+local M = {}
+
+local function read_password_file(self, path, where)
+  local text, reason = (self.with.read_file or dotenv.read_file)(path, PASSWORD_FILE_CAP)
+  if not text then
+    return self:fault("config.password_file", "password", base.sentence("password", where, {
+      en = ("cannot be read from %s: %s"):format(path, tostring(reason or "no such file")),
+      zh = ("无法从 %s 读取：%s"):format(path, tostring(reason or "文件不存在")),
+    }))
+  end
+  if #text > PASSWORD_FILE_CAP then
+    return self:fault("config.password_file", "password", base.sentence("password", where, {
+      en = "names a file that is too large for a password", zh = "指向的文件过大，不像是密码",
+    }))
+  end
+  -- A line end at the end of a file is how files are; no warning.
+  return (text:gsub("[\r\n]*$", "", 1))
+end
+
+local function mechanisms_of(kind, list)
+  local out = {}
+  for _, name in ipairs(list) do
+    if (TOKEN_MECHANISMS[name] or false) == (kind == "token") then
+      out[#out + 1] = name
+    end
+  end
+  return out
+end
+
+-- "token" or "password", whichever was given in the stronger place; of two in
+-- one place, the one the first mechanism of `auth` takes, else the token.
+local function secret_kind(self)
+  local password, password_rank = self:find("password")
+  local token, token_rank = self:find("token")
+  if not password or not token then
+    return (token and "token") or (password and "password") or nil
+  end
+  local auth = self.settings.auth
+  if auth then
+    return TOKEN_MECHANISMS[auth[1]] and "token" or "password"
+  end
+  return password_rank < token_rank and "password" or "token"
+end
+
+local function settle_auth(self, kind)
+  local settings = self.settings
+  local asked = settings.auth
+  if not kind then
+    if not asked then
+      base.set(settings, "auth", {}, "default")
+    end
+    return true
+  end
+  if asked then
+    settings.auth = mechanisms_of(kind, asked)
+    if #settings.auth == 0 then
+      local other = kind == "token" and "password" or "token"
+      return self:fault("config.contradiction", "auth", base.sentence("auth", settings.where.auth, {
+        en = ("%s needs a %s, but only a %s was given"):format(asked[1], other, kind),
+        zh = ("%s 需要 %s，但只给了 %s"):format(asked[1], other, kind),
+      }))
+    end
+    return true
+  end
+  local preset = settings.provider
+  local list = preset and mechanisms_of(kind, preset.auth) or {}
+  if #list > 0 then
+    base.set(settings, "auth", list, "preset", preset.key)
+    return true
+  end
+  if preset and kind == "password" then
+    self:warn("config.password_refused", "password", {
+      en = preset.name.en .. ": " .. preset.hint.en, zh = preset.name.zh .. "：" .. preset.hint.zh,
+    })
+  end
+  local default = kind == "token" and { "XOAUTH2", "OAUTHBEARER" } or { "PLAIN", "LOGIN" }
+  base.set(settings, "auth", default, "default")
+  return true
+end
+
+-- The function behind settings.secret(). What was given stays an upvalue here,
+-- out of reach of anything that walks or prints the settings.
+local function secret_reader(given, key, shape, lang)
+  local function fail(code, text)
+    return nil, errors.new {
+      kind = "config", code = code, field = key, lang = lang, text = text,
+    }
+  end
+  return function()
+    local value, reason = given, nil
+    if type(given) == "function" then
+      value, reason = given()
+    end
+    if type(value) ~= "string" then
+      local _, err = fail("config.secret_function", {
+        en = ("the %s function returned %s in place of a text"):format(key, type(value)),
+        zh = ("%s 函数返回了 %s 而不是文本"):format(key, type(value)),
+      })
+      err.cause = reason
+      return nil, err
+    end
+    local text, why = secret.clean(value, shape)
+    if not text then
+      return fail(why.code, base.sentence(key, nil, why))
+    end
+    return text
+  end
+end
+
+local function check_secret(self, given, key, shape, where)
+  if type(given) ~= "string" then
+    return true
+  end
+  local text, found = secret.clean(given, shape)
+  if not text then
+    return self:fault(found.code, key, base.sentence(key, where, found))
+  end
+  for _, warning in ipairs(found) do
+    local preset = self.settings.provider
+    local rest = base.sentence(key, where, warning)
+    if warning.code == "config.not_a_code" then
+      rest = { en = rest.en .. ". " .. preset.hint.en, zh = rest.zh .. "。" .. preset.hint.zh }
+    end
+    self:warn(warning.code, key, rest)
+  end
+  return true
+end
+
+local function need_login(self)
+  local settings = self.settings
+  local preset = settings.provider
+  local hint = preset and preset.hint or nil
+  if settings.user and (not preset or not preset.anonymous) then
+    return self:fault("config.no_password", "password", {
+      en = ("no password for %s"):format(settings.user),
+      zh = ("没有 %s 的密码或授权码"):format(settings.user),
+    }, hint)
+  end
+  if preset and not preset.anonymous then
+    return self:fault("config.no_user", "user", {
+      en = ("%s needs user and password"):format(preset.name.en),
+      zh = ("%s需要 user 和 password"):format(preset.name.zh),
+    }, hint)
+  end
+  return true
+end
+
+local function check_plaintext(self)
+  local settings = self.settings
+  if settings.tls ~= "none" or settings.allow_plaintext_auth then
+    return true
+  end
+  return self:fault("config.plaintext_auth", "tls", {
+    en = 'tls = "none" would send the password in clear text',
+    zh = 'tls = "none" 会以明文发送密码',
+  }, {
+    en = 'Use tls = "implicit" or "starttls"; where clear text is meant, set '
+      .. "allow_plaintext_auth = true.",
+    zh = '请使用 tls = "implicit" 或 "starttls"；若确需明文，设 allow_plaintext_auth = true。',
+  })
+end
+
+-- The user of a login: given, or the fixed one of the preset.
+local function need_user(self, kind)
+  local settings = self.settings
+  local preset = settings.provider
+  if not settings.user and preset and preset.login then
+    base.set(settings, "user", preset.login, "preset", preset.key)
+  end
+  if settings.user then
+    return true
+  end
+  return self:fault("config.no_user", "user", {
+    en = ("a %s is given, but no user"):format(kind), zh = ("给了 %s 但没有 user"):format(kind),
+  })
+end
+
+-- What was given as the secret: text or a function.
+local function given_secret(self, kind, layer)
+  local where, given = layer.where[kind], layer.values[kind]
+  if kind == "password" and layer.password_file then
+    local text, err = read_password_file(self, layer.password_file, where)
+    if not text then
+      return nil, err
+    end
+    given = text
+  end
+  local value, why = validate.secret(given)
+  if value == nil then
+    return self:fault("config.invalid_value", kind, base.sentence(kind, where, why))
+  end
+  return given
+end
+
+local function no_secret()
+  return nil
+end
+
+--- Settle password, token and mechanisms, and make `settings.secret`.
+-- @tparam table self loader
+-- @treturn ?boolean true
+-- @treturn ?table the error
+function M.settle(self)
+  local settings = self.settings
+  local preset = settings.provider
+  local ok, err = self:settle(options.by_key.auth)
+  if not ok then
+    return nil, err
+  end
+  local kind = secret_kind(self)
+  settings.secret, settings.secret_is_token = no_secret, kind == "token"
+  if not kind then
+    ok, err = need_login(self)
+    return ok and settle_auth(self, nil), err
+  end
+  local layer = self:find(kind)
+  local given
+  given, err = given_secret(self, kind, layer)
+  ok = given ~= nil
+  if ok then
+    ok, err = need_user(self, kind)
+  end
+  local shape = kind == "password" and preset and preset.code_shape or nil
+  if ok then
+    ok, err = check_secret(self, given, kind, shape, layer.where[kind])
+  end
+  if ok then
+    ok, err = check_plaintext(self)
+  end
+  if not ok then
+    return nil, err
+  end
+  settings.secret = secret_reader(given, kind, shape, self.lang)
+  settings.origin[kind], settings.where[kind] = layer.origin, layer.where[kind]
+  return settle_auth(self, kind)
+end
+
+return M

@@ -1,0 +1,236 @@
+--- The one table of options: what they are called, what they may be, where else
+-- they may be given, and what they mean.
+--
+-- `key` (nested ones with a dot) · `check`: a function of `qqmail.validate`, with
+-- its own fields (`min`, `max`, `values`) · `default` · `env`: the variable, less
+-- `QQMAIL_` · `secret`: never shown · `query`: may stand in the query
+-- of a connection URL · `doc` = `{ en =, zh = }` · `since`
+-- @module qqmail.options
+
+local validate = require "qqmail.validate"
+
+local M = {}
+
+local function row(key, check, doc, more)
+  local out = { key = key, check = validate[check], doc = doc, since = "0.1" }
+  assert(out.check, check)
+  for name, value in pairs(more or {}) do
+    out[name] = value
+  end
+  return out
+end
+
+local function later(key, doc, env)
+  return row(key, "unsupported", doc, { env = env, unsupported = true })
+end
+
+--- The rows, in the order of the documentation.
+M.list = {
+  row("provider", "text", {
+    en = 'preset to use, such as "qq" or "163"; default: found from the host, then from the '
+      .. "domain of user",
+    zh = '使用的服务商预设，如 "qq"、"163"；默认由 host、再由 user 的域名推断',
+  }, { env = "PROVIDER", query = true }),
+  row("url", "secret", {
+    en = "connection URL, smtps://user:code@host:465?pool.max=2",
+    zh = "连接 URL：smtps://user:code@host:465?pool.max=2",
+  }, { env = "URL", secret = true }),
+  row("host", "host", { en = "server name or address", zh = "服务器名或地址" }, { env = "HOST" }),
+  row("port", "integer", {
+    en = "port; default: of the preset, else from tls (implicit 465, starttls 587, none 25)",
+    zh = "端口；默认取预设，否则由 tls 决定（implicit 465，starttls 587，none 25）",
+  }, { env = "PORT", min = 1, max = 65535 }),
+  row("tls", "enum", {
+    en = "how the connection is encrypted; default: from the port; clear text only when asked for",
+    zh = "加密方式；默认由端口决定；明文必须显式指定",
+  }, {
+    env = "TLS", query = true, values = { "implicit", "starttls", "none" },
+    aliases = { ssl = "implicit", tls = "implicit", smtps = "implicit", plain = "none" },
+  }),
+  row("user", "text", {
+    en = "login name, usually the full address", zh = "登录名，通常是完整邮箱地址",
+  }, { env = "USER" }),
+  row("password", "secret", {
+    en = "password or authorization code, or a function that returns it at each login; also "
+      .. "QQMAIL_PASSWORD_FILE, the name of a file that holds it",
+    zh = "密码或授权码，或每次登录时返回它的函数；也可用 QQMAIL_PASSWORD_FILE 指定存放它的文件",
+  }, { env = "PASSWORD", secret = true }),
+  row("token", "secret", {
+    en = "OAuth2 access token, or a function that returns it at each login",
+    zh = "OAuth2 访问令牌，或每次登录时返回它的函数",
+  }, { env = "TOKEN", secret = true, query = true }),
+  row("auth", "mechanisms", {
+    en = "mechanism or list of them; default: of the preset, by strength",
+    zh = "认证机制或其列表；默认取预设，按强度排列",
+  }, { query = true }),
+  row("allow_plaintext_auth", "boolean", {
+    en = "log in even though the connection is not encrypted", zh = "允许在未加密的连接上登录",
+  }, { default = false }),
+  row("from", "mailbox", {
+    en = "sender of messages that name none; default: user, when that is an address",
+    zh = "邮件未指定时的发件人；user 是邮箱地址时默认用它",
+  }, { env = "FROM", query = true }),
+  row("reply_to", "mailboxes", {
+    en = "Reply-To of messages that name none", zh = "邮件未指定时的 Reply-To",
+  }, { env = "REPLY_TO", query = true }),
+  row("headers", "table", {
+    en = "header fields of each message", zh = "每封邮件附加的头字段",
+  }),
+  row("hostname", "hostname", {
+    en = "name given in EHLO; the default tells nothing about this host",
+    zh = "EHLO 中使用的名字；默认值不透露本机信息",
+  }, { default = "[127.0.0.1]", query = true }),
+  row("socket", "path", {
+    en = "path of a Unix socket, in place of host and port", zh = "Unix 套接字路径，代替 host 和 port",
+  }),
+  row("source_ip", "host", {
+    en = "local address to connect from", zh = "发起连接的本地地址",
+  }, { query = true }),
+  row("timeout.connect", "seconds", {
+    en = "seconds for name, connection and TLS", zh = "解析、连接与 TLS 的秒数",
+  }, { env = "CONNECT_TIMEOUT", default = 10, query = true }),
+  row("timeout.reply", "seconds", {
+    en = "seconds for one reply", zh = "等待一次应答的秒数",
+  }, { default = 30, query = true }),
+  row("timeout.final", "seconds", {
+    en = "seconds for the verdict on a message; a short one makes deliveries uncertain",
+    zh = "等待投递结果的秒数；过短会造成结果未知",
+  }, { default = 120, query = true }),
+  row("timeout.total", "seconds", {
+    en = "seconds for one call; `timeout = 60` is short for it", zh = "一次调用的总秒数；可简写为 timeout = 60",
+  }, { env = "TIMEOUT", default = 180, query = true }),
+  row("tls_options.ca_file", "path", {
+    en = "file of trusted certificates, in place of the system's", zh = "受信证书文件，代替系统证书",
+  }, { env = "CA_FILE", query = true }),
+  row("tls_options.ca_path", "path", {
+    en = "directory of trusted certificates", zh = "受信证书目录",
+  }, { query = true }),
+  row("tls_options.verify", "boolean", {
+    en = "check the server's certificate", zh = "校验服务器证书",
+  }, { default = true, query = true }),
+  row("tls_options.server_name", "host", {
+    en = "name the certificate must have; default: host", zh = "证书必须匹配的名字；默认为 host",
+  }, { query = true }),
+  row("tls_options.min_version", "enum", {
+    en = "oldest TLS version to accept", zh = "可接受的最低 TLS 版本",
+  }, { default = "1.2", values = { "1.2", "1.3" }, query = true }),
+  row("tls_options.cert", "path", {
+    en = "client certificate (PEM file)", zh = "客户端证书（PEM 文件）",
+  }, { query = true }),
+  row("tls_options.key", "path", {
+    en = "key of the client certificate (PEM file)", zh = "客户端证书的私钥（PEM 文件）",
+  }, { query = true }),
+  later("tls_options.pin", { en = "public keys to accept", zh = "可接受的公钥" }),
+  row("pool.max", "integer", {
+    en = "most connections at a time", zh = "最多同时保持的连接数",
+  }, { env = "POOL_MAX", default = 1, min = 1, max = 1000, query = true }),
+  row("pool.idle", "seconds", {
+    en = "seconds that an unused connection is kept", zh = "空闲连接保留的秒数",
+  }, { default = 50, query = true }),
+  row("pool.messages", "integer", {
+    en = "messages on one connection before it is replaced", zh = "单个连接最多发送的邮件数",
+  }, { min = 1, max = 1000000, query = true }),
+  row("window", "integer", {
+    en = "0: wait for each verdict; 1: the next envelope goes out behind the body",
+    zh = "0：逐封等待结果；1：下一封的信封紧随正文发出",
+  }, { default = 1, min = 0, max = 1, query = true }),
+  row("pipelining", "boolean", {
+    en = "force PIPELINING on or off; default: as the server offers",
+    zh = "强制开启或关闭 PIPELINING；默认按服务器声明",
+  }, { query = true }),
+  row("smtputf8", "boolean", {
+    en = "force SMTPUTF8 on or off; default: when needed and offered",
+    zh = "强制开启或关闭 SMTPUTF8；默认按需使用",
+  }, { query = true }),
+  row("io", "io", {
+    en = 'how bytes are moved: "auto", "blocking", "ngx", "memory", { file = dir } or '
+      .. "{ wait = f, sleep = f }",
+    zh = '收发方式："auto"、"blocking"、"ngx"、"memory"、{ file = 目录 } 或 { wait = f, sleep = f }',
+  }, { default = "auto" }),
+  row("on.sent", "func", { en = "called after a delivery", zh = "投递成功后调用" }),
+  row("on.failed", "func", { en = "called after a failure", zh = "失败后调用" }),
+  row("on.retry", "func", { en = "called before another try", zh = "重试前调用" }),
+  row("on.reply", "func", { en = "called for each reply", zh = "每次收到应答时调用" }),
+  row("on.state", "func", { en = "called when the session changes its state", zh = "会话状态变化时调用" }),
+  row("log", "log", {
+    en = 'function for log lines, "stderr" or "off"', zh = '日志函数，或 "stderr"、"off"',
+  }, { env = "LOG" }),
+  row("lang", "lang", {
+    en = "language of errors and hints; default: from the environment", zh = "错误与提示的语言；默认由环境决定",
+  }, { env = "LANG", values = { "zh", "en" }, query = true }),
+  later("retry", { en = "automatic tries", zh = "自动重试" }, "RETRY_ATTEMPTS"),
+  later("rate", { en = "most messages in a time", zh = "发送频率上限" }, "RATE"),
+  later("outbox", { en = "where messages wait", zh = "待发邮件目录" }, "OUTBOX"),
+  later("failover", { en = "accounts to fall back on", zh = "备用账号" }),
+  later("breaker", { en = "pause after repeated failures", zh = "连续失败后的熔断" }),
+  later("proxy", { en = "SOCKS5 or HTTP proxy", zh = "SOCKS5 或 HTTP 代理" }),
+  later("lmtp", { en = "speak LMTP", zh = "使用 LMTP" }),
+  later("dkim", { en = "sign messages", zh = "DKIM 签名" }),
+  later("dsn", { en = "ask for delivery reports", zh = "请求投递状态通知" }),
+  later("chunking", { en = "send by BDAT", zh = "使用 BDAT 发送" }),
+}
+
+-- What other libraries call it.
+local ELSEWHERE = {
+  username = "user", account = "user", login = "user", email = "user", mail = "user",
+  pass = "password", passwd = "password", pwd = "password", code = "password",
+  auth_code = "password", authorization_code = "password", secret = "password",
+  server = "host", smtp = "host", smtp_server = "host", smtp_host = "host", address = "host",
+  ssl = "tls", secure = "tls", security = "tls", starttls = "tls", encryption = "tls",
+  sender = "from", helo = "hostname", ehlo = "hostname", domain = "hostname",
+  access_token = "token", timeouts = "timeout", insecure = "tls_options.verify",
+  ca = "tls_options.ca_file", cafile = "tls_options.ca_file", logger = "log", language = "lang",
+  uri = "url", keepalive = "pool.idle", max_connections = "pool.max",
+}
+
+--- Rows by key.
+M.by_key = {}
+
+--- The names inside each nested option, by its name.
+M.groups = {}
+
+--- Names at the top.
+M.top = {}
+
+--- Keys that a connection URL may hold in its query.
+M.query = {}
+
+--- Rows by environment variable, with the prefix.
+M.by_env = {}
+
+local inner_keys = {}
+
+local function index(entry)
+  M.by_key[entry.key] = entry
+  local group, name = entry.key:match("^([%w_]+)%.([%w_]+)$")
+  if group then
+    if not M.groups[group] then
+      M.groups[group] = {}
+      M.top[#M.top + 1] = group
+    end
+    table.insert(M.groups[group], name)
+    inner_keys[name] = inner_keys[name] or entry.key
+  else
+    M.top[#M.top + 1] = entry.key
+  end
+  if entry.query then
+    M.query[#M.query + 1] = entry.key
+  end
+  if entry.env then
+    entry.env = "QQMAIL_" .. entry.env
+    M.by_env[entry.env] = entry
+  end
+end
+
+for _, entry in ipairs(M.list) do
+  index(entry)
+end
+
+--- The option that goes by another name elsewhere, or stands one level deeper.
+-- @tparam string name
+-- @treturn ?string
+function M.translate(name)
+  return ELSEWHERE[name:lower()] or inner_keys[name]
+end
+
+return M

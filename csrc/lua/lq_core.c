@@ -1,0 +1,40 @@
+#include "lua/lq_core.h"
+
+#include "base/qm_version.h"
+#include "lua/lq_entropy.h"
+#include "lua/lq_util.h"
+
+enum { RANDOM_MAX = 65536 };
+
+/* random(n) -> n bytes | nil, name, text */
+static int l_core_random(lua_State *L)
+{
+    size_t len = (size_t)lq_check_integer(L, 1, 1, RANDOM_MAX);
+    void *bytes = lua_newuserdata(L, len); /* the collector frees it */
+    enum qm_err err = lq_entropy(bytes, len);
+
+    if (err != QM_OK) {
+        return lq_push_error(L, err);
+    }
+    lua_pushlstring(L, bytes, len);
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    { "random", l_core_random },
+    { NULL, NULL },
+};
+
+QM_EXPORT int luaopen_qqmail_core(lua_State *L);
+
+QM_EXPORT int luaopen_qqmail_core(lua_State *L)
+{
+    lua_newtable(L);
+    lq_setfuncs(L, functions);
+    lua_pushliteral(L, QM_VERSION);
+    lua_setfield(L, -2, "_VERSION");
+    lq_codec_open(L);
+    lq_message_open(L);
+    lq_session_open(L);
+    return 1;
+}

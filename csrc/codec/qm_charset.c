@@ -234,7 +234,7 @@ enum qm_err qm_charset_reply(struct qm_buf *out, struct qm_span text)
         err = convert(&decoded, open_gb18030(), text, &ignored);
         text = err == QM_OK ? qm_buf_span(&decoded) : text;
     }
-    if (err != QM_E_MEMORY && out->err == QM_OK) {
+    if (err != QM_E_MEMORY) {
         append_printable(out, text);
     }
     qm_buf_deinit(&decoded);

@@ -200,6 +200,8 @@ static void converts(void)
                   "a",
                   &at) == QM_OK);
     CHECK(convert("UTF-8", qm_span_of(""), 99, "", &at) == QM_OK);
+    /* A decoder that keeps a character back until it is told the end. */
+    CHECK(convert("WINDOWS-1258", qm_span_of("A"), 99, "A", &at) == QM_OK);
 }
 
 static void tells_where_the_fault_is(void)

@@ -167,6 +167,8 @@ static const char *const answers[][2] = {
     { A70 "12345.", A70 "12345=\r\n=2E" },
     { A70 "12345From me", A70 "12345=\r\n=46rom me" },
     { A70 "\xe8\xaf\xb7", A70 "=\r\n=E8=AF=B7" },
+    { A10 A10 A10 A10 A10 A10 "123456\xf0\x9f\x98\x80",
+      A10 A10 A10 A10 A10 A10 "123456=\r\n=F0=9F=98=80" },
     { A70 "\xe8\xaf", A70 "=\r\n=E8=AF" },
     { A70 "\xe8z", A70 "=E8z" },
     { A70 "\xaf\xaf\xaf", A70 "=AF=\r\n=AF=AF" },

@@ -6,12 +6,15 @@
 #include "net/qm_clock.h"
 #include "net/qm_errno.h"
 #include "net/qm_listen.h"
+#include "net/qm_resolve.h"
 
 #include <errno.h>
 #include <poll.h>
 
 #define STREAM_CLASS "qqmail.stream"
 #define LISTENER_CLASS "qqmail.listener"
+#define RESOLVER_CLASS "qqmail.resolver"
+#define POOL_CLASS "qqmail.resolve_pool"
 
 enum {
     READ_CAP = 16384, /* most bytes of one stream:read() */
@@ -36,6 +39,16 @@ static int push_net_error(lua_State *L, enum qm_err err)
 {
     return err == QM_E_SYSTEM ? push_system_error(L, errno)
                               : lq_push_error(L, err);
+}
+
+/* What an argument is that was refused: "the host name" + "is too long". */
+static int push_argument_error(lua_State *L, const char *subject,
+                               enum qm_err err)
+{
+    lua_pushnil(L);
+    lua_pushstring(L, qm_err_name(err));
+    lua_pushfstring(L, "%s %s", subject, qm_err_text(err));
+    return 3;
 }
 
 /* The end of a stream in one word, whatever the system calls it. */
@@ -81,21 +94,16 @@ static const char *check_text(lua_State *L, int arg)
 
 /* --- addresses ----------------------------------------------------------- */
 
-static bool is_unix_table(lua_State *L, int table)
-{
-    return lq_field_span(L, table, "path", NULL).ptr != NULL;
-}
-
 /* Reads { address=, port= } or { path= }. */
 static enum qm_err read_address(lua_State *L, int table,
                                 struct qm_address *address_out)
 {
+    struct qm_span path = lq_field_span(L, table, "path", NULL);
     const char *host;
     int64_t port;
 
-    if (is_unix_table(L, table)) {
-        return qm_address_unix(lq_field_span(L, table, "path", NULL),
-                               address_out);
+    if (path.ptr != NULL) {
+        return qm_address_unix(path, address_out);
     }
     host = lq_field_text(L, table, "address");
     port = lq_field_integer(L, table, "port", 0);
@@ -103,6 +111,160 @@ static enum qm_err read_address(lua_State *L, int table,
         return QM_E_SYNTAX;
     }
     return qm_address_parse(host, (uint16_t)port, address_out);
+}
+
+static const char *family_name(int family)
+{
+    if (family == AF_UNIX) {
+        return "unix";
+    }
+    return family == AF_INET6 ? "inet6" : "inet";
+}
+
+static void push_address(lua_State *L, const struct qm_address *address)
+{
+    char host[QM_ADDRESS_TEXT_CAP];
+
+    qm_address_host(address, host, sizeof(host));
+    lua_createtable(L, 0, 3);
+    lua_pushstring(L, family_name(qm_address_family(address)));
+    lua_setfield(L, -2, "family");
+    lua_pushstring(L, host);
+    lua_setfield(L, -2, "address");
+    lua_pushinteger(L, qm_address_port(address));
+    lua_setfield(L, -2, "port");
+}
+
+/* --- resolver ------------------------------------------------------------ */
+
+struct lq_pool {
+    struct qm_resolve_pool *pool;
+};
+
+struct lq_resolver {
+    struct qm_resolve_job *job; /* NULL when closed */
+};
+
+static int l_pool_close(lua_State *L)
+{
+    struct lq_pool *holder = luaL_checkudata(L, 1, POOL_CLASS);
+
+    qm_resolve_pool_drop(holder->pool);
+    holder->pool = NULL;
+    return 0;
+}
+
+/* The Lua state's pool, made when it is first needed. NULL without memory. */
+static struct qm_resolve_pool *get_pool(lua_State *L)
+{
+    struct lq_pool *holder;
+
+    lua_getfield(L, LUA_REGISTRYINDEX, POOL_CLASS ".instance");
+    holder = lua_touserdata(L, -1);
+    if (holder == NULL) {
+        holder = lq_new_object(L, sizeof(*holder), POOL_CLASS);
+        lua_setfield(L, LUA_REGISTRYINDEX, POOL_CLASS ".instance");
+    }
+    lua_pop(L, 1);
+    if (holder->pool == NULL) {
+        holder->pool = qm_resolve_pool_new(NULL);
+    }
+    return holder->pool;
+}
+
+static struct lq_resolver *check_resolver(lua_State *L, int arg)
+{
+    return luaL_checkudata(L, arg, RESOLVER_CLASS);
+}
+
+static int check_family(lua_State *L, int arg)
+{
+    static const char *const names[] = { "any", "inet", "inet6", NULL };
+    static const int families[] = { AF_UNSPEC, AF_INET, AF_INET6 };
+
+    return families[luaL_checkoption(L, arg, "any", names)];
+}
+
+static int l_net_resolve(lua_State *L)
+{
+    const char *host = check_text(L, 1);
+    uint16_t port = (uint16_t)lq_check_integer(L, 2, 0, UINT16_MAX);
+    int family = check_family(L, 3);
+    struct qm_resolve_pool *pool = get_pool(L);
+    struct lq_resolver *resolver;
+    enum qm_err err;
+
+    if (pool == NULL) {
+        return lq_push_error(L, QM_E_MEMORY);
+    }
+    resolver = lq_new_object(L, sizeof(*resolver), RESOLVER_CLASS);
+    err = qm_resolve_start(pool, host, port, family, &resolver->job);
+    if (err == QM_OK) {
+        return 1;
+    }
+    if (err == QM_E_LIMIT) {
+        return lq_push_error_text(L, err, "too many look-ups are under way");
+    }
+    if (err == QM_E_EMPTY || err == QM_E_TOO_LONG) {
+        return push_argument_error(L, "the host name", err);
+    }
+    return push_net_error(L, err);
+}
+
+/* nil when there is nothing to wait for. */
+static int l_resolver_fd(lua_State *L)
+{
+    struct lq_resolver *resolver = check_resolver(L, 1);
+
+    if (resolver->job == NULL || qm_resolve_fd(resolver->job) < 0) {
+        lua_pushnil(L);
+    } else {
+        lua_pushinteger(L, qm_resolve_fd(resolver->job));
+    }
+    return 1;
+}
+
+static int push_resolve_error(lua_State *L, int eai)
+{
+    lua_pushnil(L);
+    lua_pushfstring(L, "resolve.%s", qm_errno_resolve_name(eai));
+    lua_pushstring(L, qm_errno_resolve_text(eai));
+    return 3;
+}
+
+static int l_resolver_result(lua_State *L)
+{
+    struct lq_resolver *resolver = check_resolver(L, 1);
+    const struct qm_resolve_list *list;
+    enum qm_err err;
+    size_t i;
+    int eai;
+
+    if (resolver->job == NULL) {
+        return lq_push_error(L, QM_E_CLOSED);
+    }
+    err = qm_resolve_result(resolver->job, &list, &eai);
+    if (err != QM_OK) {
+        return push_net_error(L, err);
+    }
+    if (eai != 0) {
+        return push_resolve_error(L, eai);
+    }
+    lua_createtable(L, (int)list->len, 0);
+    for (i = 0; i < list->len; i++) {
+        push_address(L, &list->items[i]);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    return 1;
+}
+
+static int l_resolver_close(lua_State *L)
+{
+    struct lq_resolver *resolver = check_resolver(L, 1);
+
+    qm_resolve_drop(resolver->job);
+    resolver->job = NULL;
+    return 0;
 }
 
 /* --- streams ------------------------------------------------------------- */
@@ -211,11 +373,14 @@ static int l_net_connect(lua_State *L)
 
     luaL_checktype(L, 1, LUA_TTABLE);
     err = read_address(L, 1, &peer);
-    if (err == QM_OK && source_ip != NULL) {
-        err = qm_address_parse(source_ip, 0, &source);
-    }
     if (err != QM_OK) {
-        return lq_push_error(L, err);
+        return push_argument_error(L, "the address", err);
+    }
+    if (source_ip != NULL) {
+        err = qm_address_parse(source_ip, 0, &source);
+        if (err != QM_OK) {
+            return push_argument_error(L, "the source address", err);
+        }
     }
     stream = lq_new_object(L, sizeof(*stream), STREAM_CLASS);
     err = qm_stream_connect(stream, &peer, source_ip != NULL ? &source : NULL);
@@ -286,7 +451,7 @@ static int l_net_listen(lua_State *L)
                                &own);
     }
     if (err != QM_OK) {
-        return lq_push_error(L, err);
+        return push_argument_error(L, "the address", err);
     }
     listener = lq_new_object(L, sizeof(*listener), LISTENER_CLASS);
     err = qm_listen_open(listener, &own, (int)backlog);
@@ -403,20 +568,30 @@ static const luaL_Reg listener_methods[] = {
     { NULL, NULL },
 };
 
-static const luaL_Reg module_functions[] = {
-    { "connect", l_net_connect },
-    { "listen", l_net_listen },
-    { "now", l_net_now },
-    { "sleep", l_net_sleep },
-    { "wait", l_net_wait },
-    { "poll", l_net_poll },
+static const luaL_Reg resolver_methods[] = {
+    { "fd", l_resolver_fd },
+    { "result", l_resolver_result },
+    { "close", l_resolver_close },
     { NULL, NULL },
+};
+
+static const luaL_Reg pool_methods[] = {
+    { NULL, NULL },
+};
+
+static const luaL_Reg module_functions[] = {
+    { "resolve", l_net_resolve }, { "connect", l_net_connect },
+    { "listen", l_net_listen },   { "now", l_net_now },
+    { "sleep", l_net_sleep },     { "wait", l_net_wait },
+    { "poll", l_net_poll },       { NULL, NULL },
 };
 
 int luaopen_qqmail_net(lua_State *L)
 {
     lq_class(L, STREAM_CLASS, stream_methods, NULL, l_stream_close);
     lq_class(L, LISTENER_CLASS, listener_methods, NULL, l_listener_close);
+    lq_class(L, RESOLVER_CLASS, resolver_methods, NULL, l_resolver_close);
+    lq_class(L, POOL_CLASS, pool_methods, NULL, l_pool_close);
     lua_newtable(L);
     lq_setfuncs(L, module_functions);
     return 1;

@@ -21,11 +21,11 @@ enum qm_err qm_address_copy(const struct sockaddr *name, socklen_t len,
     return QM_OK;
 }
 
-static void set_port(struct qm_address *address, uint16_t port)
+void qm_address_set_port(struct qm_address *address, uint16_t port)
 {
     if (qm_address_family(address) == AF_INET6) {
         address->name.v6.sin6_port = htons(port);
-    } else {
+    } else if (qm_address_family(address) == AF_INET) {
         address->name.v4.sin_port = htons(port);
     }
 }
@@ -48,7 +48,7 @@ enum qm_err qm_address_parse(const char *host, uint16_t port,
     err = qm_address_copy(found->ai_addr, found->ai_addrlen, address_out);
     freeaddrinfo(found);
     if (err == QM_OK) {
-        set_port(address_out, port);
+        qm_address_set_port(address_out, port);
     }
     return err;
 }

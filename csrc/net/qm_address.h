@@ -51,6 +51,9 @@ int qm_address_family(const struct qm_address *address);
 /* Port in host order, 0 for a unix socket. */
 uint16_t qm_address_port(const struct qm_address *address);
 
+/* Does nothing to a unix socket. */
+void qm_address_set_port(struct qm_address *address, uint16_t port);
+
 /* The host without a port, or the path. Cut to fit `cap`, always ended. */
 void qm_address_host(const struct qm_address *address, char *out, size_t cap);
 

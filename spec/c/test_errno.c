@@ -1,0 +1,39 @@
+#include "net/qm_errno.h"
+
+#include "check.h"
+
+#include <errno.h>
+#include <netdb.h>
+
+static void names_system_codes(void)
+{
+    CHECK(strcmp(qm_errno_name(ECONNREFUSED), "ECONNREFUSED") == 0);
+    CHECK(strcmp(qm_errno_text(ECONNREFUSED), "connection refused") == 0);
+    CHECK(strcmp(qm_errno_name(ETIMEDOUT), "ETIMEDOUT") == 0);
+    CHECK(strcmp(qm_errno_name(EHOSTUNREACH), "EHOSTUNREACH") == 0);
+    CHECK(strcmp(qm_errno_name(ENETUNREACH), "ENETUNREACH") == 0);
+    CHECK(strcmp(qm_errno_name(EPERM), "EPERM") == 0);
+}
+
+static void names_resolver_codes(void)
+{
+    CHECK(strcmp(qm_errno_resolve_name(EAI_NONAME), "noname") == 0);
+    CHECK(strcmp(qm_errno_resolve_text(EAI_NONAME), "no such host name") == 0);
+    CHECK(strcmp(qm_errno_resolve_name(EAI_AGAIN), "again") == 0);
+}
+
+static void has_words_for_unknown_codes(void)
+{
+    CHECK(strcmp(qm_errno_name(-1), "EOTHER") == 0);
+    CHECK(strcmp(qm_errno_text(-1), "system error") == 0);
+    CHECK(strcmp(qm_errno_resolve_name(12345), "other") == 0);
+    CHECK(strcmp(qm_errno_resolve_text(12345), "the resolver failed") == 0);
+}
+
+int main(void)
+{
+    TEST(names_system_codes);
+    TEST(names_resolver_codes);
+    TEST(has_words_for_unknown_codes);
+    return check_done();
+}

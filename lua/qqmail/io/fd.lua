@@ -1,0 +1,365 @@
+--- Driver over the descriptors of `qqmail.net`, for any event loop.
+-- The loop gives two functions: `wait(fd, "r"|"w", seconds)` returns true when the descriptor
+-- may be ready (a wake-up for nothing does no harm), `nil, "timeout"`, or `nil, text` when it
+-- cannot wait; `sleep(seconds)` pauses. Nothing else blocks.
+-- @module qqmail.io.fd
+
+local qqnet = require("qqmail.net")
+
+local M = {}
+
+--- Seconds one `send` or `recv` may take when nobody called `settimeout`.
+M.default_timeout = 30
+
+-- Between two tries to reach a unix socket whose queue is full: it has no event to wait for.
+local FULL_QUEUE_PAUSE = 0.02
+
+-- Longest single wait handed to the loop, for deadlines that are far or infinite.
+local LONGEST_WAIT = 86400
+
+local REASONS = {
+  ETIMEDOUT = "timeout",
+  ECONNREFUSED = "refused",
+  ENETUNREACH = "unreachable",
+  EHOSTUNREACH = "unreachable",
+  ENETDOWN = "unreachable",
+  EADDRNOTAVAIL = "unreachable",
+  EAFNOSUPPORT = "unreachable",
+  ENOENT = "not_found",
+  EACCES = "denied",
+  EPERM = "denied",
+  EAGAIN = "again",
+  EMFILE = "again",
+  ENFILE = "again",
+  ENOBUFS = "again",
+  ENOMEM = "again",
+  timeout = "timeout",
+  limit = "again",
+  memory = "again",
+  empty = "not_found",
+  too_long = "not_found",
+  ["resolve.noname"] = "not_found",
+  ["resolve.nodata"] = "not_found",
+  ["resolve.addrfamily"] = "not_found",
+  ["resolve.family"] = "unreachable",
+  ["resolve.again"] = "again",
+  ["resolve.memory"] = "again",
+  ["resolve.system"] = "again",
+}
+
+-- Of several addresses that failed, the one that says most speaks for all: a server that
+-- refuses matters more than an IPv6 address this host has no route to.
+local WEIGHT = {
+  refused = 7, timeout = 6, denied = 5, again = 4, not_found = 3, unknown = 2, unreachable = 1,
+}
+
+local Driver = {}
+Driver.__index = Driver
+
+local Conn = {}
+Conn.__index = Conn
+
+-- Waits for the descriptor until `deadline`. True when a try is worth it.
+local function wait_until(self, fd, mode, deadline)
+  local left = deadline - self:now()
+  if left <= 0 then
+    return nil, "timeout"
+  end
+  return self.wait(fd, mode, math.min(left, LONGEST_WAIT))
+end
+
+local function reason_of(name)
+  return REASONS[name] or "unknown"
+end
+
+-- Names such as ECONNREFUSED are kept; our own ("timeout", "resolve.noname") are not errno.
+local function errno_of(name)
+  return name and name:match("^E%u+$") or nil
+end
+
+-- Looking up ----------------------------------------------------------------
+
+-- The outcome of a resolver: a list, or nil, name, text.
+local function await_result(self, resolver, deadline)
+  while true do
+    local list, name, text = resolver:result()
+    if list or name ~= "again" then
+      return list, name, text
+    end
+    local ready, why = wait_until(self, resolver:fd(), "r", deadline)
+    if not ready then
+      return nil, why, why == "timeout" and "no answer in time" or why
+    end
+  end
+end
+
+-- Addresses of a family the source address cannot talk to are of no use.
+local function family_for(source_ip)
+  if not source_ip then
+    return "any"
+  end
+  return source_ip:find(":", 1, true) and "inet6" or "inet"
+end
+
+local function look_up(self, target, deadline)
+  local resolver, name, text =
+    self.net.resolve(target.host, target.port, family_for(target.source_ip))
+  if not resolver then
+    return nil, name, text
+  end
+  local list
+  list, name, text = await_result(self, resolver, deadline)
+  resolver:close()
+  return list, name, text
+end
+
+local function resolve_failure(target, name, text)
+  local eai = name:match("^resolve%.(%l+)$")
+  return {
+    phase = "resolve",
+    reason = reason_of(name),
+    errno = eai and "EAI_" .. eai:upper() or errno_of(name),
+    text = ("resolve %s: %s"):format(target.host, text),
+    tried = {},
+  }
+end
+
+-- Connecting ----------------------------------------------------------------
+
+local function describe(address)
+  return address.path and "unix:" .. address.path or address.address
+end
+
+-- Starts to connect; a full queue of a unix socket is waited for.
+local function start(self, address, source_ip, deadline)
+  while true do
+    local stream, name, text = self.net.connect(address, source_ip)
+    if stream or name ~= "EAGAIN" or not address.path then
+      return stream, name, text
+    end
+    local left = deadline - self:now()
+    if left <= 0 then
+      return nil, "timeout", "no answer in time"
+    end
+    self:sleep(math.min(left, FULL_QUEUE_PAUSE))
+  end
+end
+
+local function await_connected(self, stream, deadline)
+  while true do
+    local connected, name, text = stream:connected()
+    if connected or name ~= "again" then
+      return connected, name, text
+    end
+    local ready, why = wait_until(self, stream:fd(), "w", deadline)
+    if not ready then
+      return nil, why, why == "timeout" and "no answer in time" or why
+    end
+  end
+end
+
+local function dial(self, address, source_ip, deadline)
+  local stream, name, text = start(self, address, source_ip, deadline)
+  if not stream then
+    return nil, name, text
+  end
+  local connected
+  connected, name, text = await_connected(self, stream, deadline)
+  if not connected then
+    stream:close()
+    return nil, name, text
+  end
+  return stream
+end
+
+-- An address may use half of the time that is left while others wait for their turn.
+local function share(self, deadline, is_last)
+  if is_last then
+    return deadline
+  end
+  local now = self:now()
+  return now + (deadline - now) / 2
+end
+
+local function name_of(target)
+  if target.socket then
+    return "unix:" .. target.socket
+  end
+  local form = target.host:find(":", 1, true) and "[%s]:%d" or "%s:%d"
+  return form:format(target.host, target.port)
+end
+
+local function connect_text(target, attempt, count)
+  local text = "connect to " .. name_of(target)
+  if not target.socket and attempt.address ~= target.host then
+    text = text .. " (" .. attempt.address .. ")"
+  end
+  text = text .. ": " .. attempt.text
+  if count > 1 then
+    text = text .. (" (%d addresses tried)"):format(count)
+  end
+  return text
+end
+
+local function connect_failure(target, tried)
+  local worst = tried[1]
+  for _, attempt in ipairs(tried) do
+    if WEIGHT[attempt.reason] > WEIGHT[worst.reason] then
+      worst = attempt
+    end
+  end
+  return {
+    phase = "connect",
+    reason = worst.reason,
+    errno = worst.errno,
+    text = connect_text(target, worst, #tried),
+    tried = tried,
+  }
+end
+
+local function new_conn(driver, stream)
+  return setmetatable({
+    driver = driver,
+    stream = stream,
+    peer = stream:peer(),
+    timeout = M.default_timeout,
+  }, Conn)
+end
+
+-- At least one address is tried, even when the deadline has passed: it may answer at once.
+local function connect_any(self, target, addresses, deadline)
+  local tried = {}
+  for i, address in ipairs(addresses) do
+    if i > 1 and self:now() >= deadline then
+      break
+    end
+    local until_when = share(self, deadline, i == #addresses)
+    local stream, name, text = dial(self, address, target.source_ip, until_when)
+    if stream then
+      return new_conn(self, stream)
+    end
+    tried[i] = {
+      address = describe(address),
+      reason = reason_of(name),
+      errno = errno_of(name),
+      text = text,
+    }
+  end
+  return nil, connect_failure(target, tried)
+end
+
+--- Connects to the first address that answers.
+-- @tparam table target `{ host=, port=, source_ip=? }` or `{ socket=path }`
+-- @tparam number deadline moment (see `now`) by which looking up and connecting must be done
+-- @treturn[1] table connection with `send recv settimeout close reset peer`
+-- @treturn[2] nil
+-- @treturn[2] table `{ phase=, reason=, errno=, text=, tried={ {address=,reason=,text=} } }`
+function Driver:connect(target, deadline)
+  if target.socket then
+    return connect_any(self, target, { { path = target.socket } }, deadline)
+  end
+  local addresses, name, text = look_up(self, target, deadline)
+  if not addresses then
+    return nil, resolve_failure(target, name, text)
+  end
+  return connect_any(self, target, addresses, deadline)
+end
+
+--- Monotonic seconds, the scale of all deadlines.
+-- @treturn number
+function Driver:now()
+  return self.net.now()
+end
+
+--- Pauses without holding up the loop.
+-- @tparam number seconds
+function Driver:sleep(seconds)
+  return self.pause(seconds)
+end
+
+-- Connections ---------------------------------------------------------------
+
+--- Limits each later `send` and `recv` as a whole.
+-- @tparam number seconds 0 means: only what is possible at once
+function Conn:settimeout(seconds)
+  self.timeout = seconds
+end
+
+--- Sends all of it.
+-- @tparam string bytes
+-- @treturn[1] number how many bytes: all
+-- @treturn[2] nil
+-- @treturn[2] string "timeout", "closed" or a text
+-- @treturn[2] number how many bytes the system took before
+function Conn:send(bytes)
+  local driver, stream = self.driver, self.stream
+  local deadline = driver:now() + self.timeout
+  local sent = 0
+  while sent < #bytes do
+    local count, name, text = stream:write(bytes, sent + 1)
+    if count then
+      sent = sent + count
+    elseif name ~= "again" then
+      return nil, name == "closed" and name or text, sent
+    else
+      local ready, why = wait_until(driver, stream:fd(), "w", deadline)
+      if not ready then
+        return nil, why, sent
+      end
+    end
+  end
+  return sent
+end
+
+--- Receives what is there, waiting for the first byte.
+-- @tparam number max most bytes to return
+-- @treturn[1] string 1 to `max` bytes
+-- @treturn[2] nil
+-- @treturn[2] string "timeout", "closed" or a text
+-- @treturn[2] string "reset" when the peer broke the connection instead of ending it
+function Conn:recv(max)
+  local driver, stream = self.driver, self.stream
+  local deadline = driver:now() + self.timeout
+  while true do
+    local bytes, name, text = stream:read(max)
+    if bytes then
+      return bytes
+    end
+    if name == "closed" then
+      return nil, name, text
+    end
+    if name ~= "again" then
+      return nil, text
+    end
+    local ready, why = wait_until(driver, stream:fd(), "r", deadline)
+    if not ready then
+      return nil, why
+    end
+  end
+end
+
+--- Closes. May be called again.
+function Conn:close()
+  self.stream:close()
+end
+
+--- Closes at once, dropping what was not sent; the peer sees a broken connection.
+function Conn:reset()
+  self.stream:reset()
+end
+
+--- Makes a driver.
+-- @tparam table options `wait` and `sleep` as above; `name` for messages
+-- @treturn table driver with `connect now sleep name`
+function M.new(options)
+  assert(type(options.wait) == "function", "wait must be a function")
+  assert(type(options.sleep) == "function", "sleep must be a function")
+  return setmetatable({
+    name = options.name or "fd",
+    wait = options.wait,
+    pause = options.sleep,
+    net = options.net or qqnet,
+  }, Driver)
+end
+
+return M

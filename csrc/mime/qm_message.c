@@ -8,6 +8,7 @@ void qm_message_init(struct qm_message *m)
     memset(m, 0, sizeof(*m));
     qm_header_init(&m->header, QM_MESSAGE_TEXT_MAX);
     qm_raw_init(&m->raw);
+    m->fault_part = SIZE_MAX;
 }
 
 static enum qm_err make_slice(struct qm_message *m)

@@ -47,7 +47,7 @@ struct qm_message {
     uint64_t size[QM_PART_MODES];
     bool sized;
     bool built;
-    size_t fault_part; /* after an error: index, or part_count if none */
+    size_t fault_part; /* after an error: index; too large for none */
 
     char *slice;          /* room for reading files, only while in use */
     struct qm_body body;  /* encoder of the current part */

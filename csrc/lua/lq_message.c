@@ -1,0 +1,666 @@
+/*
+ * core.message(spec): from plain tables to a message that can be read.
+ *
+ * Failures are nil, name, text, field, position: `field` in the terms of the
+ * spec ("attachments[2].name"), `position` (1-based) where one is known.
+ *
+ * The anchor table of a message holds, at 1, 2, ...: strings that parts point
+ * at; at 0: the piece pushed last; at -1, -2, ...: the reader of part 1, 2, ...
+ */
+#include "lua/lq_message.h"
+
+#include "base/qm_hash.h"
+#include "lua/lq_core.h"
+#include "lua/lq_util.h"
+
+#include <errno.h>
+
+static const char class_name[] = "qqmail.message";
+
+struct lq_message {
+    struct qm_message message;
+    bool is_open;
+};
+
+enum { ANCHOR_PUSHED = 0, READ_DEFAULT = 65536 };
+
+struct qm_message *lq_message_check(lua_State *L, int arg)
+{
+    struct lq_message *object = luaL_checkudata(L, arg, class_name);
+
+    luaL_argcheck(L, object->is_open, arg, "message is closed");
+    return &object->message;
+}
+
+static struct lq_message *new_message(lua_State *L)
+{
+    struct lq_message *object = lq_new_object(L, sizeof(*object), class_name);
+
+    qm_message_init(&object->message);
+    object->is_open = true;
+    return object;
+}
+
+static int l_message_close(lua_State *L)
+{
+    struct lq_message *object = luaL_checkudata(L, 1, class_name);
+
+    if (object->is_open) {
+        object->is_open = false;
+        qm_message_deinit(&object->message);
+    }
+    return 0;
+}
+
+/* --- failures ------------------------------------------------------------ */
+
+static int push_position(lua_State *L, enum qm_err err, uint64_t fault_at)
+{
+    bool has_position = err == QM_E_CONTROL || err == QM_E_UTF8 ||
+                        err == QM_E_SYNTAX || err == QM_E_TOO_LONG ||
+                        err == QM_E_NONASCII;
+
+    if (!has_position) {
+        return 0;
+    }
+    lua_pushnumber(L, (lua_Number)fault_at + 1);
+    return 1;
+}
+
+/* The field is on top of the stack. */
+static int fail_at(lua_State *L, enum qm_err err, const char *why,
+                   uint64_t fault_at)
+{
+    char text[128];
+    int field = lua_gettop(L);
+
+    if (err == QM_E_SYSTEM && strerror_r(errno, text, sizeof(text)) == 0) {
+        why = text;
+    }
+    (void)lq_push_error_text(L, err, why);
+    lua_pushvalue(L, field);
+    return 4 + push_position(L, err, fault_at);
+}
+
+static const char *const role_fields[] = {
+    "text", "html", "calendar", "inline", "attachments", "raw",
+};
+
+static const char *const fault_fields[] = {
+    "", ".type", ".name", ".cid", ".method",
+};
+
+static void push_part_field(lua_State *L, const struct qm_message *m)
+{
+    const struct qm_part *part = &m->parts[m->fault_part];
+    int index = 1;
+    size_t i;
+
+    for (i = 0; i < m->fault_part; i++) {
+        index += m->parts[i].role == part->role ? 1 : 0;
+    }
+    if (part->role == QM_PART_INLINE || part->role == QM_PART_ATTACHMENT) {
+        lua_pushfstring(L, "%s[%d]%s", role_fields[part->role], index,
+                        fault_fields[part->fault]);
+    } else {
+        lua_pushfstring(L, "%s%s", role_fields[part->role],
+                        fault_fields[part->fault]);
+    }
+}
+
+/* A failure of building or reading. */
+static int fail_message(lua_State *L, const struct qm_message *m,
+                        enum qm_err err)
+{
+    int saved = errno;
+
+    if (m->fault_part >= m->part_count) {
+        return lq_push_error(L, err);
+    }
+    push_part_field(L, m);
+    errno = saved;
+    return fail_at(L, err, NULL, m->parts[m->fault_part].fault_at);
+}
+
+/* --- fields -------------------------------------------------------------- */
+
+/* Each adder leaves the name of the field on the stack when it fails. */
+
+static enum qm_err add_text(lua_State *L, struct qm_message *m, int entry,
+                            struct qm_span name)
+{
+    struct qm_span text = lq_field_span(L, entry, "text", NULL);
+    struct qm_span raw = lq_field_span(L, entry, "raw", NULL);
+    bool words = lq_field_bool(L, entry, "words", false);
+    enum qm_err err = QM_E_MISUSE;
+
+    if (text.ptr != NULL) {
+        err = qm_header_add_text(&m->header, name, text, words);
+    } else if (raw.ptr != NULL) {
+        err = qm_header_add_raw(&m->header, name, raw);
+    }
+    if (err != QM_OK) {
+        lua_pushlstring(L, name.ptr, name.len);
+    }
+    return err;
+}
+
+static enum qm_err add_mailbox(lua_State *L, struct qm_message *m, int index,
+                               struct qm_span name)
+{
+    int box = lua_gettop(L);
+    struct qm_span display;
+    struct qm_span address;
+    bool in_display = false;
+    enum qm_err err;
+
+    luaL_checktype(L, box, LUA_TTABLE);
+    display = lq_field_span(L, box, "name", "");
+    address = lq_field_span(L, box, "address", "");
+    err = qm_header_add_mailbox(&m->header, display, address, &in_display);
+    if (err != QM_OK) {
+        lua_pushfstring(L, "%s[%d].%s", name.ptr, index,
+                        in_display ? "name" : "address");
+    }
+    return err;
+}
+
+static enum qm_err add_list(lua_State *L, struct qm_message *m, int list,
+                            struct qm_span name)
+{
+    size_t count = lq_rawlen(L, list);
+    enum qm_err err = QM_OK;
+    size_t i;
+
+    qm_header_begin_list(&m->header, name);
+    for (i = 1; i <= count; i++) {
+        lua_rawgeti(L, list, (int)i);
+        err = add_mailbox(L, m, (int)i, name);
+        if (err != QM_OK) {
+            return err;
+        }
+        lua_pop(L, 1);
+    }
+    err = qm_header_end_list(&m->header, name);
+    if (err != QM_OK) {
+        lua_pushlstring(L, name.ptr, name.len);
+    }
+    return err;
+}
+
+/* The entry is on top of the stack and is taken off when it was added. */
+static enum qm_err add_field(lua_State *L, struct qm_message *m)
+{
+    int entry = lua_gettop(L);
+    struct qm_span name;
+    enum qm_err err;
+
+    luaL_checktype(L, entry, LUA_TTABLE);
+    name = lq_field_span(L, entry, "name", "");
+    m->header.fault_at = 0;
+    m->header.why = NULL;
+    lua_getfield(L, entry, "addresses");
+    if (lua_istable(L, -1)) {
+        err = add_list(L, m, lua_gettop(L), name);
+    } else {
+        err = add_text(L, m, entry, name);
+    }
+    if (err == QM_OK) {
+        lua_settop(L, entry - 1);
+    }
+    return err;
+}
+
+static enum qm_err add_fields(lua_State *L, struct qm_message *m, int spec)
+{
+    enum qm_err err = QM_OK;
+    size_t count;
+    size_t i;
+    int list;
+
+    lua_getfield(L, spec, "headers");
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        return QM_OK;
+    }
+    luaL_checktype(L, -1, LUA_TTABLE);
+    list = lua_gettop(L);
+    count = lq_rawlen(L, list);
+    for (i = 1; i <= count && err == QM_OK; i++) {
+        lua_rawgeti(L, list, (int)i);
+        err = add_field(L, m);
+    }
+    if (err == QM_OK) {
+        lua_pop(L, 1);
+    }
+    return err;
+}
+
+/* --- parts --------------------------------------------------------------- */
+
+/* A string of a table, kept alive by the anchor table. */
+static struct qm_span take_string(lua_State *L, int table, const char *key,
+                                  int anchor)
+{
+    struct qm_span span = lq_field_span(L, table, key, NULL);
+
+    if (span.ptr != NULL) {
+        lua_getfield(L, table, key);
+        lua_rawseti(L, anchor, (int)lq_rawlen(L, anchor) + 1);
+    }
+    return span;
+}
+
+static enum qm_err take_reader(lua_State *L, int table, size_t part_index,
+                               int anchor, struct qm_source *source)
+{
+    int64_t size = lq_field_integer(L, table, "size", -1);
+
+    lua_getfield(L, table, "read");
+    luaL_checktype(L, -1, LUA_TFUNCTION);
+    lua_rawseti(L, anchor, -(int)part_index - 1);
+    qm_source_pull(source, size >= 0, size >= 0 ? (uint64_t)size : 0);
+    return QM_OK;
+}
+
+/* { data = } or { path = } or { read =, size = } */
+static enum qm_err take_source(lua_State *L, int table, size_t part_index,
+                               int anchor, struct qm_source *source)
+{
+    struct qm_span data = take_string(L, table, "data", anchor);
+    struct qm_span path;
+
+    if (data.ptr != NULL) {
+        qm_source_memory(source, data);
+        return QM_OK;
+    }
+    path = take_string(L, table, "path", anchor);
+    if (path.ptr == NULL) {
+        return take_reader(L, table, part_index, anchor, source);
+    }
+    if (strlen(path.ptr) != path.len) {
+        return QM_E_CONTROL;
+    }
+    return qm_source_file(source, path.ptr);
+}
+
+/* Adds the part described by the table on top of the stack and pops it. */
+static enum qm_err add_part(lua_State *L, struct qm_message *m,
+                            enum qm_part_role role, int anchor)
+{
+    int table = lua_gettop(L);
+    struct qm_part part;
+    enum qm_err err;
+    enum qm_err source_err;
+
+    luaL_checktype(L, table, LUA_TTABLE);
+    memset(&part, 0, sizeof(part));
+    part.role = role;
+    part.type = take_string(L, table, "type", anchor);
+    part.name = take_string(L, table, "name", anchor);
+    part.id = take_string(L, table, "cid", anchor);
+    part.method = take_string(L, table, "method", anchor);
+    if (part.type.ptr == NULL) {
+        part.type = qm_span_of("application/octet-stream");
+    }
+    lua_getfield(L, table, "source");
+    luaL_checktype(L, -1, LUA_TTABLE);
+    source_err =
+        take_source(L, lua_gettop(L), m->part_count, anchor, &part.source);
+    err = qm_message_add_part(m, &part);
+    if (err == QM_OK && source_err != QM_OK) {
+        m->fault_part = m->part_count - 1;
+        return source_err;
+    }
+    lua_settop(L, table - 1);
+    return err;
+}
+
+static enum qm_err add_part_list(lua_State *L, struct qm_message *m, int spec,
+                                 enum qm_part_role role, int anchor)
+{
+    enum qm_err err = QM_OK;
+    size_t count;
+    size_t i;
+    int list;
+
+    lua_getfield(L, spec, role_fields[role]);
+    list = lua_gettop(L);
+    count = lua_isnil(L, list) ? 0 : lq_rawlen(L, list);
+    for (i = 1; i <= count && err == QM_OK; i++) {
+        lua_rawgeti(L, list, (int)i);
+        err = add_part(L, m, role, anchor);
+    }
+    return err;
+}
+
+/* `text`, `html` and `raw` are sources themselves. */
+static enum qm_err add_text_part(lua_State *L, struct qm_message *m, int spec,
+                                 enum qm_part_role role, int anchor)
+{
+    lua_getfield(L, spec, role_fields[role]);
+    if (lua_isnil(L, -1)) {
+        return QM_OK;
+    }
+    lua_createtable(L, 0, 1);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, "source");
+    return add_part(L, m, role, anchor);
+}
+
+static enum qm_err add_calendar(lua_State *L, struct qm_message *m, int spec,
+                                int anchor)
+{
+    lua_getfield(L, spec, role_fields[QM_PART_CALENDAR]);
+    if (lua_isnil(L, -1)) {
+        return QM_OK;
+    }
+    return add_part(L, m, QM_PART_CALENDAR, anchor);
+}
+
+static enum qm_err add_parts(lua_State *L, struct qm_message *m, int spec,
+                             int anchor)
+{
+    enum qm_err err = add_text_part(L, m, spec, QM_PART_RAW, anchor);
+
+    if (err == QM_OK) {
+        err = add_text_part(L, m, spec, QM_PART_TEXT, anchor);
+    }
+    if (err == QM_OK) {
+        err = add_text_part(L, m, spec, QM_PART_HTML, anchor);
+    }
+    if (err == QM_OK) {
+        err = add_calendar(L, m, spec, anchor);
+    }
+    if (err == QM_OK) {
+        err = add_part_list(L, m, spec, QM_PART_INLINE, anchor);
+    }
+    if (err == QM_OK) {
+        err = add_part_list(L, m, spec, QM_PART_ATTACHMENT, anchor);
+    }
+    return err;
+}
+
+/*
+ * core.message{ headers = { { name =, text =, words = } | { name =, raw = } |
+ * { name =, addresses = { { name =, address = }, ... } }, ... }, text = source,
+ * html = source, calendar = { source =, method = }, inline = { { cid =,
+ * source =, name =, type = }, ... }, attachments = { { source =, name =,
+ * type = }, ... }, raw = source, boundary =, utf8 = }
+ * source = { data = } | { path = } | { read =, size = }
+ */
+static int l_core_message(lua_State *L)
+{
+    struct qm_message *m;
+    struct qm_span boundary;
+    enum qm_err err;
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    boundary = lq_field_span(L, 1, "boundary", "");
+    m = &new_message(L)->message;
+    lq_getanchor(L, 2);
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, 3, ANCHOR_PUSHED);
+    m->header.utf8 = lq_field_bool(L, 1, "utf8", false);
+    err = add_fields(L, m, 1);
+    if (err != QM_OK) {
+        return fail_at(L, err, m->header.why, m->header.fault_at);
+    }
+    err = add_parts(L, m, 1, 3);
+    if (err == QM_OK) {
+        err = qm_message_build(m, boundary);
+    }
+    if (err != QM_OK) {
+        return fail_message(L, m, err);
+    }
+    lua_pushvalue(L, 2);
+    return 1;
+}
+
+/* --- methods ------------------------------------------------------------- */
+
+static void push_size(lua_State *L, uint64_t size)
+{
+    lua_Integer whole = (lua_Integer)size;
+
+    if (whole >= 0 && (uint64_t)whole == size) {
+        lua_pushinteger(L, whole);
+    } else {
+        lua_pushnumber(L, (lua_Number)size);
+    }
+}
+
+/* size([eightbit]) -> exact bytes; nil, "unsupported" when not known */
+static int l_message_size(lua_State *L)
+{
+    struct qm_message *m = lq_message_check(L, 1);
+    uint64_t size = 0;
+    enum qm_err err = qm_message_size(m, lua_toboolean(L, 2) != 0, &size);
+
+    if (err != QM_OK) {
+        return lq_push_error(L, err);
+    }
+    push_size(L, size);
+    return 1;
+}
+
+static int l_message_rewind(lua_State *L)
+{
+    struct qm_message *m = lq_message_check(L, 1);
+    enum qm_err err = qm_message_rewind(m, lua_toboolean(L, 2) != 0);
+
+    if (err != QM_OK) {
+        return lq_push_error(L, err);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* Fills the buffer up to `len` bytes; `total_out` counts them. */
+static enum qm_err read_into(luaL_Buffer *buffer, struct qm_message *m,
+                             size_t len, size_t *total_out)
+{
+    enum qm_err err = QM_OK;
+
+    *total_out = 0;
+    while (err == QM_OK && *total_out < len) {
+        size_t left = len - *total_out;
+        size_t room = left < LUAL_BUFFERSIZE ? left : LUAL_BUFFERSIZE;
+        size_t written = 0;
+
+        err = qm_message_read(m, luaL_prepbuffer(buffer), room, &written);
+        luaL_addsize(buffer, written);
+        *total_out += written;
+        if (written == 0) {
+            break;
+        }
+    }
+    return err;
+}
+
+/* read([len]) -> bytes; nil at the end; nil, "again" when a push is due */
+static int l_message_read(lua_State *L)
+{
+    struct qm_message *m = lq_message_check(L, 1);
+    size_t len = READ_DEFAULT;
+    size_t total;
+    luaL_Buffer buffer;
+    enum qm_err err;
+
+    if (!lua_isnoneornil(L, 2)) {
+        len = (size_t)lq_check_integer(L, 2, 1, INT32_MAX);
+    }
+    luaL_buffinit(L, &buffer);
+    err = read_into(&buffer, m, len, &total);
+    luaL_pushresult(&buffer);
+    if (total > 0) {
+        return 1;
+    }
+    if (err == QM_OK) {
+        lua_pushnil(L);
+        return 1;
+    }
+    if (err == QM_E_AGAIN) {
+        return lq_push_error(L, err);
+    }
+    return fail_message(L, m, err);
+}
+
+/* push(bytes | nil): the next piece for the part that waits, nil ends it */
+static int l_message_push(lua_State *L)
+{
+    struct qm_message *m = lq_message_check(L, 1);
+    struct qm_span piece = lq_opt_span(L, 2, NULL);
+    enum qm_err err;
+
+    lua_settop(L, 2);
+    lq_getanchor(L, 1);
+    err = qm_message_push(m, piece);
+    if (err != QM_OK) {
+        return lq_push_error(L, err);
+    }
+    lua_pushvalue(L, 2);
+    lua_rawseti(L, 3, ANCHOR_PUSHED);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* reader() -> the function of the part that is being read, and its field */
+static int l_message_reader(lua_State *L)
+{
+    struct qm_message *m = lq_message_check(L, 1);
+    size_t part = qm_message_reading_part(m);
+
+    if (part >= m->part_count) {
+        lua_pushnil(L);
+        return 1;
+    }
+    lq_getanchor(L, 1);
+    lua_rawgeti(L, -1, -(int)part - 1);
+    m->fault_part = part;
+    m->parts[part].fault = QM_PART_SOURCE;
+    push_part_field(L, m);
+    return 2;
+}
+
+/* copy() -> a reader of its own; nil, "unsupported" when a part is pulled */
+static int l_message_copy(lua_State *L)
+{
+    const struct qm_message *m = lq_message_check(L, 1);
+    struct lq_message *copy = new_message(L);
+    enum qm_err err;
+
+    lq_getanchor(L, 1);
+    lq_setanchor(L, -2);
+    err = qm_message_copy(&copy->message, m);
+    return err == QM_OK ? 1 : lq_push_error(L, err);
+}
+
+/* A value without its folds (RFC 5322 section 2.2.3) and outer blanks. */
+static void push_unfolded(lua_State *L, struct qm_span value)
+{
+    luaL_Buffer buffer;
+    size_t i;
+
+    while (value.len > 0 && (value.ptr[0] == ' ' || value.ptr[0] == '\t')) {
+        value = qm_span_from(value, 1);
+    }
+    luaL_buffinit(L, &buffer);
+    for (i = 0; i < value.len; i++) {
+        if (value.ptr[i] != '\r' && value.ptr[i] != '\n') {
+            luaL_addchar(&buffer, value.ptr[i]);
+        }
+    }
+    luaL_pushresult(&buffer);
+}
+
+/*
+ * raw_fields() -> list of { name =, value = } of the header block that a raw
+ * message came with, Bcc included
+ */
+static int l_message_raw_fields(lua_State *L)
+{
+    struct qm_message *m = lq_message_check(L, 1);
+    struct qm_raw_field field;
+    int count = 0;
+
+    lua_newtable(L);
+    qm_raw_walk(&m->raw, &field);
+    while (qm_raw_next(&field) == QM_OK) {
+        lua_createtable(L, 0, 2);
+        lua_pushlstring(L, field.name.ptr, field.name.len);
+        lua_setfield(L, -2, "name");
+        push_unfolded(L, field.value);
+        lua_setfield(L, -2, "value");
+        lua_rawseti(L, -2, ++count);
+    }
+    return 1;
+}
+
+static int l_message_is_eightbit(lua_State *L)
+{
+    lua_pushboolean(L, qm_message_is_eightbit(lq_message_check(L, 1)));
+    return 1;
+}
+
+static int l_message_needs_utf8(lua_State *L)
+{
+    lua_pushboolean(L, qm_message_needs_utf8(lq_message_check(L, 1)));
+    return 1;
+}
+
+/* --- names --------------------------------------------------------------- */
+
+/* core.hash(text) -> 26 characters, the same in every version */
+static int l_core_hash(lua_State *L)
+{
+    unsigned char hash[QM_HASH_SIZE];
+    char text[QM_HASH_TEXT_SIZE];
+
+    qm_hash(lq_check_span(L, 1), hash);
+    qm_hash_to_text(hash, text);
+    lua_pushstring(L, text);
+    return 1;
+}
+
+/* core.base32(16 bytes) -> 26 characters */
+static int l_core_base32(lua_State *L)
+{
+    struct qm_span bytes = lq_check_span(L, 1);
+    unsigned char hash[QM_HASH_SIZE];
+    char text[QM_HASH_TEXT_SIZE];
+
+    luaL_argcheck(L, bytes.len == QM_HASH_SIZE, 1, "16 bytes expected");
+    memcpy(hash, bytes.ptr, sizeof(hash));
+    qm_hash_to_text(hash, text);
+    lua_pushstring(L, text);
+    return 1;
+}
+
+static const luaL_Reg methods[] = {
+    { "size", l_message_size },
+    { "rewind", l_message_rewind },
+    { "read", l_message_read },
+    { "push", l_message_push },
+    { "reader", l_message_reader },
+    { "copy", l_message_copy },
+    { "raw_fields", l_message_raw_fields },
+    { "is_eightbit", l_message_is_eightbit },
+    { "needs_utf8", l_message_needs_utf8 },
+    { "close", l_message_close },
+    { NULL, NULL },
+};
+
+static const luaL_Reg functions[] = {
+    { "message", l_core_message },
+    { "hash", l_core_hash },
+    { "base32", l_core_base32 },
+    { NULL, NULL },
+};
+
+void lq_message_open(lua_State *L)
+{
+    lq_class(L, class_name, methods, NULL, l_message_close);
+    lq_setfuncs(L, functions);
+}

@@ -93,7 +93,7 @@ static enum qm_err grow(struct qm_buf *buf, size_t needed)
         if (buf->data != NULL) {
             memcpy(data, buf->data, len);
         }
-        wipe_range(buf, 0, buf->end);
+        wipe_range(buf, 0, buf->room); /* reserved bytes may be written too */
         qm_mem_free(buf->data);
     }
     buf->data = data;

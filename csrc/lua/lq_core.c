@@ -4,6 +4,8 @@
 #include "lua/lq_entropy.h"
 #include "lua/lq_util.h"
 
+#include <sys/stat.h>
+
 enum { RANDOM_MAX = 65536 };
 
 /* random(n) -> n bytes | nil, name, text */
@@ -20,8 +22,21 @@ static int l_core_random(lua_State *L)
     return 1;
 }
 
+/* file_mode(path) -> permission bits | nil: who else may read a secret */
+static int l_core_file_mode(lua_State *L)
+{
+    struct stat info;
+
+    if (stat(luaL_checkstring(L, 1), &info) != 0) {
+        return 0;
+    }
+    lua_pushinteger(L, (lua_Integer)(info.st_mode & 07777));
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
     { "random", l_core_random },
+    { "file_mode", l_core_file_mode },
     { NULL, NULL },
 };
 

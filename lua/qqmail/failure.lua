@@ -21,12 +21,6 @@ local FAULTS = {
     zh = "服务器发来了与命令不对应的回复（阶段：%s）" } },
   reply_too_long = { kind = "protocol", code = "protocol.reply_too_long", retry = "later", text = {
     en = "the server's reply is too long (in %s)", zh = "服务器的回复过长（阶段：%s）" } },
-  closed = { kind = "closed", code = "closed.by_server", retry = "now", text = {
-    en = "the server closed the connection (in %s)", zh = "服务器断开了连接（阶段：%s）" } },
-  timeout = { kind = "timeout", code = "timeout.reply", retry = "later", text = {
-    en = "the server did not answer in time (in %s)", zh = "服务器未在限定时间内应答（阶段：%s）" } },
-  transport = { kind = "closed", code = "closed.transport", retry = "now", text = {
-    en = "the connection broke (in %s)", zh = "连接中断（阶段：%s）" } },
   cancelled = { kind = "cancelled", code = "cancelled", retry = "now", text = {
     en = "the session was ended (in %s)", zh = "会话已结束（阶段：%s）" } },
   no_starttls = { kind = "tls", code = "tls.no_starttls", retry = "never", text = {
@@ -63,19 +57,8 @@ local FAULTS = {
     hint = { en = "Check `hostname`, `user` and `password` for length and control characters.",
       zh = "请检查 hostname、user、password 的长度与控制字符。" } },
 }
-FAULTS.reset = FAULTS.closed
-
--- QQ hangs up without a word on a revoked code, and on any AUTH after a 535.
-local CLOSED_IN_AUTH = { kind = "auth", code = "auth.closed_during_login", retry = "never",
-  text = { en = "the server hung up during the login", zh = "登录时服务器直接断开了连接" },
-  hint = { en = "Taken as a refused login: check the authorization code, make a new one if in "
-    .. "doubt, and do not try again in a loop.",
-    zh = "按登录被拒处理：请检查授权码，必要时重新生成；不要循环重试。" } }
-
-local NO_GREETING_465 = { kind = "timeout", code = "timeout.no_greeting", retry = "never",
-  text = { en = "connected, but the server says nothing", zh = "已连接，但服务器没有任何应答" },
-  hint = { en = "This port waits for TLS: set tls = \"implicit\" (port 465).",
-    zh = "该端口在等待 TLS：请设置 tls = \"implicit\"（465 端口）。" } }
+-- Faults of the connection itself: `qqmail.diagnose` knows them by phase.
+local NETWORK = { closed = "closed", reset = "closed", transport = "closed", timeout = "timeout" }
 
 local UNKNOWN_HINT = {
   en = "The whole message had been handed over, so it may have been delivered. Look before you "
@@ -85,18 +68,6 @@ local UNKNOWN_HINT = {
 
 local function fill(text, phase)
   return { en = text.en:format(phase), zh = text.zh:format(phase) }
-end
-
-local function fault_row(event, settings)
-  local hung_up = event.fault == "closed" or event.fault == "reset"
-  if hung_up and event.phase == "auth" then
-    return CLOSED_IN_AUTH
-  end
-  if event.fault == "timeout" and event.phase == "greeting" and settings.tls ~= "implicit"
-    and settings.port == 465 then
-    return NO_GREETING_465
-  end
-  return FAULTS[event.fault]
 end
 
 local function smtp_of(event)
@@ -124,14 +95,30 @@ local function from_reply(event, context)
   }
 end
 
-local function from_fault(event, context)
-  local row = fault_row(event, context.settings)
-  local text = fill(row.text, event.phase)
-  local seen = event.text ~= "" and event.text or context.detail
-  if seen then
-    text = { en = text.en .. ": " .. seen, zh = text.zh .. "：" .. seen }
+local function from_network(event, context)
+  local row = diagnose.network({ phase = event.phase, reason = NETWORK[event.fault] },
+    context.settings)
+  local text = row.text
+  if context.detail then
+    text = { en = text.en .. ": " .. context.detail, zh = text.zh .. "：" .. context.detail }
   end
   return { kind = row.kind, code = row.code, retry = row.retry, hint = row.hint, text = text }
+end
+
+local function from_fault(event)
+  local row = FAULTS[event.fault]
+  local text = fill(row.text, event.phase)
+  if event.text ~= "" then
+    text = { en = text.en .. ": " .. event.text, zh = text.zh .. "：" .. event.text }
+  end
+  return { kind = row.kind, code = row.code, retry = row.retry, hint = row.hint, text = text }
+end
+
+local function describe(event, context)
+  if event.fault == "reply" then
+    return from_reply(event, context)
+  end
+  return NETWORK[event.fault] and from_network(event, context) or from_fault(event)
 end
 
 local function finish(spec, event, context)
@@ -157,8 +144,7 @@ function M.event(event, context)
   if context.source_error and event.fault == "source" then
     return M.source(context.source_error, event, context)
   end
-  local spec = event.fault == "reply" and from_reply(event, context) or from_fault(event, context)
-  return finish(spec, event, context)
+  return finish(describe(event, context), event, context)
 end
 
 --- A body source that failed while the message was on its way.
@@ -166,7 +152,7 @@ function M.source(source_error, event, context)
   if errors.is(source_error) then
     return source_error
   end
-  local spec = from_fault({ fault = "source", phase = event.phase, text = "" }, context)
+  local spec = from_fault({ fault = "source", phase = event.phase, text = "" })
   local why = source_error.text or source_error.name or tostring(source_error)
   spec.text = { en = spec.text.en .. " (" .. why .. ")", zh = spec.text.zh .. "（" .. why .. "）" }
   return finish(spec, event, context)
@@ -178,18 +164,17 @@ function M.connect(failure, context)
   return errors.new({
     kind = row.kind, code = row.code, phase = failure.phase, delivered = "no",
     retry = row.retry, retry_after = row.retry_after, hint = row.hint, help_url = row.help_url,
-    text = failure.text, lang = context.settings.lang,
+    text = failure.text or row.text, lang = context.settings.lang,
   })
 end
 
 --- A failed handshake.
 function M.tls(failure, context)
-  local timed_out = failure.code == "timeout"
   local row = diagnose.tls(failure.code, context.settings)
   return errors.new({
-    kind = timed_out and "timeout" or row.kind, code = row.code, phase = "tls", delivered = "no",
+    kind = row.kind, code = row.code, phase = "tls", delivered = "no",
     retry = row.retry, hint = row.hint, help_url = row.help_url,
-    text = failure.text or row.text or failure.code, transcript = context.trace,
+    text = failure.text or row.text, transcript = context.trace,
     lang = context.settings.lang,
   })
 end

@@ -340,7 +340,8 @@ describe("qqmail.net", function()
     end)
 
     it("waits on a descriptor for the others", function()
-      local resolver = assert(net.resolve("no-such-host.invalid", 25))
+      -- An empty label: goes through the thread, but never to a name server.
+      local resolver = assert(net.resolve("no..such.host", 25))
       local flags = flags_of(resolver:fd())
       if flags then
         assert.is_true(has_flag(flags, O_CLOEXEC))
@@ -368,7 +369,7 @@ describe("qqmail.net", function()
 
     it("may be forgotten while it works", function()
       for i = 1, 4 do
-        local resolver = assert(net.resolve(("no-such-host-%d.invalid"):format(i), 25))
+        local resolver = assert(net.resolve(("no..such.host-%d"):format(i), 25))
         if i % 2 == 0 then
           resolver:close()
         end
@@ -389,7 +390,7 @@ describe("qqmail.net", function()
         package.cpath = %q
         local net = require("qqmail.net")
         for i = 1, 4 do
-          net.resolve("no-such-host-" .. i .. ".invalid", 25)
+          net.resolve("no..such.host-" .. i, 25)
         end
         io.write("ended")
       ]]):format(package.cpath)

@@ -95,6 +95,32 @@ static void test_every_certificate(void)
     }
 }
 
+/* More certificates than anybody needs: 16 times the long chain. */
+static void test_certificate_list_is_bounded(void)
+{
+    struct qm_tls_ctx *client = client_ctx(false);
+    struct qm_tls_options options;
+    struct qm_tls_ctx *server;
+    struct pair pair;
+
+    CHECK(system("cd build/spec-certs && for i in 1 2 3 4; do "
+                 "cat longchain.pem longchain.pem longchain.pem longchain.pem; "
+                 "done > ../c/test_tls_list.pem") == 0);
+    memset(&options, 0, sizeof(options));
+    options.server = true;
+    options.cert = "build/c/test_tls_list.pem";
+    options.key = CERTS "longchain.key";
+    server = open_ctx(&options);
+    open_pair(&pair, client, server, "localhost", "");
+    CHECK(shake(&pair, 4096) == QM_E_TLS);
+    CHECK(pair.client.code == QM_TLS_FAILED);
+    CHECK(strstr(pair.client.text.bytes, "excessive message size") != NULL);
+    close_pair(&pair);
+    CHECK(remove("build/c/test_tls_list.pem") == 0);
+    qm_tls_ctx_release(client);
+    qm_tls_ctx_release(server);
+}
+
 static void test_names_that_are_refused(void)
 {
     static const struct {
@@ -412,6 +438,7 @@ int main(void)
 {
     tls_certs();
     TEST(test_every_certificate);
+    TEST(test_certificate_list_is_bounded);
     TEST(test_names_that_are_refused);
     TEST(test_resumption);
     TEST(test_sessions_of_refused_servers);

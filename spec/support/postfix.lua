@@ -21,7 +21,8 @@ local PORTS = 8
 local FIELDS = { MX = "mx", SUBMISSION = "submission", SMTPS = "smtps", PLAIN = "plain",
   BARE = "bare", HELO = "helo_only", OLDTLS = "old_tls", LMTP = "lmtp", ROOT = "root" }
 
-local running
+-- busted loads every spec file's modules anew; the registry outlives that.
+local registry, KEY = debug.getregistry(), "qqmail.spec.postfix"
 
 local function capture(command)
   local pipe = assert(io.popen(command))
@@ -76,8 +77,8 @@ local function stop_with_busted()
   local busted = package.loaded["busted"]
   if busted and busted.subscribe then
     busted.subscribe({ "exit" }, function()
-      if running then
-        running:stop()
+      if registry[KEY] then
+        registry[KEY]:stop()
       end
       return nil, true -- other handlers of this event run as well
     end)
@@ -89,8 +90,8 @@ end
 -- `plain` (AUTH in clear), `mx`, `bare`, `helo_only`, `old_tls`, `lmtp` (nil
 -- when Dovecot has none), `ca` (file), `user`, `password`, `users`, `root`
 function M.start()
-  if running then
-    return running
+  if registry[KEY] then
+    return registry[KEY]
   end
   local root = capture("mktemp -d /tmp/qqmail-postfix.XXXXXX"):match("%S+")
   -- Stops the servers when this pipe ends, and so when this process does.
@@ -104,9 +105,9 @@ function M.start()
   fixture.host, fixture.watcher, fixture.ca = "localhost", watcher, certs.path("ca.pem")
   fixture.user, fixture.password = "user@qq.com", "abcdefghijklmnop"
   fixture.users = { ["user@qq.com"] = "abcdefghijklmnop", u = "p", ["用户@qq.com"] = "密码密码" }
-  running = setmetatable(fixture, Fixture)
+  registry[KEY] = setmetatable(fixture, Fixture)
   stop_with_busted()
-  return running
+  return registry[KEY]
 end
 
 --- The directory of a recipient's mail.
@@ -171,7 +172,7 @@ function Fixture:stop()
   if self.watcher then
     self.watcher:close()
     self.watcher = nil
-    running = nil
+    registry[KEY] = nil
   end
 end
 

@@ -61,7 +61,7 @@ end
 
 -- A number as four bytes, most significant first.
 local function four_bytes(number)
-  return ("\0\0%s%s"):format(string.char(math.floor(number / 256)), string.char(number % 256))
+  return string.char(0, 0, math.floor(number / 256), number % 256)
 end
 
 -- The frame of QQ's inner protocol that reaches clients since 2025: its own

@@ -74,7 +74,8 @@ local function show_receipt(receipt, server)
 end
 
 local function show_login(server)
-  local line = server:log():match("[^\n]*sasl_username=" .. server.user:gsub("%p", "%%%0") .. "[^\n]*")
+  local user = server.user:gsub("%p", "%%%0")
+  local line = server:log():match("[^\n]*sasl_username=" .. user .. "[^\n]*")
   if not line then
     die("Postfix logged no login")
   end

@@ -15,7 +15,7 @@
     X(QM_OK, "ok", "no error")                                                 \
     X(QM_E_MEMORY, "memory", "out of memory")                                  \
     X(QM_E_LIMIT, "limit", "a size limit was reached")                         \
-    X(QM_E_MISUSE, "misuse", "called when or how it may not be")             \
+    X(QM_E_MISUSE, "misuse", "called when or how it may not be")               \
     X(QM_E_CONTROL, "control_character", "contains a control character")       \
     X(QM_E_UTF8, "bad_utf8", "is not valid UTF-8")                             \
     X(QM_E_NONASCII, "non_ascii", "contains non-ASCII characters")             \
@@ -34,7 +34,7 @@ enum qm_err {
 #define QM_ERR_ENUM(symbol, name, text) symbol,
     QM_ERR_LIST(QM_ERR_ENUM)
 #undef QM_ERR_ENUM
-    QM_ERR_COUNT
+        QM_ERR_COUNT
 };
 
 QM_DECLS_BEGIN

@@ -35,7 +35,8 @@ static inline int lq_absindex(lua_State *L, int index)
                                                    : lua_gettop(L) + index + 1;
 }
 
-static inline void *lq_testudata(lua_State *L, int index, const char *class_name)
+static inline void *lq_testudata(lua_State *L, int index,
+                                 const char *class_name)
 {
     void *udata = lua_touserdata(L, index);
     int same;
@@ -66,7 +67,8 @@ static inline int lq_absindex(lua_State *L, int index)
     return lua_absindex(L, index);
 }
 
-static inline void *lq_testudata(lua_State *L, int index, const char *class_name)
+static inline void *lq_testudata(lua_State *L, int index,
+                                 const char *class_name)
 {
     return luaL_testudata(L, index, class_name);
 }

@@ -141,7 +141,7 @@ static int l_session_feed(lua_State *L)
 
 static int l_session_ended(lua_State *L)
 {
-    static const char *const names[] = { "closed", "reset", "timeout",
+    static const char *const names[] = { "closed",    "reset",     "timeout",
                                          "transport", "cancelled", NULL };
     static const enum qm_smtp_fault faults[] = {
         QM_FAULT_CLOSED, QM_FAULT_RESET, QM_FAULT_TIMEOUT, QM_FAULT_TRANSPORT,
@@ -211,10 +211,9 @@ static void set_enhanced(lua_State *L, const struct qm_enhanced *enhanced)
     }
 }
 
-static const char *const event_names[] = {
-    "none", "ready", "recipient", "delivered",
-    "refused", "lost", "failed", "closed"
-};
+static const char *const event_names[] = { "none",      "ready",   "recipient",
+                                           "delivered", "refused", "lost",
+                                           "failed",    "closed" };
 
 static void push_event(lua_State *L, const struct qm_smtp_event *event)
 {
@@ -500,28 +499,26 @@ static int l_session_tostring(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg methods[] = {
-    { "set_time", l_session_set_time },
-    { "feed", l_session_feed },
-    { "ended", l_session_ended },
-    { "tls_ready", l_session_tls_ready },
-    { "output", l_session_output },
-    { "sent", l_session_sent },
-    { "want", l_session_want },
-    { "event", l_session_event },
-    { "phase", l_session_phase },
-    { "state", l_session_state },
-    { "progress", l_session_progress },
-    { "capabilities", l_session_capabilities },
-    { "trace", l_session_trace },
-    { "begin", l_session_begin },
-    { "body", l_session_body },
-    { "body_id", l_session_body_id },
-    { "body_abort", l_session_body_abort },
-    { "quit", l_session_quit },
-    { "close", l_session_close },
-    { NULL, NULL }
-};
+static const luaL_Reg methods[] = { { "set_time", l_session_set_time },
+                                    { "feed", l_session_feed },
+                                    { "ended", l_session_ended },
+                                    { "tls_ready", l_session_tls_ready },
+                                    { "output", l_session_output },
+                                    { "sent", l_session_sent },
+                                    { "want", l_session_want },
+                                    { "event", l_session_event },
+                                    { "phase", l_session_phase },
+                                    { "state", l_session_state },
+                                    { "progress", l_session_progress },
+                                    { "capabilities", l_session_capabilities },
+                                    { "trace", l_session_trace },
+                                    { "begin", l_session_begin },
+                                    { "body", l_session_body },
+                                    { "body_id", l_session_body_id },
+                                    { "body_abort", l_session_body_abort },
+                                    { "quit", l_session_quit },
+                                    { "close", l_session_close },
+                                    { NULL, NULL } };
 
 static const luaL_Reg metamethods[] = { { "__tostring", l_session_tostring },
                                         { NULL, NULL } };

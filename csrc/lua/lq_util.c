@@ -67,7 +67,8 @@ int64_t lq_check_integer(lua_State *L, int arg, int64_t low, int64_t high)
     int64_t value = 0;
 
     (void)luaL_checknumber(L, arg);
-    luaL_argcheck(L, whole_number(L, arg, &value), arg, "whole number expected");
+    luaL_argcheck(L, whole_number(L, arg, &value), arg,
+                  "whole number expected");
     luaL_argcheck(L, value >= low && value <= high, arg, "out of range");
     return value;
 }

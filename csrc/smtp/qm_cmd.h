@@ -21,13 +21,13 @@ enum {
 struct qm_cmd_mail {
     struct qm_span path; /* without <>; empty: the null reverse-path */
     bool has_size;
-    uint64_t size;   /* RFC 1870, bytes before dot-stuffing */
-    bool eightbit;   /* BODY=8BITMIME, RFC 6152 */
-    bool utf8;       /* SMTPUTF8, RFC 6531 */
+    uint64_t size; /* RFC 1870, bytes before dot-stuffing */
+    bool eightbit; /* BODY=8BITMIME, RFC 6152 */
+    bool utf8;     /* SMTPUTF8, RFC 6531 */
 };
 
 struct qm_cmd {
-    struct qm_buf *out;     /* the line goes to its end */
+    struct qm_buf *out; /* the line goes to its end */
     struct qm_trace *trace;
 };
 
@@ -37,7 +37,8 @@ QM_DECLS_BEGIN
  * Each appends one line with its CRLF, or nothing. QM_E_CONTROL, QM_E_NONASCII,
  * QM_E_SYNTAX (blank or empty name), QM_E_TOO_LONG, QM_E_LIMIT (no room).
  */
-enum qm_err qm_cmd_plain(const struct qm_cmd *cmd, const char *verb) QM_MUST_USE;
+enum qm_err qm_cmd_plain(const struct qm_cmd *cmd,
+                         const char *verb) QM_MUST_USE;
 enum qm_err qm_cmd_hello(const struct qm_cmd *cmd, const char *verb,
                          struct qm_span name) QM_MUST_USE;
 enum qm_err qm_cmd_mail(const struct qm_cmd *cmd,
@@ -47,8 +48,7 @@ enum qm_err qm_cmd_rcpt(const struct qm_cmd *cmd, struct qm_span path,
 
 /* AUTH with or without its initial response; the response is masked. */
 enum qm_err qm_cmd_auth(const struct qm_cmd *cmd, const char *mechanism,
-                        bool has_response,
-                        struct qm_span response) QM_MUST_USE;
+                        bool has_response, struct qm_span response) QM_MUST_USE;
 
 /* A further response of the exchange, wholly masked. */
 enum qm_err qm_cmd_auth_response(const struct qm_cmd *cmd,

@@ -11,16 +11,16 @@
 
 /* X(flag, keyword) */
 #define QM_EHLO_LIST(X)                                                        \
-    X(PIPELINING, "PIPELINING")     /* RFC 2920 */                             \
-    X(EIGHTBITMIME, "8BITMIME")     /* RFC 6152 */                             \
-    X(SMTPUTF8, "SMTPUTF8")         /* RFC 6531 */                             \
-    X(STARTTLS, "STARTTLS")         /* RFC 3207 */                             \
-    X(SIZE, "SIZE")                 /* RFC 1870 */                             \
-    X(AUTH, "AUTH")                 /* RFC 4954 */                             \
-    X(CHUNKING, "CHUNKING")         /* RFC 3030 */                             \
-    X(BINARYMIME, "BINARYMIME")     /* RFC 3030 */                             \
-    X(DSN, "DSN")                   /* RFC 3461 */                             \
-    X(REQUIRETLS, "REQUIRETLS")     /* RFC 8689 */                             \
+    X(PIPELINING, "PIPELINING")                   /* RFC 2920 */               \
+    X(EIGHTBITMIME, "8BITMIME")                   /* RFC 6152 */               \
+    X(SMTPUTF8, "SMTPUTF8")                       /* RFC 6531 */               \
+    X(STARTTLS, "STARTTLS")                       /* RFC 3207 */               \
+    X(SIZE, "SIZE")                               /* RFC 1870 */               \
+    X(AUTH, "AUTH")                               /* RFC 4954 */               \
+    X(CHUNKING, "CHUNKING")                       /* RFC 3030 */               \
+    X(BINARYMIME, "BINARYMIME")                   /* RFC 3030 */               \
+    X(DSN, "DSN")                                 /* RFC 3461 */               \
+    X(REQUIRETLS, "REQUIRETLS")                   /* RFC 8689 */               \
     X(ENHANCEDSTATUSCODES, "ENHANCEDSTATUSCODES") /* RFC 2034 */
 
 enum qm_ehlo_bit {

@@ -147,14 +147,15 @@ static enum qm_err take_piece(struct qm_reply *reply, struct qm_span input,
                               size_t *used_out)
 {
     const char *newline = memchr(input.ptr, '\n', input.len);
-    size_t len = newline == NULL ? input.len : (size_t)(newline - input.ptr) + 1;
+    size_t len =
+        newline == NULL ? input.len : (size_t)(newline - input.ptr) + 1;
     struct qm_span piece = qm_span_make(input.ptr, len);
     enum qm_err err = check_piece(reply, piece);
     enum qm_err kept;
 
     if (err == QM_E_LIMIT) {
-        piece.len = QM_REPLY_LINE_MAX -
-                    (qm_buf_len(&reply->lines) - reply->line_start);
+        piece.len =
+            QM_REPLY_LINE_MAX - (qm_buf_len(&reply->lines) - reply->line_start);
     }
     kept = qm_buf_append(&reply->lines, piece);
     if (err == QM_OK) {
@@ -193,8 +194,8 @@ bool qm_reply_next_line(struct qm_span *rest, struct qm_span *line_out)
     }
     newline = memchr(rest->ptr, '\n', rest->len);
     len = newline == NULL ? rest->len : (size_t)(newline - rest->ptr);
-    *line_out = qm_span_from(strip_cr(qm_span_make(rest->ptr, len)),
-                             CODE_LEN + 1);
+    *line_out =
+        qm_span_from(strip_cr(qm_span_make(rest->ptr, len)), CODE_LEN + 1);
     *rest = qm_span_from(*rest, len + 1);
     return true;
 }

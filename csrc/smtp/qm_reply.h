@@ -29,11 +29,11 @@ struct qm_enhanced {
 };
 
 struct qm_reply {
-    struct qm_buf lines;        /* whole lines with their codes, LF ended */
-    size_t line_start;          /* where the unfinished line begins */
-    int code;                   /* 200 to 599 once a line was read, else 0 */
+    struct qm_buf lines; /* whole lines with their codes, LF ended */
+    size_t line_start;   /* where the unfinished line begins */
+    int code;            /* 200 to 599 once a line was read, else 0 */
     unsigned line_count;
-    bool complete;              /* the last line has been read */
+    bool complete; /* the last line has been read */
     struct qm_enhanced enhanced;
 };
 

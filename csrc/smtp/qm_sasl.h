@@ -21,7 +21,7 @@ enum qm_sasl_mechanism {
 #define QM_SASL_ENUM(symbol, name, token) QM_SASL_##symbol,
     QM_SASL_LIST(QM_SASL_ENUM)
 #undef QM_SASL_ENUM
-    QM_SASL_COUNT,
+        QM_SASL_COUNT,
     QM_SASL_NONE = QM_SASL_COUNT
 };
 

@@ -122,7 +122,8 @@ void qm_smtp_set_time(struct qm_smtp *smtp, uint64_t now_ms)
 
 static void trace_change(struct qm_smtp *smtp, enum qm_state to)
 {
-    const char *names[3] = { state_names[smtp->state], " -> ", state_names[to] };
+    const char *names[3] = { state_names[smtp->state], " -> ",
+                             state_names[to] };
     char line[48];
     size_t len = 0;
     unsigned i;
@@ -221,7 +222,8 @@ uint64_t qm_smtp_written(const struct qm_smtp *smtp)
 void qm_smtp_expect(struct qm_smtp *smtp, enum qm_smtp_ask ask, unsigned slot,
                     unsigned index)
 {
-    unsigned at = (smtp->flight_first + smtp->flight_count) % QM_SMTP_FLIGHT_MAX;
+    unsigned at =
+        (smtp->flight_first + smtp->flight_count) % QM_SMTP_FLIGHT_MAX;
     struct qm_smtp_expected *expected = &smtp->flight[at];
 
     expected->ask = ask;
@@ -310,10 +312,10 @@ static void trace_reply(struct qm_smtp *smtp)
 
 enum qm_phase qm_smtp_ask_phase(enum qm_smtp_ask ask)
 {
-    static const enum qm_phase phases[] = {
-        QM_PHASE_GREETING, QM_PHASE_EHLO, QM_PHASE_MAIL, QM_PHASE_MAIL,
-        QM_PHASE_RCPT,     QM_PHASE_DATA, QM_PHASE_FINAL
-    };
+    static const enum qm_phase phases[] = { QM_PHASE_GREETING, QM_PHASE_EHLO,
+                                            QM_PHASE_MAIL,     QM_PHASE_MAIL,
+                                            QM_PHASE_RCPT,     QM_PHASE_DATA,
+                                            QM_PHASE_FINAL };
 
     return phases[ask];
 }
@@ -418,11 +420,29 @@ static enum qm_state in_lockstep(struct qm_smtp *smtp, enum qm_state next)
     return next;
 }
 
+static enum qm_state answer(struct qm_smtp *smtp,
+                            const struct qm_smtp_expected *asked,
+                            struct qm_smtp_event *event)
+{
+    switch (asked->ask) {
+    case QM_ASK_GREETING:
+        return in_lockstep(smtp, qm_smtp_on_greeting(smtp));
+    case QM_ASK_LOGIN:
+        return in_lockstep(smtp, qm_smtp_on_login_reply(smtp));
+    case QM_ASK_RESET:
+    case QM_ASK_MAIL:
+    case QM_ASK_RCPT:
+    case QM_ASK_DATA:
+    case QM_ASK_FINAL:
+        break;
+    }
+    return qm_smtp_on_mail_reply(smtp, asked, event);
+}
+
 /* Matches the reply just read with the oldest command in flight. */
 static void judge(struct qm_smtp *smtp, struct qm_smtp_event *event)
 {
     struct qm_smtp_expected asked = smtp->flight[smtp->flight_first];
-    enum qm_state next = smtp->state;
 
     if (smtp->flight_count == 0 || asked.after > smtp->sent) {
         set_state(smtp, on_unasked(smtp));
@@ -430,22 +450,7 @@ static void judge(struct qm_smtp *smtp, struct qm_smtp_event *event)
     }
     smtp->flight_first = (smtp->flight_first + 1) % QM_SMTP_FLIGHT_MAX;
     smtp->flight_count--;
-    switch (asked.ask) {
-    case QM_ASK_GREETING:
-        next = in_lockstep(smtp, qm_smtp_on_greeting(smtp));
-        break;
-    case QM_ASK_LOGIN:
-        next = in_lockstep(smtp, qm_smtp_on_login_reply(smtp));
-        break;
-    case QM_ASK_RESET:
-    case QM_ASK_MAIL:
-    case QM_ASK_RCPT:
-    case QM_ASK_DATA:
-    case QM_ASK_FINAL:
-        next = qm_smtp_on_mail_reply(smtp, &asked, event);
-        break;
-    }
-    set_state(smtp, next);
+    set_state(smtp, answer(smtp, &asked, event));
 }
 
 /* --- wants and events ---------------------------------------------------- */

@@ -59,15 +59,15 @@ enum qm_smtp_security {
 /* Why a message or the session failed. X(fault, stable name) */
 #define QM_FAULT_LIST(X)                                                       \
     X(NONE, "none")                                                            \
-    X(REPLY, "reply")               /* the server said no: see the reply */    \
-    X(BAD_REPLY, "bad_reply")       /* what came is no SMTP reply */           \
-    X(UNEXPECTED, "unexpected")     /* a reply nobody asked for, or of a kind  \
-                                       that cannot stand here */               \
+    X(REPLY, "reply")           /* the server said no: see the reply */        \
+    X(BAD_REPLY, "bad_reply")   /* what came is no SMTP reply */               \
+    X(UNEXPECTED, "unexpected") /* a reply nobody asked for, or of a kind  \
+                                       that cannot stand here */   \
     X(REPLY_TOO_LONG, "reply_too_long")                                        \
-    X(CLOSED, "closed")             /* the connection ended */                 \
-    X(RESET, "reset")               /* ... by a reset */                       \
+    X(CLOSED, "closed") /* the connection ended */                             \
+    X(RESET, "reset")   /* ... by a reset */                                   \
     X(TIMEOUT, "timeout")                                                      \
-    X(TRANSPORT, "transport")       /* TLS or the system reported an error */  \
+    X(TRANSPORT, "transport") /* TLS or the system reported an error */        \
     X(CANCELLED, "cancelled")                                                  \
     X(NO_STARTTLS, "no_starttls")   /* required, not offered */                \
     X(INJECTED, "injected")         /* bytes behind the reply to STARTTLS */   \
@@ -78,7 +78,7 @@ enum qm_smtp_security {
     X(NO_UTF8, "no_utf8")           /* needs SMTPUTF8, not offered */          \
     X(SOURCE, "source")             /* the body's source failed */             \
     X(MEMORY, "memory")                                                        \
-    X(SETTINGS, "settings")         /* a setting cannot go into a command */
+    X(SETTINGS, "settings") /* a setting cannot go into a command */
 
 enum qm_smtp_fault {
 #define QM_FAULT_ENUM(fault, name) QM_FAULT_##fault,
@@ -87,7 +87,7 @@ enum qm_smtp_fault {
 };
 
 struct qm_smtp_settings {
-    struct qm_span hostname;    /* EHLO name: domain or address literal */
+    struct qm_span hostname; /* EHLO name: domain or address literal */
     enum qm_smtp_security security;
     struct qm_sasl_login login; /* no AUTH when user and token are empty */
     unsigned mechanisms;        /* QM_SASL_BIT() of each allowed mechanism */
@@ -122,11 +122,11 @@ enum qm_smtp_event_type {
 /* `text` is valid until the next call of qm_smtp_next_event(). */
 struct qm_smtp_event {
     enum qm_smtp_event_type type;
-    uint32_t id;     /* message */
-    unsigned index;  /* recipient, from 0 */
+    uint32_t id;    /* message */
+    unsigned index; /* recipient, from 0 */
     enum qm_smtp_fault fault;
     enum qm_phase phase;
-    int code;        /* reply code, 0 when there was no reply */
+    int code; /* reply code, 0 when there was no reply */
     struct qm_enhanced enhanced;
     struct qm_span text; /* reply text as printable UTF-8 */
     bool handed_over;    /* LOST: the last byte had left, delivery unknown */
@@ -153,18 +153,18 @@ struct qm_smtp_expected {
 struct qm_smtp {
     struct qm_smtp_settings set; /* spans point into `secrets` and `names` */
     struct qm_buf names;
-    struct qm_buf secrets;       /* wiped as soon as AUTH is over */
+    struct qm_buf secrets; /* wiped as soon as AUTH is over */
     enum qm_state state;
-    bool secure;                 /* bytes travel inside TLS */
+    bool secure; /* bytes travel inside TLS */
     struct qm_ehlo ehlo;
     enum qm_sasl_mechanism mechanism;
     unsigned challenges;
 
     struct qm_buf in;
     struct qm_buf out;
-    struct qm_buf text;          /* of the last event */
-    uint64_t sent;               /* stream offset handed to the transport */
-    uint32_t progress;           /* changes with each complete reply */
+    struct qm_buf text; /* of the last event */
+    uint64_t sent;      /* stream offset handed to the transport */
+    uint32_t progress;  /* changes with each complete reply */
     struct qm_reply reply;
     struct qm_trace trace;
 
@@ -183,7 +183,7 @@ struct qm_smtp {
     struct qm_smtp_event deferred; /* second event of the same reply */
     struct qm_smtp_event failure;  /* first failure of the session */
     bool ready_told;
-    bool over_told;                /* FAILED or CLOSED was reported */
+    bool over_told; /* FAILED or CLOSED was reported */
 };
 
 QM_DECLS_BEGIN
@@ -241,9 +241,9 @@ enum qm_phase qm_smtp_phase(const struct qm_smtp *smtp);
 struct qm_smtp_message {
     struct qm_span from; /* empty: the null reverse-path */
     bool has_size;
-    uint64_t size;       /* bytes with CRLF line ends, before dot-stuffing */
-    bool eightbit;       /* body holds bytes above 127 */
-    bool utf8;           /* addresses or header need SMTPUTF8 */
+    uint64_t size; /* bytes with CRLF line ends, before dot-stuffing */
+    bool eightbit; /* body holds bytes above 127 */
+    bool utf8;     /* addresses or header need SMTPUTF8 */
 };
 
 /*

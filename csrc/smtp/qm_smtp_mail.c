@@ -35,8 +35,8 @@ static struct qm_txn *newest(struct qm_smtp *smtp)
 static enum qm_err check_message(const struct qm_smtp *smtp,
                                  const struct qm_smtp_message *message)
 {
-    if (message->utf8 && (!smtp->set.smtputf8 ||
-                          !qm_ehlo_has(&smtp->ehlo, QM_EHLO_SMTPUTF8))) {
+    if (message->utf8 &&
+        (!smtp->set.smtputf8 || !qm_ehlo_has(&smtp->ehlo, QM_EHLO_SMTPUTF8))) {
         return QM_E_UNSUPPORTED;
     }
     if (message->has_size && smtp->ehlo.size_limit > 0 &&
@@ -75,8 +75,7 @@ enum qm_err qm_smtp_begin(struct qm_smtp *smtp,
     }
     txn = txn_at(smtp, smtp->txn_count, NULL);
     qm_txn_reset(txn);
-    txn->has_size =
-        message->has_size && qm_ehlo_has(&smtp->ehlo, QM_EHLO_SIZE);
+    txn->has_size = message->has_size && qm_ehlo_has(&smtp->ehlo, QM_EHLO_SIZE);
     txn->size = message->size;
     txn->eightbit = message->eightbit;
     txn->utf8 = message->utf8;
@@ -145,9 +144,9 @@ static struct qm_txn *envelope_txn(struct qm_smtp *smtp, unsigned *slot_out)
         struct qm_txn *txn = txn_at(smtp, i, slot_out);
 
         if (txn->stage == QM_TXN_QUEUED || txn->stage == QM_TXN_ENVELOPE) {
-            bool window_open = unconfirmed == 0 ||
-                               (can_pipeline(smtp) &&
-                                unconfirmed <= smtp->set.window);
+            bool window_open =
+                unconfirmed == 0 ||
+                (can_pipeline(smtp) && unconfirmed <= smtp->set.window);
 
             return window_open && !txn->told ? txn : NULL;
         }
@@ -232,8 +231,13 @@ void qm_smtp_write_commands(struct qm_smtp *smtp)
         return;
     }
     txn = envelope_txn(smtp, &slot);
-    while (txn != NULL && may_write(smtp) && write_next(smtp, txn, slot)) {
-        continue;
+    if (txn == NULL) {
+        return;
+    }
+    while (may_write(smtp)) {
+        if (!write_next(smtp, txn, slot)) {
+            return;
+        }
     }
 }
 
@@ -409,8 +413,8 @@ static enum qm_state retire(struct qm_smtp *smtp, const struct qm_txn *txn,
 }
 
 /* RFC 5321 section 3.8: after a 421 the server closes. */
-static enum qm_state close_after_421(struct qm_smtp *smtp,
-                                     enum qm_smtp_ask ask, enum qm_state next)
+static enum qm_state close_after_421(struct qm_smtp *smtp, enum qm_smtp_ask ask,
+                                     enum qm_state next)
 {
     if (smtp->reply.code != 421 || next == QM_S_FAILED) {
         return next;
@@ -444,8 +448,8 @@ bool qm_smtp_take_lost(struct qm_smtp *smtp, struct qm_smtp_event *event_out)
             *event_out = smtp->failure;
             event_out->type = QM_EVENT_LOST;
             event_out->id = txn->id;
-            event_out->handed_over = txn->stage == QM_TXN_HANDED &&
-                                     smtp->sent >= txn->end_offset;
+            event_out->handed_over =
+                txn->stage == QM_TXN_HANDED && smtp->sent >= txn->end_offset;
         }
         pop_txn(smtp);
         if (untold) {

@@ -21,17 +21,17 @@
     X(QUIT, "quit")
 
 #define QM_STATE_LIST(X)                                                       \
-    X(GREETING, GREETING)   /* waiting for the server's 220 */                 \
-    X(EHLO, EHLO)           /* EHLO is out */                                  \
-    X(HELO, EHLO)           /* EHLO was not known, HELO is out */              \
-    X(STARTTLS, STARTTLS)   /* STARTTLS is out */                              \
-    X(TLS, TLS)             /* the caller is to start TLS now */               \
-    X(AUTH, AUTH)           /* AUTH or one of its responses is out */          \
-    X(AUTH_CANCEL, AUTH)    /* "*" is out; its reply ends the session */       \
-    X(READY, MAIL)          /* messages may be submitted */                    \
-    X(QUIT, QUIT)           /* QUIT is to be sent; nothing is read any more */ \
-    X(CLOSED, QUIT)         /* done */                                         \
-    X(FAILED, QUIT)         /* see the failure */
+    X(GREETING, GREETING) /* waiting for the server's 220 */                   \
+    X(EHLO, EHLO)         /* EHLO is out */                                    \
+    X(HELO, EHLO)         /* EHLO was not known, HELO is out */                \
+    X(STARTTLS, STARTTLS) /* STARTTLS is out */                                \
+    X(TLS, TLS)           /* the caller is to start TLS now */                 \
+    X(AUTH, AUTH)         /* AUTH or one of its responses is out */            \
+    X(AUTH_CANCEL, AUTH)  /* "*" is out; its reply ends the session */         \
+    X(READY, MAIL)        /* messages may be submitted */                      \
+    X(QUIT, QUIT)         /* QUIT is to be sent; nothing is read any more */   \
+    X(CLOSED, QUIT)       /* done */                                           \
+    X(FAILED, QUIT)       /* see the failure */
 
 enum qm_phase {
 #define QM_PHASE_ENUM(phase, name) QM_PHASE_##phase,

@@ -10,7 +10,7 @@
 #include "base/qm_span.h"
 
 enum {
-    QM_TRACE_LINES = 48,     /* an EHLO reply and several messages */
+    QM_TRACE_LINES = 48,      /* an EHLO reply and several messages */
     QM_TRACE_LINE_BYTES = 160 /* longer lines are cut */
 };
 

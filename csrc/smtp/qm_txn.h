@@ -11,10 +11,7 @@
 #include "base/qm_buf.h"
 
 /* RFC 5321 section 4.5.3.1.8 asks servers for 100; the list itself is free. */
-enum {
-    QM_TXN_RCPT_MAX = 50000,
-    QM_TXN_PATHS_MAX = 8 * 1024 * 1024
-};
+enum { QM_TXN_RCPT_MAX = 50000, QM_TXN_PATHS_MAX = 8 * 1024 * 1024 };
 
 enum qm_txn_stage {
     QM_TXN_FREE,     /* slot is unused */
@@ -34,17 +31,17 @@ struct qm_txn {
     unsigned rcpt_written; /* RCPT commands written */
     unsigned rcpt_answered;
     unsigned rcpt_accepted;
-    unsigned outstanding;  /* replies that are still due */
+    unsigned outstanding; /* replies that are still due */
     bool mail_written;
-    bool mail_accepted;    /* the server holds an open transaction */
+    bool mail_accepted; /* the server holds an open transaction */
     bool data_written;
-    bool told;             /* its outcome was reported; replies still due are
+    bool told; /* its outcome was reported; replies still due are
                               read and ignored */
     bool has_size;
     uint64_t size;
     bool eightbit;
     bool utf8;
-    uint64_t end_offset;   /* stream offset just past the end mark */
+    uint64_t end_offset; /* stream offset just past the end mark */
 };
 
 QM_DECLS_BEGIN

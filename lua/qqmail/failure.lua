@@ -46,7 +46,8 @@ local FAULTS = {
     en = "refused to send the password without TLS", zh = "未加密的连接上拒绝发送密码" },
     hint = { en = "Set tls = \"implicit\" (465) or \"starttls\" (587); allow_plaintext_auth = true "
       .. "only on a network you trust wholly.",
-      zh = "请设置 tls = \"implicit\"（465）或 \"starttls\"（587）；仅在完全可信的网络才用 allow_plaintext_auth = true。" } },
+      zh = "请设置 tls = \"implicit\"（465）或 \"starttls\"（587）；"
+        .. "仅在完全可信的网络才用 allow_plaintext_auth = true。" } },
   source = { kind = "message", code = "message.source_failed", retry = "never", text = {
     en = "a body part could not be read to its end; nothing was delivered",
     zh = "正文或附件读取中断；邮件未投递" } },
@@ -57,6 +58,7 @@ local FAULTS = {
     hint = { en = "Check `hostname`, `user` and `password` for length and control characters.",
       zh = "请检查 hostname、user、password 的长度与控制字符。" } },
 }
+
 -- Faults of the connection itself: `qqmail.diagnose` knows them by phase.
 local NETWORK = { closed = "closed", reset = "closed", transport = "closed", timeout = "timeout" }
 
@@ -95,14 +97,20 @@ local function from_reply(event, context)
   }
 end
 
+-- Details come from the system or from OpenSSL, in English; the sentence before
+-- them is in the language of the user.
+local function with_detail(text, detail)
+  if not detail or detail == "" then
+    return text
+  end
+  return { en = text.en .. " (" .. detail .. ")", zh = text.zh .. "（" .. detail .. "）" }
+end
+
 local function from_network(event, context)
   local row = diagnose.network({ phase = event.phase, reason = NETWORK[event.fault] },
     context.settings)
-  local text = row.text
-  if context.detail then
-    text = { en = text.en .. ": " .. context.detail, zh = text.zh .. "：" .. context.detail }
-  end
-  return { kind = row.kind, code = row.code, retry = row.retry, hint = row.hint, text = text }
+  return { kind = row.kind, code = row.code, retry = row.retry, hint = row.hint,
+    text = with_detail(row.text, context.detail) }
 end
 
 local function from_fault(event)
@@ -164,7 +172,8 @@ function M.connect(failure, context)
   return errors.new({
     kind = row.kind, code = row.code, phase = failure.phase, delivered = "no",
     retry = row.retry, retry_after = row.retry_after, hint = row.hint, help_url = row.help_url,
-    text = failure.text or row.text, lang = context.settings.lang,
+    text = with_detail(row.text, failure.text), transcript = context.trace,
+    lang = context.settings.lang,
   })
 end
 
@@ -174,7 +183,7 @@ function M.tls(failure, context)
   return errors.new({
     kind = row.kind, code = row.code, phase = "tls", delivered = "no",
     retry = row.retry, hint = row.hint, help_url = row.help_url,
-    text = failure.text or row.text, transcript = context.trace,
+    text = with_detail(row.text, failure.text), transcript = context.trace,
     lang = context.settings.lang,
   })
 end

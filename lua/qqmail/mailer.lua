@@ -28,7 +28,8 @@ end
 -- Sessions may be resumed only under the settings they were made with; the
 -- context already stands for the TLS part of them.
 local function session_key(settings)
-  return table.concat({ settings.host or settings.socket, tostring(settings.port), settings.tls }, "|")
+  local where = settings.host or settings.socket
+  return table.concat({ where, tostring(settings.port), settings.tls }, "|")
 end
 
 local function filter_maker(settings)
@@ -185,10 +186,15 @@ end
 
 -- Nothing of the message counted on a connection that had died in the pool:
 -- then, and only then, another one takes over unseen.
+local DEAD = { closed = true, reset = true, transport = true }
+
 local function died_in_pool(job)
   local outcome = job.outcome
-  return outcome.type == "lost" and not outcome.handed_over and outcome.phase == "mail"
-    and (outcome.fault == "closed" or outcome.fault == "reset" or outcome.fault == "transport")
+  if outcome.phase ~= "mail" or outcome.handed_over then
+    return false
+  end
+  -- 421 before anything else: the server was just closing it for idleness.
+  return outcome.code == 421 or (outcome.type == "lost" and DEAD[outcome.fault] == true)
 end
 
 local function transact(self, built, connection, deadline)
@@ -242,6 +248,14 @@ local function send_over_smtp(self, built)
   return receipt, err
 end
 
+local function try_once(self, built)
+  local receipt, err = send_over_smtp(self, built)
+  if err then
+    err.attempts = err.attempts or 1
+  end
+  return receipt, err
+end
+
 -- A hook that raises must not change the result; it is counted instead.
 local function tell(self, name, value)
   local hook = self.settings.on and self.settings.on[name]
@@ -273,7 +287,7 @@ local function attempt(self, spec)
   if driver.deliver then
     return driver:deliver(built, self)
   end
-  return send_over_smtp(self, built)
+  return try_once(self, built)
 end
 
 --- Send one message and wait for the server's verdict.

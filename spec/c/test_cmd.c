@@ -1,4 +1,4 @@
-/* test_cmd.c: command lines, what may not get into them, what the trace shows. */
+/* test_cmd.c: command lines, what may not get in, what the trace shows. */
 #include "check.h"
 #include "smtp/qm_cmd.h"
 

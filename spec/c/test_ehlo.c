@@ -18,10 +18,11 @@ static struct qm_ehlo read_ehlo(const char *text)
 
 static void test_qq(void)
 {
-    struct qm_ehlo ehlo = read_ehlo(
-        "250-newxmesmtplogicsvrszb51-0.qq.com\r\n250-PIPELINING\r\n"
-        "250-SIZE 73400320\r\n250-AUTH LOGIN PLAIN XOAUTH XOAUTH2\r\n"
-        "250-AUTH=LOGIN\r\n250-MAILCOMPRESS\r\n250-SMTPUTF8\r\n250 8BITMIME\r\n");
+    struct qm_ehlo ehlo =
+        read_ehlo("250-newxmesmtplogicsvrszb51-0.qq.com\r\n250-PIPELINING\r\n"
+                  "250-SIZE 73400320\r\n250-AUTH LOGIN PLAIN XOAUTH XOAUTH2\r\n"
+                  "250-AUTH=LOGIN\r\n250-MAILCOMPRESS\r\n250-SMTPUTF8\r\n250 "
+                  "8BITMIME\r\n");
 
     CHECK(ehlo.flags == (QM_EHLO_PIPELINING | QM_EHLO_SIZE | QM_EHLO_AUTH |
                          QM_EHLO_SMTPUTF8 | QM_EHLO_EIGHTBITMIME));
@@ -51,8 +52,9 @@ static void test_size(void)
     CHECK(read_ehlo("250-x\r\n250 SIZE 0\r\n").size_limit == 0);
     CHECK(read_ehlo("250-x\r\n250 SIZE -1\r\n").size_limit == 0);
     CHECK(read_ehlo("250-x\r\n250 SIZE\r\n").size_limit == 0);
-    CHECK(read_ehlo("250-x\r\n250 SIZE 99999999999999999999999\r\n")
-              .size_limit == 0);
+    CHECK(
+        read_ehlo("250-x\r\n250 SIZE 99999999999999999999999\r\n").size_limit ==
+        0);
     CHECK(read_ehlo("250-x\r\n250 SIZE 18446744073709551615\r\n").size_limit ==
           UINT64_MAX);
 }

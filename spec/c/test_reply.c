@@ -61,7 +61,7 @@ static void each_cut(const char *bytes, size_t len, enum qm_err expected,
 
 #define GOOD(bytes, code, text)                                                \
     each_cut(bytes, sizeof(bytes) - 1, QM_OK, code, text)
-#define BAD(bytes) each_cut(bytes, sizeof(bytes) - 1, QM_E_SYNTAX, 0, "")
+#define BAD(bytes)  each_cut(bytes, sizeof(bytes) - 1, QM_E_SYNTAX, 0, "")
 #define MORE(bytes) each_cut(bytes, sizeof(bytes) - 1, QM_E_AGAIN, 0, "")
 
 static void test_good_replies(void)
@@ -166,7 +166,8 @@ static enum qm_err flood(struct qm_reply *reply, const char *piece)
 
 static void test_floods(void)
 {
-    static const char *const pieces[] = { "2", "250-x\r\n", "250-", "220-\r\n" };
+    static const char *const pieces[] = { "2", "250-x\r\n", "250-",
+                                          "220-\r\n" };
     size_t i;
 
     for (i = 0; i < QM_COUNTOF(pieces); i++) {
@@ -182,7 +183,8 @@ static void test_floods(void)
 /* All replies of up to four bytes before the line end: no crash, sane codes. */
 static void test_short_lines(void)
 {
-    static const char alphabet[] = "0259 -.\r\xff" "A";
+    static const char alphabet[] = "0259 -.\r\xff"
+                                   "A";
     size_t base = sizeof(alphabet) - 1;
     struct guard_page guard = guard_page_open(16);
     struct qm_reply reply;

@@ -54,41 +54,37 @@ static void complain(struct run *run, const char *what, const char *detail)
 static void print_event(const struct qm_smtp_event *event, char *out,
                         size_t cap)
 {
-    static const char *const names[] = { "none",    "ready", "recipient",
+    static const char *const names[] = { "none",      "ready",   "recipient",
                                          "delivered", "refused", "lost",
-                                         "failed",  "closed" };
+                                         "failed",    "closed" };
     const char *name = names[event->type];
     const char *fault = qm_smtp_fault_name(event->fault);
     const char *phase = qm_phase_name(event->phase);
-    int len = 0;
 
     switch (event->type) {
     case QM_EVENT_RECIPIENT:
-        len = snprintf(out, cap, "%s %u %u %d", name, event->id,
-                       event->index + 1, event->code);
+        snprintf(out, cap, "%s %u %u %d", name, event->id, event->index + 1,
+                 event->code);
         break;
     case QM_EVENT_DELIVERED:
-        len = snprintf(out, cap, "%s %u %d", name, event->id, event->code);
+        snprintf(out, cap, "%s %u %d", name, event->id, event->code);
         break;
     case QM_EVENT_REFUSED:
-        len = snprintf(out, cap, "%s %u %s %d", name, event->id, phase,
-                       event->code);
+        snprintf(out, cap, "%s %u %s %d", name, event->id, phase, event->code);
         break;
     case QM_EVENT_LOST:
-        len = snprintf(out, cap, "%s %u %s", name, event->id,
-                       event->handed_over ? "unknown" : "no");
+        snprintf(out, cap, "%s %u %s", name, event->id,
+                 event->handed_over ? "unknown" : "no");
         break;
     case QM_EVENT_FAILED:
-        len = snprintf(out, cap, "%s %s %s %d", name, fault, phase,
-                       event->code);
+        snprintf(out, cap, "%s %s %s %d", name, fault, phase, event->code);
         break;
     case QM_EVENT_NONE:
     case QM_EVENT_READY:
     case QM_EVENT_CLOSED:
-        len = snprintf(out, cap, "%s", name);
+        snprintf(out, cap, "%s", name);
         break;
     }
-    (void)len;
 }
 
 static void pull_events(struct run *run)
@@ -135,8 +131,7 @@ static void flush_group(struct run *run)
         run->longest_group = (int)len;
     }
     if (!run->group_unchecked && qm_smtp_output(&run->smtp).len > 0) {
-        complain(run, "output nobody expected",
-                 qm_smtp_output(&run->smtp).ptr);
+        complain(run, "output nobody expected", qm_smtp_output(&run->smtp).ptr);
     }
     run->group_unchecked = false;
     if (run->never_split || run->cut == CUT_WHOLE || cut >= len) {

@@ -9,7 +9,7 @@ local M = {}
 local Memory = {}
 Memory.__index = Memory
 
-function Memory:deliver(built, mailer)
+function Memory.deliver(_, built, mailer)
   local to = {}
   for i, address in ipairs(built.envelope.to) do
     to[i] = address

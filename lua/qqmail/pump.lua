@@ -10,7 +10,8 @@ local wire = require("qqmail.wire")
 
 local M = {}
 
--- After a write failed the server's last words are worth a short wait.
+-- After a failed write, or a refusal with replies still due, what the server
+-- has to say is worth a short wait.
 local LAST_WORDS = 2
 -- QUIT is a courtesy: its answer is never read, only waited for.
 local QUIT_WAIT = 1
@@ -123,10 +124,20 @@ local function move_body(self)
   end
 end
 
+local function shake_hands(self, deadline)
+  local filter, name, text = self.make_filter()
+  if not filter then
+    return nil, name, text
+  end
+  return self.wire:start_tls(filter, deadline)
+end
+
+-- The handshake belongs to connecting: for implicit TLS it has what is left of
+-- that time.
 local function start_tls(self)
   local began = self.now()
-  local deadline = math.min(self.deadline, began + self.timeout.reply)
-  local ok, code, detail = self.wire:start_tls(self.make_filter(), deadline)
+  local deadline = math.min(self.deadline, self.connect_by or began + self.timeout.connect)
+  local ok, code, detail = shake_hands(self, deadline)
   self.times.tls = self.now() - began
   tick(self)
   if ok then
@@ -205,6 +216,13 @@ local function run(self, finished)
   end
 end
 
+-- Settings that no session can be made of, as a failure of a session.
+local function bad_settings(name)
+  local fault = name == "memory" and "memory" or "settings"
+  return { event = { type = "failed", fault = fault, phase = "config", text = "" }, times = {},
+    trace = {} }
+end
+
 --- Open a connection and log in.
 -- @param driver an io driver
 -- @tparam table options `target` (for the driver), `session` (settings of
@@ -217,22 +235,28 @@ function M.open(driver, options)
   local function now()
     return driver:now()
   end
+  local session, name = core.session(options.session)
+  if not session then
+    return nil, bad_settings(name)
+  end
   local started = now()
   local connect_by = math.min(options.deadline, started + options.timeout.connect)
   local io, failure = driver:connect(options.target, connect_by)
   local times = { connect = now() - started }
   if not io then
+    session:close()
     return nil, { connect = failure, times = times, trace = {} }
   end
+  local is_implicit = options.session.security == "implicit"
   local self = setmetatable({
     io = io, wire = wire.new(io, now), now = now, started = started, since = now(),
     timeout = options.timeout, deadline = options.deadline, times = times,
-    make_filter = options.make_filter, peer = io.peer, jobs = {}, sent_count = 0,
+    connect_by = is_implicit and connect_by or nil, session = session,
+    progress = session:progress(), make_filter = options.make_filter, peer = io.peer, jobs = {},
+    sent_count = 0,
   }, Connection)
-  self.session = assert(core.session(options.session))
-  self.progress = self.session:progress()
   local login_began = now()
-  if options.session.security ~= "implicit" or start_tls(self) then
+  if not is_implicit or start_tls(self) then
     run(self, function()
       return self.ready
     end)
@@ -274,6 +298,18 @@ function Connection:submit(job)
   return true
 end
 
+local function never()
+  return false
+end
+
+-- Replies to commands that went out behind the one that was refused are still
+-- due, and so may be the news that the session is over: without them the next
+-- message would get a connection that is of no use.
+local function settle(self)
+  self.deadline = math.min(self.deadline, self.now() + LAST_WORDS)
+  run(self, never)
+end
+
 --- Run until the job has its outcome.
 -- @tparam table job
 -- @tparam number deadline absolute
@@ -283,6 +319,7 @@ function Connection:finish(job, deadline)
   run(self, function()
     return job.outcome ~= nil
   end)
+  settle(self)
   self.jobs[job.id] = nil
   self.sent_count = self.sent_count + 1
 end
@@ -324,9 +361,7 @@ function Connection:quit()
   if not over(self) then
     self.deadline = self.now() + QUIT_WAIT
     self.session:quit()
-    run(self, function()
-      return false
-    end)
+    run(self, never)
     self.wire:recv(self.deadline)
   end
   self.wire:close(self.now() + QUIT_WAIT)

@@ -169,12 +169,20 @@ static void put_sections(struct writer *writer)
     }
 }
 
+static bool has_escapes(struct qm_span value)
+{
+    return value.len > 0 && (memchr(value.ptr, '"', value.len) != NULL ||
+                             memchr(value.ptr, '\\', value.len) != NULL);
+}
+
 static void put_rfc2231(struct writer *writer)
 {
     size_t used = 1 + writer->name.len + enclosing_width(writer, true);
     size_t width = value_width(writer);
 
     if (used + width > LINE_MAX_COLUMNS) {
+        /* Some readers join quoted sections without resolving escapes. */
+        writer->percent = writer->percent || has_escapes(writer->value);
         put_sections(writer);
         return;
     }

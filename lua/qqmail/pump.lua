@@ -52,10 +52,19 @@ local function end_input(self, why, detail)
   self.session:ended(ended_as(why))
 end
 
+-- With TLS 1.3 a server refuses our certificate, or the lack of one, when the
+-- handshake is over for us: it belongs to the handshake all the same.
+local function is_late_refusal(self, code)
+  return code == "alert" and not self.ready
+end
+
 local function receive(self, deadline)
-  local data, why, detail = self.wire:recv(deadline)
+  local data, why, detail, code = self.wire:recv(deadline)
   tick(self)
   if not data then
+    if is_late_refusal(self, code) then
+      self.tls_failure = { code = code, text = detail }
+    end
     end_input(self, why, detail)
     return false
   end

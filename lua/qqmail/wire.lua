@@ -105,7 +105,7 @@ local function recv_tls(self, deadline)
       return nil, "closed"
     end
     if code ~= "again" then
-      return nil, "transport", text
+      return nil, "transport", text, code
     end
     flush_tls(self, filter, deadline)
     local ok, why, detail = feed_tls(self, filter, deadline)
@@ -120,6 +120,7 @@ end
 -- @treturn ?string at least one byte
 -- @treturn ?string "timeout", "closed", "transport" or the driver's text
 -- @treturn ?string detail of a TLS failure
+-- @treturn ?string its code
 function Wire:recv(deadline)
   if self.tls then
     return recv_tls(self, deadline)

@@ -101,7 +101,7 @@ function Child:tls_context()
     self.context = assert(require("qqmail.tls").context({
       server = true, cert = options.cert, key = options.key,
       min_version = versions.min_version, max_version = versions.max_version,
-      ciphers = versions.ciphers,
+      ciphers = versions.ciphers, verify = versions.verify, ca_file = versions.ca_file,
     }))
   end
   return self.context

@@ -117,7 +117,8 @@ end
 --
 -- Options: `scenario` ("basic", "qq", "netease" or the name of a module),
 -- `mode` ("plain", "starttls", "implicit"), `cert` and `key` (files, needed for
--- TLS), `tls` = `{ min_version=, max_version= }`, `users` = `{ [user]=password }`,
+-- TLS), `tls` = `{ min_version=, max_version=, ciphers=, verify=, ca_file= }` (with
+-- `verify` the client must show a certificate), `users` = `{ [user]=password }`,
 -- `ehlo` and `ehlo_tls` (lists of capabilities), `require_auth`, `size_limit`,
 -- `pipelining`, `chunking`, `lmtp`, `close_notify`, `greeting_multiline`;
 --

@@ -2,7 +2,8 @@
  * core.message(spec): from plain tables to a message that can be read.
  *
  * Failures are nil, name, text, field, position: `field` in the terms of the
- * spec ("attachments[2].name"), `position` (1-based) where one is known.
+ * spec ("attachments[2].name"), `position` (1-based) of the byte, if the kind of
+ * the failure has one.
  *
  * The anchor table of a message holds, at 1, 2, ...: strings that parts point
  * at; at 0: the piece pushed last; at -1, -2, ...: the reader of part 1, 2, ...
@@ -54,19 +55,6 @@ static int l_message_close(lua_State *L)
 
 /* --- failures ------------------------------------------------------------ */
 
-static int push_position(lua_State *L, enum qm_err err, uint64_t fault_at)
-{
-    bool has_position = err == QM_E_CONTROL || err == QM_E_UTF8 ||
-                        err == QM_E_SYNTAX || err == QM_E_TOO_LONG ||
-                        err == QM_E_NONASCII;
-
-    if (!has_position) {
-        return 0;
-    }
-    lua_pushnumber(L, (lua_Number)fault_at + 1);
-    return 1;
-}
-
 /* The field is on top of the stack. */
 static int fail_at(lua_State *L, enum qm_err err, const char *why,
                    uint64_t fault_at)
@@ -79,7 +67,8 @@ static int fail_at(lua_State *L, enum qm_err err, const char *why,
     }
     (void)lq_push_error_text(L, err, why);
     lua_pushvalue(L, field);
-    return 4 + push_position(L, err, fault_at);
+    lua_pushinteger(L, (lua_Integer)fault_at + 1);
+    return 5;
 }
 
 static const char *const role_fields[] = {
@@ -124,7 +113,7 @@ static int fail_message(lua_State *L, const struct qm_message *m,
 
 /* --- fields -------------------------------------------------------------- */
 
-/* Each adder leaves the name of the field on the stack when it fails. */
+/* Each adder leaves the place ("headers[3][1].name") on the stack on error. */
 
 static enum qm_err add_text(lua_State *L, struct qm_message *m, int entry,
                             struct qm_span name)
@@ -132,21 +121,17 @@ static enum qm_err add_text(lua_State *L, struct qm_message *m, int entry,
     struct qm_span text = lq_field_span(L, entry, "text", NULL);
     struct qm_span raw = lq_field_span(L, entry, "raw", NULL);
     bool words = lq_field_bool(L, entry, "words", false);
-    enum qm_err err = QM_E_MISUSE;
 
     if (text.ptr != NULL) {
-        err = qm_header_add_text(&m->header, name, text, words);
-    } else if (raw.ptr != NULL) {
-        err = qm_header_add_raw(&m->header, name, raw);
+        return qm_header_add_text(&m->header, name, text, words);
     }
-    if (err != QM_OK) {
-        lua_pushlstring(L, name.ptr, name.len);
-    }
-    return err;
+    return raw.ptr != NULL ? qm_header_add_raw(&m->header, name, raw)
+                           : QM_E_MISUSE;
 }
 
-static enum qm_err add_mailbox(lua_State *L, struct qm_message *m, int index,
-                               struct qm_span name)
+/* The mailbox is on top of the stack and is taken off when it was added. */
+static enum qm_err add_mailbox(lua_State *L, struct qm_message *m, int field,
+                               int index)
 {
     int box = lua_gettop(L);
     struct qm_span display;
@@ -158,55 +143,46 @@ static enum qm_err add_mailbox(lua_State *L, struct qm_message *m, int index,
     display = lq_field_span(L, box, "name", "");
     address = lq_field_span(L, box, "address", "");
     err = qm_header_add_mailbox(&m->header, display, address, &in_display);
-    if (err != QM_OK) {
-        lua_pushfstring(L, "%s[%d].%s", name.ptr, index,
+    if (err == QM_OK) {
+        lua_pop(L, 1);
+    } else {
+        lua_pushfstring(L, "headers[%d][%d].%s", field, index,
                         in_display ? "name" : "address");
     }
     return err;
 }
 
-static enum qm_err add_list(lua_State *L, struct qm_message *m, int list,
-                            struct qm_span name)
-{
-    size_t count = lq_rawlen(L, list);
-    enum qm_err err = QM_OK;
-    size_t i;
-
-    qm_header_begin_list(&m->header, name);
-    for (i = 1; i <= count; i++) {
-        lua_rawgeti(L, list, (int)i);
-        err = add_mailbox(L, m, (int)i, name);
-        if (err != QM_OK) {
-            return err;
-        }
-        lua_pop(L, 1);
-    }
-    err = qm_header_end_list(&m->header, name);
-    if (err != QM_OK) {
-        lua_pushlstring(L, name.ptr, name.len);
-    }
-    return err;
-}
-
-/* The entry is on top of the stack and is taken off when it was added. */
-static enum qm_err add_field(lua_State *L, struct qm_message *m)
+/* The field is on top of the stack and is taken off when it was added. */
+static enum qm_err add_field(lua_State *L, struct qm_message *m, int index)
 {
     int entry = lua_gettop(L);
     struct qm_span name;
-    enum qm_err err;
+    enum qm_err err = QM_OK;
+    int i;
 
     luaL_checktype(L, entry, LUA_TTABLE);
     name = lq_field_span(L, entry, "name", "");
     m->header.fault_at = 0;
     m->header.why = NULL;
     lua_getfield(L, entry, "addresses");
-    if (lua_istable(L, -1)) {
-        err = add_list(L, m, lua_gettop(L), name);
+    if (lua_istable(L, entry + 1)) {
+        int count = (int)lq_rawlen(L, entry + 1);
+
+        qm_header_begin_list(&m->header, name);
+        for (i = 1; i <= count; i++) {
+            lua_rawgeti(L, entry + 1, i);
+            err = add_mailbox(L, m, index, i);
+            if (err != QM_OK) {
+                return err;
+            }
+        }
+        err = qm_header_end_list(&m->header, name);
     } else {
         err = add_text(L, m, entry, name);
     }
-    if (err == QM_OK) {
-        lua_settop(L, entry - 1);
+    lua_settop(L, entry - 1);
+    if (err != QM_OK) {
+        lua_pushfstring(L, "headers[%d]", index);
     }
     return err;
 }
@@ -214,9 +190,9 @@ static enum qm_err add_field(lua_State *L, struct qm_message *m)
 static enum qm_err add_fields(lua_State *L, struct qm_message *m, int spec)
 {
     enum qm_err err = QM_OK;
-    size_t count;
-    size_t i;
+    int count;
     int list;
+    int i;
 
     lua_getfield(L, spec, "headers");
     if (lua_isnil(L, -1)) {
@@ -225,10 +201,10 @@ static enum qm_err add_fields(lua_State *L, struct qm_message *m, int spec)
     }
     luaL_checktype(L, -1, LUA_TTABLE);
     list = lua_gettop(L);
-    count = lq_rawlen(L, list);
+    count = (int)lq_rawlen(L, list);
     for (i = 1; i <= count && err == QM_OK; i++) {
-        lua_rawgeti(L, list, (int)i);
-        err = add_field(L, m);
+        lua_rawgeti(L, list, i);
+        err = add_field(L, m, i);
     }
     if (err == QM_OK) {
         lua_pop(L, 1);
@@ -334,7 +310,7 @@ static enum qm_err add_part_list(lua_State *L, struct qm_message *m, int spec,
     return err;
 }
 
-/* `text`, `html` and `raw` are sources themselves. */
+/* `text`, `html` and `raw` are sources themselves, `calendar` holds one. */
 static enum qm_err add_text_part(lua_State *L, struct qm_message *m, int spec,
                                  enum qm_part_role role, int anchor)
 {
@@ -342,35 +318,24 @@ static enum qm_err add_text_part(lua_State *L, struct qm_message *m, int spec,
     if (lua_isnil(L, -1)) {
         return QM_OK;
     }
-    lua_createtable(L, 0, 1);
-    lua_insert(L, -2);
-    lua_setfield(L, -2, "source");
-    return add_part(L, m, role, anchor);
-}
-
-static enum qm_err add_calendar(lua_State *L, struct qm_message *m, int spec,
-                                int anchor)
-{
-    lua_getfield(L, spec, role_fields[QM_PART_CALENDAR]);
-    if (lua_isnil(L, -1)) {
-        return QM_OK;
+    if (role != QM_PART_CALENDAR) {
+        lua_createtable(L, 0, 1);
+        lua_insert(L, -2);
+        lua_setfield(L, -2, "source");
     }
-    return add_part(L, m, QM_PART_CALENDAR, anchor);
+    return add_part(L, m, role, anchor);
 }
 
 static enum qm_err add_parts(lua_State *L, struct qm_message *m, int spec,
                              int anchor)
 {
-    enum qm_err err = add_text_part(L, m, spec, QM_PART_RAW, anchor);
+    static const enum qm_part_role texts[] = { QM_PART_RAW, QM_PART_TEXT,
+                                               QM_PART_HTML, QM_PART_CALENDAR };
+    enum qm_err err = QM_OK;
+    size_t i;
 
-    if (err == QM_OK) {
-        err = add_text_part(L, m, spec, QM_PART_TEXT, anchor);
-    }
-    if (err == QM_OK) {
-        err = add_text_part(L, m, spec, QM_PART_HTML, anchor);
-    }
-    if (err == QM_OK) {
-        err = add_calendar(L, m, spec, anchor);
+    for (i = 0; i < QM_COUNTOF(texts) && err == QM_OK; i++) {
+        err = add_text_part(L, m, spec, texts[i], anchor);
     }
     if (err == QM_OK) {
         err = add_part_list(L, m, spec, QM_PART_INLINE, anchor);
@@ -557,44 +522,12 @@ static int l_message_copy(lua_State *L)
     return err == QM_OK ? 1 : lq_push_error(L, err);
 }
 
-/* A value without its folds (RFC 5322 section 2.2.3) and outer blanks. */
-static void push_unfolded(lua_State *L, struct qm_span value)
+/* raw_head() -> the header block a raw message came with, Bcc included */
+static int l_message_raw_head(lua_State *L)
 {
-    luaL_Buffer buffer;
-    size_t i;
+    struct qm_span head = qm_buf_span(&lq_message_check(L, 1)->raw.head);
 
-    while (value.len > 0 && (value.ptr[0] == ' ' || value.ptr[0] == '\t')) {
-        value = qm_span_from(value, 1);
-    }
-    luaL_buffinit(L, &buffer);
-    for (i = 0; i < value.len; i++) {
-        if (value.ptr[i] != '\r' && value.ptr[i] != '\n') {
-            luaL_addchar(&buffer, value.ptr[i]);
-        }
-    }
-    luaL_pushresult(&buffer);
-}
-
-/*
- * raw_fields() -> list of { name =, value = } of the header block that a raw
- * message came with, Bcc included
- */
-static int l_message_raw_fields(lua_State *L)
-{
-    struct qm_message *m = lq_message_check(L, 1);
-    struct qm_raw_field field;
-    int count = 0;
-
-    lua_newtable(L);
-    qm_raw_walk(&m->raw, &field);
-    while (qm_raw_next(&field) == QM_OK) {
-        lua_createtable(L, 0, 2);
-        lua_pushlstring(L, field.name.ptr, field.name.len);
-        lua_setfield(L, -2, "name");
-        push_unfolded(L, field.value);
-        lua_setfield(L, -2, "value");
-        lua_rawseti(L, -2, ++count);
-    }
+    lua_pushlstring(L, head.ptr, head.len);
     return 1;
 }
 
@@ -624,20 +557,6 @@ static int l_core_hash(lua_State *L)
     return 1;
 }
 
-/* core.base32(16 bytes) -> 26 characters */
-static int l_core_base32(lua_State *L)
-{
-    struct qm_span bytes = lq_check_span(L, 1);
-    unsigned char hash[QM_HASH_SIZE];
-    char text[QM_HASH_TEXT_SIZE];
-
-    luaL_argcheck(L, bytes.len == QM_HASH_SIZE, 1, "16 bytes expected");
-    memcpy(hash, bytes.ptr, sizeof(hash));
-    qm_hash_to_text(hash, text);
-    lua_pushstring(L, text);
-    return 1;
-}
-
 static const luaL_Reg methods[] = {
     { "size", l_message_size },
     { "rewind", l_message_rewind },
@@ -645,7 +564,7 @@ static const luaL_Reg methods[] = {
     { "push", l_message_push },
     { "reader", l_message_reader },
     { "copy", l_message_copy },
-    { "raw_fields", l_message_raw_fields },
+    { "raw_head", l_message_raw_head },
     { "is_eightbit", l_message_is_eightbit },
     { "needs_utf8", l_message_needs_utf8 },
     { "close", l_message_close },
@@ -655,7 +574,6 @@ static const luaL_Reg methods[] = {
 static const luaL_Reg functions[] = {
     { "message", l_core_message },
     { "hash", l_core_hash },
-    { "base32", l_core_base32 },
     { NULL, NULL },
 };
 

@@ -294,6 +294,10 @@ static bool find_segment(struct qm_message *m)
 static enum qm_err fail_reading(struct qm_message *m, enum qm_err err)
 {
     m->fault_part = qm_message_reading_part(m);
+    if (m->fault_part < m->part_count) {
+        m->parts[m->fault_part].fault = QM_PART_SOURCE;
+        m->parts[m->fault_part].fault_at = 0;
+    }
     stop_reading(m);
     m->err = err;
     return err;

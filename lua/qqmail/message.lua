@@ -1,0 +1,432 @@
+--- Messages: from the table a user writes to something that can be sent.
+-- Everything that can be wrong with a message is found here, before anything
+-- is sent. A built message is read in pieces and can be sent several times.
+-- @module qqmail.message
+
+local addresses = require "qqmail.message.addresses"
+local content = require "qqmail.message.content"
+local built = require "qqmail.message.built"
+local core = require "qqmail.core"
+local fault = require "qqmail.message.fault"
+local headers = require "qqmail.message.headers"
+local raw = require "qqmail.message.raw"
+local suggest = require "qqmail.suggest"
+
+local M = {}
+
+local KEYS = { "from", "sender", "to", "cc", "bcc", "reply_to", "subject", "text", "html",
+  "attachments", "attach", "inline", "calendar", "headers", "date", "id", "raw", "in_reply_to",
+  "references", "priority", "list_unsubscribe", "charset", "envelope", "deadline",
+  "template", "vars", "dsn" }
+
+local KNOWN = {}
+for _, key in ipairs(KEYS) do
+  KNOWN[key] = true
+end
+
+-- Part of the interface, not of this version.
+local LATER = { template = true, vars = true, dsn = true }
+
+-- What other libraries call it.
+local ELSEWHERE = {
+  body = "text", content = "text", message = "text", plain = "text", text_body = "text",
+  html_body = "html", body_html = "html", title = "subject", replyto = "reply_to",
+  attachment = "attachments", files = "attachments", file = "attachments", images = "inline",
+  embedded = "inline", message_id = "id", messageid = "id", recipients = "to", mailfrom = "from",
+  header = "headers", encoding = "charset", ical = "calendar", unsubscribe = "list_unsubscribe",
+}
+
+local function check_keys(lang, spec)
+  for key in pairs(spec) do
+    if LATER[key] then
+      return nil, fault.new(lang, "message.unsupported", key, {
+        en = "is not available in this version", zh = "当前版本尚不支持",
+      })
+    elseif not KNOWN[key] then
+      local name = tostring(key)
+      local meant = ELSEWHERE[name:lower()] or suggest.closest(key, KEYS)
+      return nil, fault.new(lang, "message.unknown_field", name, {
+        en = "is not a field of a message"
+          .. (meant and ("; did you mean %s?"):format(meant) or ""),
+        zh = "不是邮件字段" .. (meant and ("，是否想写 %s？"):format(meant) or ""),
+      })
+    end
+  end
+  if spec.attachments ~= nil and spec.attach ~= nil then
+    return nil, fault.new(lang, "message.bad_value", "attach", {
+      en = "is another name for attachments: give one of them",
+      zh = "与 attachments 同义，只能给出其一",
+    })
+  end
+  return true
+end
+
+-- --- people and envelope ----------------------------------------------------
+
+local function read_people(self, spec, defaults)
+  local people, err = {}
+  for _, key in ipairs({ "to", "cc", "bcc" }) do
+    people[key], err = addresses.list(self.lang, key, spec[key])
+    if not people[key] then
+      return nil, err
+    end
+  end
+  local reply_to = spec.reply_to
+  if reply_to == nil then
+    reply_to = defaults.reply_to
+  end
+  people.reply_to, err = addresses.list(self.lang, "reply_to", reply_to)
+  if not people.reply_to then
+    return nil, err
+  end
+  local from = spec.from or defaults.from
+  if from == nil then
+    return nil, fault.new(self.lang, "message.no_sender", "from",
+      { en = "is missing: a message needs a sender", zh = "缺失：邮件需要发件人" })
+  end
+  people.from, err = addresses.one(self.lang, "from", from)
+  if people.from and spec.sender ~= nil then
+    people.sender, err = addresses.one(self.lang, "sender", spec.sender)
+  end
+  if err then
+    return nil, err
+  end
+  return people
+end
+
+local function check_envelope(lang, given)
+  if given == nil then
+    return {}
+  elseif type(given) ~= "table" then
+    return nil, fault.type(lang, "envelope",
+      { en = "a table { from =, to = }", zh = "表 { from =, to = }" }, given)
+  end
+  for key in pairs(given) do
+    if key ~= "from" and key ~= "to" then
+      return nil, fault.new(lang, "message.unknown_field", "envelope." .. tostring(key),
+        { en = "is unknown: only from and to", zh = "未知：只有 from 和 to" })
+    end
+  end
+  return given
+end
+
+-- `envelope.from = ""` is the null sender of notifications (RFC 5321, 4.5.5).
+local function envelope_sender(lang, given, sender)
+  if given.from == "" then
+    return ""
+  elseif given.from ~= nil then
+    local one, err = addresses.one(lang, "envelope.from", given.from)
+    return one and one.address, err, one and one.utf8
+  elseif sender then
+    return sender.address, nil, sender.utf8
+  end
+  return nil, fault.new(lang, "message.no_sender", "envelope.from",
+    { en = "is missing: there is no sender", zh = "缺失：没有发件人" })
+end
+
+local function make_envelope(self, given, sender, lists)
+  local from, err, from_utf8 = envelope_sender(self.lang, given, sender)
+  if not from then
+    return nil, err
+  end
+  if given.to ~= nil then
+    local list
+    list, err = addresses.list(self.lang, "envelope.to", given.to)
+    if not list then
+      return nil, err
+    end
+    lists = { list }
+  end
+  local to, to_utf8 = addresses.unique(lists)
+  if #to == 0 then
+    return nil, fault.new(self.lang, "message.no_recipients", "to",
+      { en = "is empty: a message needs at least one recipient", zh = "为空：邮件至少需要一个收件人" })
+  end
+  return { from = from, to = to, utf8 = from_utf8 or to_utf8 or false }
+end
+
+-- --- header -----------------------------------------------------------------
+
+local function people_fields(people)
+  local out = {}
+  local function add(name, field, list)
+    if #list > 0 then
+      out[#out + 1] = { name = name, field = field, addresses = list }
+    end
+  end
+  add("From", "from", { people.from })
+  add("Sender", "sender", { people.sender })
+  add("Reply-To", "reply_to", people.reply_to)
+  add("To", "to", people.to)
+  add("Cc", "cc", people.cc)
+  if #people.to == 0 and #people.cc == 0 then
+    -- All recipients are hidden: say so, as other mailers do.
+    out[#out + 1] = { name = "To", field = "to", raw = "undisclosed-recipients:;" }
+  end
+  return out
+end
+
+-- An address in a Message-ID is no address: what cannot stand there is left out.
+local function id_domain(address)
+  return address.domain:find("^[%w%.%-]+$") and address.domain or "localhost.invalid"
+end
+
+local function message_id(self, key, from)
+  local unique
+  if key == nil then
+    local random, name, text = core.random(16)
+    if not random then
+      return nil, fault.core(self.lang, "id", name, text)
+    end
+    unique = core.hash(random)
+  else
+    key = type(key) == "number" and ("%.14g"):format(key) or key
+    if type(key) ~= "string" or key == "" then
+      return nil, fault.type(self.lang, "id", { en = "a string with something in it",
+        zh = "非空字符串" }, key)
+    end
+    unique = core.hash(key)
+  end
+  return ("<%s@%s>"):format(unique, id_domain(from))
+end
+
+local function append(out, list)
+  for _, entry in ipairs(list) do
+    out[#out + 1] = entry
+  end
+end
+
+-- Fields of the options that need no more than their value.
+local function option_fields(self, spec)
+  local out = {}
+  for _, row in ipairs({ { "in_reply_to", "In-Reply-To" }, { "references", "References" } }) do
+    if spec[row[1]] ~= nil then
+      local ids, err = headers.message_ids(self.lang, row[1], spec[row[1]])
+      if not ids then
+        return nil, err
+      end
+      out[#out + 1] = { name = row[2], raw = ids, field = row[1] }
+    end
+  end
+  for _, key in ipairs({ "priority", "list_unsubscribe" }) do
+    if spec[key] ~= nil then
+      local list, err = headers[key](self.lang, spec[key])
+      if not list then
+        return nil, err
+      end
+      append(out, list)
+    end
+  end
+  return out
+end
+
+local function make_header(self, spec, defaults, people)
+  local out = people_fields(people)
+  local subject = spec.subject
+  if type(subject) == "string" then
+    out[#out + 1] = { name = "Subject", field = "subject", text = subject, words = true }
+  elseif subject ~= nil then
+    return nil, fault.type(self.lang, "subject", { en = "a string", zh = "字符串" }, subject)
+  end
+  local date, err = headers.date(self.lang, spec.date)
+  if not date then
+    return nil, err
+  end
+  self.id, err = message_id(self, spec.id, people.from)
+  if not self.id then
+    return nil, err
+  end
+  append(out, { date, { name = "Message-ID", field = "id", raw = self.id } })
+  local options, custom
+  options, err = option_fields(self, spec)
+  if options then
+    custom, err = headers.custom(self.lang, spec.headers, defaults.headers)
+  end
+  if not custom then
+    return nil, err
+  end
+  append(out, options)
+  append(out, custom)
+  local ok
+  ok, err = headers.check_once(self.lang, out)
+  return ok and out, err
+end
+
+-- --- the whole --------------------------------------------------------------
+
+-- `text = false` asks for HTML alone. Making a text from the HTML when none is
+-- given has its place here.
+local function add_texts(self, spec, out)
+  local ctx = { lang = self.lang, convert = self.convert }
+  for _, key in ipairs({ "text", "html" }) do
+    if spec[key] ~= nil and spec[key] ~= false then
+      local err
+      out[key], err = content.text_source(ctx, key, spec[key])
+      if not out[key] then
+        return nil, err
+      end
+    end
+  end
+  return true
+end
+
+local function add_parts(self, spec, out)
+  local ctx = { lang = self.lang, convert = self.convert }
+  local err
+  local field = spec.attach ~= nil and "attach" or "attachments"
+  if spec[field] ~= nil then
+    out.attachments, err = content.attachments(ctx, field, spec[field])
+  end
+  if not err and spec.inline ~= nil then
+    out.inline, err = content.inline(ctx, spec.inline)
+  end
+  if not err and spec.calendar ~= nil then
+    out.calendar, err = content.calendar(ctx, spec.calendar)
+  end
+  if err then
+    return nil, err
+  end
+  return true
+end
+
+-- By the last word of the place; `source` where there is none.
+local OVERRIDES = {
+  source = content.unreadable,
+  type = {
+    syntax = { code = "message.bad_type", en = "is not a media type", zh = "不是合法的媒体类型" },
+    unsupported = { code = "message.bad_type",
+      en = "must not be multipart/... or message/...; use application/octet-stream",
+      zh = "不能是 multipart/... 或 message/...；请使用 application/octet-stream" },
+  },
+  cid = {
+    syntax = { code = "message.bad_cid", where = true, en = "is not a content id",
+      zh = "不是合法的内容 ID" },
+  },
+  method = {
+    syntax = { code = "message.bad_value", en = "is not a calendar method", zh = "不是合法的日历方法" },
+  },
+  header = {
+    too_long = { code = "message.line_too_long",
+      en = "has no place where a line of 998 bytes could be broken", zh = "无法折成不超过 998 字节的行" },
+    limit = { code = "message.too_large", en = "makes the header too large", zh = "使邮件头过大" },
+  },
+}
+
+local function core_error(self, parts, name, text, where, position)
+  if not where then
+    return fault.core(self.lang, nil, name, text)
+  end
+  local kind = where:find("^headers") and "header" or where:match("%.(%a+)$") or "source"
+  return fault.core(self.lang, fault.place(where, parts), name, text, position, OVERRIDES[kind])
+end
+
+local function make_parts(self, spec, defaults)
+  local people, err = read_people(self, spec, defaults)
+  if not people then
+    return nil, err
+  end
+  self.envelope, err = make_envelope(self, self.given_envelope, people.sender or people.from,
+    { people.to, people.cc, people.bcc })
+  if not self.envelope then
+    return nil, err
+  end
+  local parts = { utf8 = self.envelope.utf8 }
+  parts.headers, err = make_header(self, spec, defaults, people)
+  if not parts.headers then
+    return nil, err
+  end
+  local ok
+  ok, err = add_texts(self, spec, parts)
+  if ok then
+    ok, err = add_parts(self, spec, parts)
+  end
+  return ok and parts, err
+end
+
+local function build(self, spec, defaults)
+  local err
+  self.convert, err = content.converter(self.lang, spec.charset)
+  if self.convert == nil then
+    return nil, err
+  elseif self.convert then
+    spec, err = content.convert_header(self.convert, spec)
+    if not spec then
+      return nil, err
+    end
+  end
+  local parts
+  parts, err = make_parts(self, spec, defaults)
+  if not parts then
+    return nil, err
+  end
+  local random, name, text = core.random(16)
+  if not random then
+    return nil, fault.core(self.lang, nil, name, text)
+  end
+  parts.boundary = core.hash(random)
+  local where, position
+  self.core, name, text, where, position = core.message(parts)
+  if not self.core then
+    return nil, core_error(self, parts, name, text, where, position)
+  end
+  self.parts = parts
+  return self
+end
+
+local function build_raw(self, spec, defaults)
+  local made, err = raw.build(self.lang, spec)
+  if not made then
+    return nil, err
+  end
+  local sender = made.sender
+  if not sender and self.given_envelope.from == nil and defaults.from ~= nil then
+    sender, err = addresses.one(self.lang, "from", defaults.from)
+    if not sender then
+      return nil, err
+    end
+  end
+  self.core, self.id = made.handle, made.id
+  self.envelope, err = make_envelope(self, self.given_envelope, sender, made.recipients or {})
+  if not self.envelope then
+    return nil, err
+  end
+  return self
+end
+
+--- Build a message.
+-- @tparam table spec the fields of a message, or a built message (answered as
+-- it is)
+-- @tparam ?table defaults `from`, `reply_to`, `headers`, `lang`
+-- @treturn ?table see `qqmail.message.built`
+-- @treturn ?table error
+function M.new(spec, defaults)
+  if type(spec) ~= "table" then
+    error("qqmail.message: a table is expected, not a " .. type(spec), 2)
+  elseif built.is(spec) then
+    return spec
+  end
+  defaults = defaults or {}
+  local lang = defaults.lang
+  local ok, err = check_keys(lang, spec)
+  if not ok then
+    return nil, err
+  end
+  local self = { lang = lang, deadline = spec.deadline }
+  self.given_envelope, err = check_envelope(lang, spec.envelope)
+  if not self.given_envelope then
+    return nil, err
+  elseif spec.deadline ~= nil and type(spec.deadline) ~= "number" then
+    return nil, fault.type(lang, "deadline", { en = "a number", zh = "数字" }, spec.deadline)
+  end
+  self, err = (spec.raw ~= nil and build_raw or build)(self, spec, defaults)
+  return self and built.wrap(self), err
+end
+
+--- Is this a built message?
+-- @param value anything
+-- @treturn boolean
+function M.is(value)
+  return built.is(value)
+end
+
+return M

@@ -1,0 +1,149 @@
+--- The forms in which users write addresses.
+-- A string with a comma list, `{ name =, address = }`, the pair
+-- `{ "name", "address" }`, or a list of any of them. What comes out is a list
+-- of `{ name =, address =, domain =, utf8 = }`.
+-- @module qqmail.message.addresses
+
+local core = require "qqmail.core"
+local fault = require "qqmail.message.fault"
+
+local M = {}
+
+local codec = core.codec
+
+local FORMS = {
+  en = 'a string, { "name", "address" }, { name =, address = } or a list of them',
+  zh = '字符串、{ "名称", "地址" }、{ name =, address = } 或它们的列表',
+}
+
+local function bad_address(lang, field, name, text, position)
+  local codes = { control_character = "message.control_character", bad_utf8 = "message.bad_utf8" }
+  local why = text or name
+  return fault.new(lang, codes[name] or "message.bad_address", field, {
+    en = "is not a valid address: " .. why, zh = "不是有效的地址：" .. why,
+  }, { position = position })
+end
+
+local function parse_text(lang, field, text, out)
+  local list, name, why, position = codec.addresses(text)
+  if not list then
+    return nil, bad_address(lang, field, name, why, position)
+  end
+  for _, address in ipairs(list) do
+    out[#out + 1] = address
+  end
+  return out
+end
+
+local function parse_pair(lang, field, name, address, out)
+  if type(address) ~= "string" then
+    return nil, fault.type(lang, field .. ".address", { en = "a string", zh = "字符串" }, address)
+  end
+  if name ~= nil and type(name) ~= "string" then
+    return nil, fault.type(lang, field .. ".name", { en = "a string", zh = "字符串" }, name)
+  end
+  local parsed, kind, why, position = codec.address(address)
+  if not parsed then
+    return nil, bad_address(lang, field, kind, why, position)
+  end
+  parsed.name = name ~= "" and name or nil
+  out[#out + 1] = parsed
+  return out
+end
+
+local function is_pair(value)
+  return #value == 2 and type(value[1]) == "string" and type(value[2]) == "string"
+end
+
+local function has_address_form(text)
+  return text:find("@", 1, true) ~= nil
+end
+
+local parse
+
+local function parse_list(lang, field, value, out)
+  for index, element in ipairs(value) do
+    local where = ("%s[%d]"):format(field, index)
+    local ok, err = parse(lang, where, element, out, true)
+    if not ok then
+      return nil, err
+    end
+  end
+  return out
+end
+
+-- Two strings are a pair, or a list of two addresses: as an element of a list
+-- always a pair, at the top when the first cannot be an address.
+function parse(lang, field, value, out, inner)
+  if type(value) == "string" then
+    return parse_text(lang, field, value, out)
+  elseif type(value) ~= "table" then
+    return nil, fault.type(lang, field, FORMS, value)
+  elseif value.address ~= nil or value.name ~= nil then
+    return parse_pair(lang, field, value.name, value.address, out)
+  elseif is_pair(value) and (inner or not has_address_form(value[1])) then
+    return parse_pair(lang, field, value[1], value[2], out)
+  elseif inner or (next(value) ~= nil and value[1] == nil) then
+    return nil, fault.type(lang, field, FORMS, value)
+  end
+  return parse_list(lang, field, value, out)
+end
+
+--- Take any number of addresses apart.
+-- @tparam ?string lang
+-- @tparam string field for errors
+-- @param value what the user gave; nil: none
+-- @treturn ?table list
+-- @treturn ?table error, with the position in the string
+function M.list(lang, field, value)
+  if value == nil or value == false then
+    return {}
+  end
+  return parse(lang, field, value, {}, false)
+end
+
+--- Take exactly one address apart; `{ "a@b", "c@d" }` is name and address here.
+-- @tparam ?string lang
+-- @tparam string field
+-- @param value what the user gave
+-- @treturn ?table `{ name =, address =, domain =, utf8 = }`
+-- @treturn ?table error
+function M.one(lang, field, value)
+  local list, err = parse(lang, field, value, {}, type(value) == "table" and is_pair(value))
+  if not list then
+    return nil, err
+  end
+  if #list ~= 1 then
+    return nil, fault.new(lang, "message.bad_address", field, {
+      en = ("must be exactly one address, not %d"):format(#list),
+      zh = ("应恰好是一个地址，而不是 %d 个"):format(#list),
+    })
+  end
+  return list[1]
+end
+
+-- Domains do not depend on case, local parts may (RFC 5321 section 2.4).
+local function key_of(address)
+  return address.address:sub(1, #address.address - #address.domain) .. address.domain:lower()
+end
+
+--- The addresses of several lists, each once, in their order.
+-- @tparam table lists
+-- @treturn table list of strings
+-- @treturn boolean whether one of them needs SMTPUTF8
+function M.unique(lists)
+  local out, seen, utf8 = {}, {}, false
+  for _, list in ipairs(lists) do
+    for _, address in ipairs(list) do
+      local key = key_of(address)
+      if not seen[key] then
+        seen[key] = true
+        out[#out + 1] = address.address
+        utf8 = utf8 or address.utf8
+      end
+    end
+  end
+  return out, utf8
+end
+
+return M

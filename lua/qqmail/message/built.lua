@@ -1,0 +1,186 @@
+--- A built message.
+-- `m.id`: its Message-ID with angle brackets (nil for a raw message without
+-- one). `m.envelope`: `{ from =, to = { ... } }`. `m.deadline`: as it was given.
+-- `tostring(m)`: the whole message, as for a server without 8BITMIME.
+-- @module qqmail.message.built
+
+local content = require "qqmail.message.content"
+local core = require "qqmail.core"
+local fault = require "qqmail.message.fault"
+
+local M = {}
+
+local Message = {}
+Message.__index = Message
+
+--- Give a table what `qqmail.message` has filled in the methods below.
+-- @tparam table self
+-- @treturn table
+function M.wrap(self)
+  return setmetatable(self, Message)
+end
+
+--- Is this a built message?
+-- @param value anything
+-- @treturn boolean
+function M.is(value)
+  return type(value) == "table" and getmetatable(value) == Message
+end
+
+--- A reader of the core for one sending. Each call gives one of its own, so
+-- that a message may be under way twice; where an attachment comes from a
+-- function there is only one.
+-- @treturn userdata `qqmail.message`
+function Message:handle()
+  if not self.lent then
+    self.lent = true
+    return self.core
+  end
+  return self.core:copy() or self.core
+end
+
+-- For looking at the message beside its sending.
+local function own_handle(self)
+  local handle = self.core:copy() or self.core
+  local ok, name, text = handle:rewind(false)
+  if not ok then
+    return nil, fault.core(self.lang, nil, name, text, nil, {
+      unsupported = { code = "message.not_repeatable",
+        en = "an attachment from a function can be read only once", zh = "来自函数的附件只能读取一次" },
+    })
+  end
+  return handle
+end
+
+--- Begin again: for a message that is read through `handle`.
+-- @tparam ?boolean eightbit
+-- @treturn ?boolean
+-- @treturn ?string name of the core's error
+-- @treturn ?string text
+function Message:rewind(eightbit)
+  return self.core:rewind(eightbit)
+end
+
+--- Exact size in bytes, before dots are doubled.
+-- @tparam ?boolean eightbit for a server with 8BITMIME
+-- @treturn ?number nil when an attachment comes from a function without a size
+function Message:size(eightbit)
+  return (self.core:size(eightbit))
+end
+
+local function reading_error(self, name, text, where)
+  return fault.core(self.lang, where and fault.place(where, self.parts), name,
+    text, nil, content.unreadable)
+end
+
+--- Let the reader function of an attachment give its next piece.
+-- @tparam ?userdata handle default: the one that cannot be copied
+-- @treturn ?boolean
+-- @treturn ?table error
+function Message:refill(handle)
+  handle = handle or self.core
+  local read, where = handle:reader()
+  if not read then
+    return nil, fault.new(self.lang, "message.source_failed", nil,
+      { en = "no attachment waits for data", zh = "没有等待数据的附件" })
+  end
+  local piece, err = content.next_piece(self.lang, fault.place(where, self.parts), read)
+  if err then
+    return nil, err
+  end
+  local ok, name, text = handle:push(piece)
+  if not ok then
+    return nil, reading_error(self, name, text, where)
+  end
+  return true
+end
+
+local function read_piece(self, handle, len)
+  while true do
+    local bytes, name, text, where = handle:read(len)
+    if bytes or not name then
+      return bytes
+    elseif name ~= "again" then
+      return nil, reading_error(self, name, text, where)
+    end
+    local ok, err = self:refill(handle)
+    if not ok then
+      return nil, err
+    end
+  end
+end
+
+--- The message in pieces: `for bytes in m:chunks() do ... end`.
+-- A source that fails on the way raises its error.
+-- @tparam ?number bytes most bytes of a piece, default 65536
+-- @treturn function iterator
+function Message:chunks(bytes)
+  local handle, failure = own_handle(self)
+  if not handle then
+    error(failure, 2)
+  end
+  return function()
+    local piece, err = read_piece(self, handle, bytes)
+    if err then
+      error(err, 2)
+    end
+    return piece
+  end
+end
+
+function Message:__tostring()
+  local pieces = {}
+  for piece in self:chunks() do
+    pieces[#pieces + 1] = piece
+  end
+  return table.concat(pieces)
+end
+
+local function write_all(self, file)
+  local handle, err = own_handle(self)
+  if not handle then
+    return nil, err
+  end
+  while true do
+    local piece
+    piece, err = read_piece(self, handle)
+    if not piece then
+      return not err, err
+    end
+    local ok, why = file:write(piece)
+    if not ok then
+      return nil, why
+    end
+  end
+end
+
+--- Write the message to a file, which is there whole or not at all.
+-- @tparam string path
+-- @treturn ?boolean
+-- @treturn ?table error
+function Message:save(path)
+  local unwritable = function(why)
+    return fault.new(self.lang, "message.not_saved", nil, {
+      en = "the message cannot be saved: " .. tostring(why), zh = "无法保存邮件：" .. tostring(why),
+    })
+  end
+  local part = ("%s.%s.part"):format(path, core.hash(core.random(16) or path))
+  local file, why = io.open(part, "wb")
+  if not file then
+    return nil, unwritable(why)
+  end
+  local ok, err = write_all(self, file)
+  local closed, close_why = file:close()
+  if ok and not closed then
+    ok, err = nil, close_why
+  elseif ok then
+    ok, err = os.rename(part, path)
+  end
+  if not ok then
+    os.remove(part)
+    return nil, type(err) == "table" and err or unwritable(err)
+  end
+  return true
+end
+
+return M

@@ -1,0 +1,417 @@
+--- What a message carries: texts, attachments, inline parts, calendar.
+-- @module qqmail.message.content
+
+local core = require "qqmail.core"
+local fault = require "qqmail.message.fault"
+local media_types = require "qqmail.media_types"
+local suggest = require "qqmail.suggest"
+
+local M = {}
+
+local codec = core.codec
+
+-- Most bytes of a text that is held in memory because it comes from a reader or
+-- has to be converted; attachments are not held.
+local HELD_MAX = 64 * 1024 * 1024
+
+local STRING = { en = "a string", zh = "字符串" }
+local TEXT_FORMS = { en = "a string, { path = } or a function", zh = "字符串、{ path = } 或函数" }
+local PART_FORMS = {
+  en = "a path or { path = | data = | read =, name =, type =, size = }",
+  zh = "路径或 { path = | data = | read =, name =, type =, size = }",
+}
+
+local UNREADABLE = {
+  unsupported = { code = "message.unreadable", en = "is not a regular file", zh = "不是普通文件" },
+  control_character = { code = "message.unreadable", en = "has a path that holds NUL",
+    zh = "的路径含有 NUL" },
+}
+
+--- Texts of errors of the core about a source.
+M.unreadable = UNREADABLE
+
+local function too_large(lang, field)
+  return fault.new(lang, "message.too_large", field, {
+    en = ("is larger than %d bytes; attach it instead"):format(HELD_MAX),
+    zh = ("超过 %d 字节；请改为附件"):format(HELD_MAX),
+  })
+end
+
+--- Call a reader function for its next piece.
+-- @tparam ?string lang
+-- @tparam string field
+-- @tparam function read
+-- @treturn ?string piece; nil at the end
+-- @treturn ?table error
+function M.next_piece(lang, field, read)
+  local piece, why
+  local empty = 0
+  repeat
+    piece, why = read(65536)
+    empty = empty + 1
+  until piece ~= "" or empty > 10000
+  if type(piece) == "string" and piece ~= "" then
+    return piece
+  elseif piece == nil and why == nil then
+    return nil
+  end
+  local text = piece == "" and "its reader gives nothing, again and again"
+    or piece == nil and tostring(why) or "its reader gave a " .. type(piece)
+  return nil, fault.new(lang, "message.source_failed", field,
+    { en = "cannot be read: " .. text, zh = "无法读取：" .. text })
+end
+
+local function read_function(lang, field, read)
+  local pieces, total = {}, 0
+  while true do
+    local piece, err = M.next_piece(lang, field, read)
+    if err then
+      return nil, err
+    elseif not piece then
+      return table.concat(pieces)
+    end
+    total = total + #piece
+    if total > HELD_MAX then
+      return nil, too_large(lang, field)
+    end
+    pieces[#pieces + 1] = piece
+  end
+end
+
+local function unreadable(lang, field, why)
+  return fault.new(lang, "message.unreadable", field,
+    { en = "cannot be read: " .. tostring(why), zh = "无法读取：" .. tostring(why) })
+end
+
+local function read_file(lang, field, path)
+  local file, why = io.open(path, "rb")
+  if not file then
+    return nil, unreadable(lang, field, why)
+  end
+  local text, err = read_function(lang, field, function(n)
+    return file:read(n)
+  end)
+  file:close()
+  return text, err
+end
+
+--- The converter for texts in another charset.
+-- @tparam ?string lang
+-- @param charset as the user gave it
+-- @treturn ?function f(text, field) -> text | nil, error; false: nothing to do
+-- @treturn ?table error
+function M.converter(lang, charset)
+  if charset == nil then
+    return false
+  elseif type(charset) ~= "string" then
+    return nil, fault.type(lang, "charset", STRING, charset)
+  end
+  local name = charset:lower():gsub("[-_]", "")
+  if name == "utf8" or name == "usascii" or name == "ascii" then
+    return false
+  elseif name == "auto" then
+    return nil, fault.new(lang, "message.unsupported", "charset", {
+      en = 'cannot be "auto" in this version: name the charset',
+      zh = '当前版本不支持 "auto"：请写明编码',
+    })
+  end
+  if not charset:find("^[%w%-_:.]+$") or not codec.convert("", charset) then
+    return nil, fault.new(lang, "message.bad_charset", "charset", {
+      en = ('"%s" is not known to this system'):format(charset:gsub("%c", "?")),
+      zh = ('"%s" 不被本系统支持'):format(charset:gsub("%c", "?")),
+    })
+  end
+  return function(text, field)
+    local converted, _, why, position = codec.convert(text, charset)
+    if converted then
+      return converted
+    end
+    return nil, fault.new(lang, "message.bad_text", field, {
+      en = ("is not valid %s: %s"):format(charset, why), zh = ("不是合法的 %s"):format(charset),
+    }, { position = position })
+  end
+end
+
+local CONVERTED = { "from", "sender", "to", "cc", "bcc", "reply_to", "subject", "headers" }
+
+local function convert_value(convert, field, value)
+  if type(value) == "string" then
+    return convert(value, field)
+  elseif type(value) ~= "table" then
+    return value
+  end
+  local out = {}
+  for key, inner in pairs(value) do
+    local made, err = convert_value(convert, field .. "." .. tostring(key), inner)
+    if made == nil then
+      return nil, err
+    end
+    out[key] = made
+  end
+  return out
+end
+
+--- A copy of a message table with the texts of its header in UTF-8.
+-- @tparam function convert from `converter`
+-- @tparam table spec
+-- @treturn ?table
+-- @treturn ?table error
+function M.convert_header(convert, spec)
+  local out = {}
+  for key, value in pairs(spec) do
+    out[key] = value
+  end
+  for _, key in ipairs(CONVERTED) do
+    if spec[key] ~= nil then
+      local made, err = convert_value(convert, key, spec[key])
+      if made == nil then
+        return nil, err
+      end
+      out[key] = made
+    end
+  end
+  return out
+end
+
+local function converted(ctx, field, text, err)
+  if text and ctx.convert then
+    text, err = ctx.convert(text, field)
+  end
+  if not text then
+    return nil, err
+  end
+  return { data = text }
+end
+
+--- The source of a text: a string, a file, or a function that is read at once.
+-- @tparam table ctx `lang`, `convert`
+-- @tparam string field
+-- @param value
+-- @treturn ?table source of the core
+-- @treturn ?table error
+function M.text_source(ctx, field, value)
+  if type(value) == "table" then
+    if type(value.data) == "string" and value.path == nil then
+      value = value.data
+    elseif type(value.path) ~= "string" or value.data ~= nil then
+      return nil, fault.type(ctx.lang, field, TEXT_FORMS, value)
+    elseif ctx.convert then
+      return converted(ctx, field, read_file(ctx.lang, field, value.path))
+    else
+      return { path = value.path }
+    end
+  end
+  if type(value) == "string" then
+    return converted(ctx, field, value)
+  elseif type(value) == "function" then
+    return converted(ctx, field, read_function(ctx.lang, field, value))
+  end
+  return nil, fault.type(ctx.lang, field, TEXT_FORMS, value)
+end
+
+local PART_KEYS = { "path", "data", "read", "name", "type", "size" }
+local INLINE_KEYS = { "path", "data", "read", "name", "type", "size", "cid" }
+
+local function check_keys(lang, field, value, keys)
+  for key in pairs(value) do
+    local known = false
+    for _, name in ipairs(keys) do
+      known = known or key == name
+    end
+    if not known then
+      local meant = suggest.closest(key, keys)
+      return nil, fault.new(lang, "message.unknown_field", field .. "." .. tostring(key), {
+        en = "is unknown" .. (meant and ("; did you mean %s?"):format(meant) or ""),
+        zh = "是未知字段" .. (meant and ("，是否想写 %s？"):format(meant) or ""),
+      })
+    end
+  end
+  return true
+end
+
+local function check_types(lang, field, value)
+  local want = { path = "string", data = "string", read = "function", name = "string",
+    type = "string", size = "number", cid = "string" }
+  for key, expected in pairs(want) do
+    if value[key] ~= nil and type(value[key]) ~= expected then
+      return nil, fault.type(lang, field .. "." .. key, { en = "a " .. expected,
+        zh = " " .. expected }, value[key])
+    end
+  end
+  local size = value.size
+  if size and not (size >= 0 and size < 2 ^ 53 and size == math.floor(size)) then
+    return nil, fault.new(lang, "message.bad_value", field .. ".size",
+      { en = "must be a whole number of bytes", zh = "应为整数字节数" })
+  end
+  return true
+end
+
+local function count_sources(value)
+  local count = 0
+  for _, key in ipairs({ "path", "data", "read" }) do
+    count = count + (value[key] ~= nil and 1 or 0)
+  end
+  return count
+end
+
+local function part_name(ctx, field, value)
+  local name = value.name or (value.path and codec.base_name(value.path))
+  if not name or (name == "" and not value.name) then
+    return nil
+  end
+  if ctx.convert then
+    local err
+    name, err = ctx.convert(name, field .. ".name")
+    if not name then
+      return nil, err
+    end
+  end
+  local base = codec.base_name(name)
+  if base == "" then
+    return nil, fault.new(ctx.lang, "message.bad_name", field .. ".name",
+      { en = "is not a file name", zh = "不是文件名" })
+  end
+  return base
+end
+
+-- A path or a table as a part of the core.
+local function make_part(ctx, field, value, keys)
+  if type(value) == "string" then
+    value = { path = value }
+  elseif type(value) ~= "table" then
+    return nil, fault.type(ctx.lang, field, PART_FORMS, value)
+  end
+  local ok, err = check_keys(ctx.lang, field, value, keys)
+  if ok then
+    ok, err = check_types(ctx.lang, field, value)
+  end
+  if not ok then
+    return nil, err
+  end
+  if count_sources(value) ~= 1 then
+    return nil, fault.new(ctx.lang, "message.bad_value", field,
+      { en = "needs exactly one of path, data and read", zh = "需要 path、data、read 之一" })
+  end
+  local name
+  name, err = part_name(ctx, field, value)
+  if err then
+    return nil, err
+  end
+  return {
+    source = { path = value.path, data = value.data, read = value.read, size = value.size },
+    name = name, type = value.type or media_types.guess(name or value.path), field = field,
+  }
+end
+
+local function is_part(value)
+  return value.path ~= nil or value.data ~= nil or value.read ~= nil
+end
+
+--- The attachments.
+-- @tparam table ctx
+-- @tparam string field `attachments`, or `attach`
+-- @param value a list, or one of its elements
+-- @treturn ?table list of parts of the core
+-- @treturn ?table error
+function M.attachments(ctx, field, value)
+  if type(value) == "string" or (type(value) == "table" and is_part(value)) then
+    value = { value }
+  elseif type(value) ~= "table" or (next(value) ~= nil and value[1] == nil) then
+    return nil, fault.type(ctx.lang, field, { en = "a list", zh = "列表" }, value)
+  end
+  local out = {}
+  for index, element in ipairs(value) do
+    local part, err = make_part(ctx, ("%s[%d]"):format(field, index), element, PART_KEYS)
+    if not part then
+      return nil, err
+    end
+    out[index] = part
+  end
+  return out
+end
+
+-- { cid = part } as a list in the order of the ids; a list holds `cid` inside.
+local function inline_list(lang, value)
+  local out = {}
+  for key, element in pairs(value) do
+    local cid = key
+    if type(key) == "number" then
+      cid = type(element) == "table" and element.cid
+    end
+    if type(cid) ~= "string" then
+      return nil, fault.new(lang, "message.bad_cid", "inline", {
+        en = "must be { [\"content id\"] = path or { ... } }",
+        zh = "应为 { [\"内容 ID\"] = 路径或 { ... } }",
+      })
+    end
+    out[#out + 1] = { cid = cid, element = element }
+  end
+  table.sort(out, function(a, b)
+    return a.cid < b.cid
+  end)
+  return out
+end
+
+--- The parts that HTML refers to by content id.
+-- @tparam table ctx
+-- @param value `{ cid = path | { ... } }`
+-- @treturn ?table list of parts of the core
+-- @treturn ?table error
+function M.inline(ctx, value)
+  if type(value) ~= "table" then
+    return nil, fault.type(ctx.lang, "inline", { en = "a table", zh = "表" }, value)
+  end
+  local list, err = inline_list(ctx.lang, value)
+  if not list then
+    return nil, err
+  end
+  local out = {}
+  for index, item in ipairs(list) do
+    local field = "inline." .. item.cid:gsub("[%c\127-\255]", "?")
+    local part
+    part, err = make_part(ctx, field, item.element, INLINE_KEYS)
+    if not part then
+      return nil, err
+    elseif index > 1 and list[index - 1].cid == item.cid then
+      return nil, fault.new(ctx.lang, "message.bad_cid", field,
+        { en = "is there twice", zh = "重复" })
+    end
+    part.cid = item.cid
+    out[index] = part
+  end
+  return out
+end
+
+--- The calendar part.
+-- @tparam table ctx
+-- @param value iCalendar text, or `{ data = | path =, method = }`
+-- @treturn ?table part of the core
+-- @treturn ?table error
+function M.calendar(ctx, value)
+  if type(value) == "string" then
+    value = { data = value }
+  elseif type(value) ~= "table" then
+    return nil, fault.type(ctx.lang, "calendar",
+      { en = "a string or { method =, data = }", zh = "字符串或 { method =, data = }" }, value)
+  end
+  local ok, err = check_keys(ctx.lang, "calendar", value, { "method", "data", "path" })
+  if not ok then
+    return nil, err
+  end
+  local method = value.method
+  if method == nil and type(value.data) == "string" then
+    -- RFC 6047 section 2.4: the parameter says what the text says.
+    method = ("\n" .. value.data):match("\n[Mm][Ee][Tt][Hh][Oo][Dd]:(%a+)")
+  elseif method ~= nil and type(method) ~= "string" then
+    return nil, fault.type(ctx.lang, "calendar.method", STRING, method)
+  end
+  local source
+  source, err = M.text_source({ lang = ctx.lang }, "calendar",
+    { data = value.data, path = value.path })
+  if not source then
+    return nil, err
+  end
+  return { source = source, method = method, field = "calendar" }
+end
+
+return M

@@ -1,0 +1,316 @@
+--- Header fields of a message, in the order in which they are sent.
+-- Each is `{ name =, field =, text = | raw = | addresses = }`; `field` is what
+-- the user knows it by. Encoding and folding happen in the core.
+-- @module qqmail.message.headers
+
+local core = require "qqmail.core"
+local fault = require "qqmail.message.fault"
+
+local M = {}
+
+local codec = core.codec
+
+-- Fields with an option of their own: written twice they would contradict each
+-- other (RFC 5322 section 3.6), Bcc would tell what it is there to hide.
+local OPTION_OF = {
+  from = "from", sender = "sender", ["reply-to"] = "reply_to", to = "to", cc = "cc", bcc = "bcc",
+  subject = "subject", date = "date", ["message-id"] = "id", ["in-reply-to"] = "in_reply_to",
+  references = "references", ["return-path"] = "envelope.from", ["resent-bcc"] = "bcc",
+}
+
+-- Fields that describe the body, which is made here.
+local function is_structural(key)
+  return key == "mime-version" or key:sub(1, 8) == "content-"
+end
+
+-- Fields that stand once, beside those above.
+local ONCE = {}
+for name in ([[importance priority x-priority x-mailer user-agent organization
+  list-id list-unsubscribe list-unsubscribe-post list-post list-help list-subscribe list-owner
+  list-archive auto-submitted precedence feedback-id disposition-notification-to
+  x-auto-response-suppress thread-topic thread-index]]):gmatch("%S+") do
+  ONCE[name] = true
+end
+
+-- A name fit to be shown.
+local function shown(name)
+  return (tostring(name):gsub("[%c\127-\255]", "?"):sub(1, 76))
+end
+
+local function bad_name(lang, field, name)
+  return fault.new(lang, "message.bad_header", field, {
+    en = ('holds "%s", which is not a field name'):format(shown(name)),
+    zh = ('中的 "%s" 不是合法的字段名'):format(shown(name)),
+  })
+end
+
+local function reserved(lang, field, name)
+  local option = OPTION_OF[name:lower()]
+  if option then
+    return fault.new(lang, "message.reserved_header", field, {
+      en = ("has an option of its own: use `%s`"):format(option),
+      zh = ("有专门的选项：请使用 `%s`"):format(option),
+    })
+  end
+  return fault.new(lang, "message.reserved_header", field, {
+    en = "describes the body and is made by qqmail", zh = "描述正文结构，由 qqmail 生成",
+  })
+end
+
+local function add(out, lang, prefix, name, value)
+  if type(name) ~= "string" or not codec.field_name(name) then
+    return nil, bad_name(lang, prefix, name)
+  end
+  local field = prefix .. "." .. name
+  local key = name:lower()
+  if OPTION_OF[key] or is_structural(key) then
+    return nil, reserved(lang, field, name)
+  end
+  if type(value) == "number" then
+    value = tostring(value)
+  elseif type(value) ~= "string" then
+    return nil, fault.type(lang, field, { en = "a string", zh = "字符串" }, value)
+  end
+  out[#out + 1] = { name = name, text = value, field = field, key = key }
+  return true
+end
+
+-- { name = value } or { name = { value, value } }, in the order of the names.
+local function from_map(lang, prefix, map)
+  local names, out = {}, {}
+  for name in pairs(map) do
+    names[#names + 1] = name
+  end
+  table.sort(names, function(a, b)
+    return tostring(a) < tostring(b)
+  end)
+  for _, name in ipairs(names) do
+    local values = map[name]
+    for _, value in ipairs(type(values) == "table" and values or { values }) do
+      local ok, err = add(out, lang, prefix, name, value)
+      if not ok then
+        return nil, err
+      end
+    end
+  end
+  return out
+end
+
+-- { { name, value }, ... }
+local function from_list(lang, prefix, list)
+  local out = {}
+  for index, pair in ipairs(list) do
+    if type(pair) ~= "table" then
+      return nil, fault.type(lang, ("%s[%d]"):format(prefix, index),
+        { en = "{ name, value }", zh = " { 名称, 值 }" }, pair)
+    end
+    local name, value = pair[1] or pair.name, pair[2] or pair.value
+    local ok, err = add(out, lang, prefix, name, value)
+    if not ok then
+      return nil, err
+    end
+  end
+  return out
+end
+
+local function read(lang, prefix, given)
+  if given == nil then
+    return {}
+  elseif type(given) ~= "table" then
+    return nil, fault.type(lang, prefix, { en = "a table", zh = "表" }, given)
+  elseif given[1] ~= nil then
+    return from_list(lang, prefix, given)
+  end
+  return from_map(lang, prefix, given)
+end
+
+--- Fields a user gave by name, those of the message before those of the mailer.
+-- @tparam ?string lang
+-- @tparam ?table given
+-- @tparam ?table defaults used where `given` has no field of that name
+-- @treturn ?table list of fields
+-- @treturn ?table error
+function M.custom(lang, given, defaults)
+  local own, err = read(lang, "headers", given)
+  if not own then
+    return nil, err
+  end
+  local standing
+  standing, err = read(lang, "headers", defaults)
+  if not standing then
+    return nil, err
+  end
+  local has = {}
+  for _, entry in ipairs(own) do
+    has[entry.key] = true
+  end
+  for _, entry in ipairs(standing) do
+    if not has[entry.key] then
+      own[#own + 1] = entry
+    end
+  end
+  return own
+end
+
+--- See that fields which stand once do so.
+-- @tparam ?string lang
+-- @tparam table list all fields of the message
+-- @treturn ?boolean
+-- @treturn ?table error
+function M.check_once(lang, list)
+  local seen = {}
+  for _, entry in ipairs(list) do
+    local key = entry.name:lower()
+    if seen[key] and (ONCE[key] or OPTION_OF[key]) then
+      return nil, fault.new(lang, "message.duplicate_header", entry.field, {
+        en = "is there twice; " .. entry.name .. " may stand only once",
+        zh = "重复：" .. entry.name .. " 只能出现一次",
+      })
+    end
+    seen[key] = true
+  end
+  return true
+end
+
+local function one_id(lang, field, value)
+  if type(value) ~= "string" then
+    return nil, fault.type(lang, field, { en = "a string", zh = "字符串" }, value)
+  end
+  local inner = value:match("^%s*<(.*)>%s*$") or value
+  if not inner:find("^[!-;=?-~]+$") then
+    return nil, fault.new(lang, "message.bad_message_id", field,
+      { en = "is not a Message-ID", zh = "不是合法的 Message-ID" })
+  end
+  return "<" .. inner .. ">"
+end
+
+--- One Message-ID or a list of them.
+-- @tparam ?string lang
+-- @tparam string field
+-- @param value string (several may be separated by blanks) or list
+-- @treturn ?string with angle brackets, separated by blanks
+-- @treturn ?table error
+function M.message_ids(lang, field, value)
+  local list = value
+  if type(value) == "string" then
+    list = {}
+    for id in value:gmatch("[^ \t]+") do
+      list[#list + 1] = id
+    end
+  elseif type(value) ~= "table" then
+    return nil, fault.type(lang, field, { en = "a string or a list", zh = "字符串或列表" }, value)
+  end
+  local out = {}
+  for index, id in ipairs(list) do
+    local made, err = one_id(lang, type(value) == "table" and field .. "[" .. index .. "]" or field,
+      id)
+    if not made then
+      return nil, err
+    end
+    out[index] = made
+  end
+  if #out == 0 then
+    return nil, fault.new(lang, "message.bad_message_id", field,
+      { en = "holds no Message-ID", zh = "没有 Message-ID" })
+  end
+  return table.concat(out, " ")
+end
+
+local PRIORITIES = {
+  high = { "1 (Highest)", "high" }, normal = { "3 (Normal)", "normal" },
+  low = { "5 (Lowest)", "low" },
+}
+
+--- The two fields readers take the priority from.
+-- @tparam ?string lang
+-- @param value "high", "normal" or "low"
+-- @treturn ?table list of fields
+-- @treturn ?table error
+function M.priority(lang, value)
+  local row = PRIORITIES[value]
+  if not row then
+    return nil, fault.new(lang, "message.bad_value", "priority", {
+      en = 'must be "high", "normal" or "low"', zh = '应为 "high"、"normal" 或 "low"',
+    })
+  end
+  return {
+    { name = "X-Priority", raw = row[1], field = "priority" },
+    { name = "Importance", raw = row[2], field = "priority" },
+  }
+end
+
+local function unsubscribe_url(lang, field, value)
+  if type(value) ~= "string" then
+    return nil, fault.type(lang, field, { en = "a string", zh = "字符串" }, value)
+  end
+  local url = value:match("^<(.*)>$") or value
+  if not url:lower():find("^https?://.") and not url:lower():find("^mailto:.") then
+    return nil, fault.new(lang, "message.bad_url", field,
+      { en = "must be an https: or mailto: URL", zh = "应为 https: 或 mailto: 开头的地址" })
+  end
+  if not url:find("^[!-;=?-~]+$") then
+    return nil, fault.new(lang, "message.bad_url", field,
+      { en = "holds characters a URL must not have", zh = "含有 URL 中不允许的字符" })
+  end
+  return url
+end
+
+--- List-Unsubscribe (RFC 2369), and the one-click field (RFC 8058) where an
+-- https URL is among them.
+-- @tparam ?string lang
+-- @param value a URL or a list of them
+-- @treturn ?table list of fields
+-- @treturn ?table error
+function M.list_unsubscribe(lang, value)
+  local urls, one_click = {}, false
+  for index, given in ipairs(type(value) == "table" and value or { value }) do
+    local url, err = unsubscribe_url(lang, type(value) == "table"
+      and ("list_unsubscribe[%d]"):format(index) or "list_unsubscribe", given)
+    if not url then
+      return nil, err
+    end
+    urls[index] = "<" .. url .. ">"
+    one_click = one_click or url:lower():find("^https://") ~= nil
+  end
+  local out = { { name = "List-Unsubscribe", raw = table.concat(urls, ", "),
+    field = "list_unsubscribe" } }
+  if #urls == 0 then
+    return {}
+  elseif one_click then
+    out[2] = { name = "List-Unsubscribe-Post", raw = "List-Unsubscribe=One-Click",
+      field = "list_unsubscribe" }
+  end
+  return out
+end
+
+local EARLIEST, LATEST = -2208988800, 253402300799 -- the years 1900 to 9999
+
+-- Minutes east of UTC at that moment, as this host's clock is set.
+local function local_offset(seconds)
+  local here, utc = os.date("*t", seconds), os.date("!*t", seconds)
+  here.isdst, utc.isdst = false, false
+  return math.floor(os.difftime(os.time(here), os.time(utc)) / 60 + 0.5)
+end
+
+--- The Date field.
+-- @tparam ?string lang
+-- @tparam ?number seconds since 1970, default now
+-- @treturn ?table field
+-- @treturn ?table error
+function M.date(lang, seconds)
+  seconds = seconds == nil and os.time() or seconds
+  if type(seconds) ~= "number" or not (seconds >= EARLIEST and seconds <= LATEST) then
+    return nil, fault.new(lang, "message.bad_value", "date", {
+      en = "must be a number of seconds since 1970, as os.time() gives it",
+      zh = "应为自 1970 年起的秒数，如 os.time() 的返回值",
+    })
+  end
+  seconds = math.floor(seconds)
+  local text, name, why = codec.date(seconds, local_offset(seconds))
+  if not text then
+    return nil, fault.core(lang, "date", name, why)
+  end
+  return { name = "Date", raw = text, field = "date" }
+end
+
+return M

@@ -1,0 +1,124 @@
+--- A complete message somebody else made.
+-- Sent as it is but for line ends and Bcc; what is read here is its header
+-- block, for the envelope.
+-- @module qqmail.message.raw
+
+local addresses = require "qqmail.message.addresses"
+local content = require "qqmail.message.content"
+local core = require "qqmail.core"
+local fault = require "qqmail.message.fault"
+
+local M = {}
+
+-- What may stand beside `raw`.
+local ALLOWED = { raw = true, envelope = true, deadline = true, dsn = true }
+
+local OVERRIDES = {
+  syntax = { code = "message.bad_raw", where = true,
+    en = "has a line in its header that is no field", zh = "的邮件头中有一行不是字段" },
+  too_long = { code = "message.line_too_long", where = true,
+    en = "has a line longer than 998 bytes", zh = "中有超过 998 字节的行" },
+  control_character = { code = "message.control_character", where = true,
+    en = "contains NUL", zh = "含有 NUL 字符" },
+  limit = { code = "message.too_large", en = "has a header larger than 256 KiB",
+    zh = "的邮件头超过 256 KiB" },
+  unsupported = content.unreadable.unsupported,
+}
+
+-- Unfolded (RFC 5322 section 2.2.3); values by name in lower case.
+local function fields_of(head)
+  local fields = {}
+  for line in head:gsub("\r\n([ \t])", "%1"):gmatch("([^\r\n]+)\r\n") do
+    local name, value = line:match("^([^:]-)[ \t]*:[ \t]*(.-)[ \t]*$")
+    if name then
+      local key = name:lower()
+      fields[key] = fields[key] or {}
+      table.insert(fields[key], value)
+    end
+  end
+  return fields
+end
+
+local function listed(lang, fields, key)
+  local out = {}
+  for _, value in ipairs(fields[key] or {}) do
+    local list, err = addresses.list(lang, "raw." .. key, value)
+    if not list then
+      err.field = "raw"
+      return nil, err
+    end
+    for _, address in ipairs(list) do
+      out[#out + 1] = address
+    end
+  end
+  return out
+end
+
+local function recipients(lang, fields)
+  local to, err = listed(lang, fields, "to")
+  local cc, bcc
+  if to then
+    cc, err = listed(lang, fields, "cc")
+  end
+  if cc then
+    bcc, err = listed(lang, fields, "bcc")
+  end
+  if not bcc then
+    return nil, err
+  end
+  return { to, cc, bcc }
+end
+
+local function sender(lang, fields)
+  for _, key in ipairs({ "sender", "from" }) do
+    local list, err = listed(lang, fields, key)
+    if not list then
+      return nil, err
+    elseif list[1] then
+      return list[1]
+    end
+  end
+  return nil
+end
+
+--- Build a raw message.
+-- @tparam ?string lang
+-- @tparam table spec the user's table
+-- @treturn ?table `{ handle =, id =, sender =, recipients = { list, ... } }`;
+-- the last two are what its header says, where `spec.envelope` does not
+-- @treturn ?table error
+function M.build(lang, spec)
+  for key in pairs(spec) do
+    if not ALLOWED[key] then
+      return nil, fault.new(lang, "message.raw_conflict", key, {
+        en = "cannot be given together with raw", zh = "不能与 raw 同时使用",
+      })
+    end
+  end
+  local source, err = content.text_source({ lang = lang }, "raw", spec.raw)
+  if not source then
+    return nil, err
+  end
+  local handle, name, text, _, position = core.message({ raw = source })
+  if not handle then
+    return nil, fault.core(lang, "raw", name, text, position, OVERRIDES)
+  end
+  local fields = fields_of(handle:raw_head())
+  local given = spec.envelope or {}
+  local out = { handle = handle, id = fields["message-id"] and fields["message-id"][1] }
+  if given.from == nil then
+    out.sender, err = sender(lang, fields)
+    if err then
+      return nil, err
+    end
+  end
+  if given.to == nil then
+    out.recipients, err = recipients(lang, fields)
+    if err then
+      return nil, err
+    end
+  end
+  return out
+end
+
+return M

@@ -474,8 +474,7 @@ unsigned qm_smtp_want(const struct qm_smtp *smtp)
     if (smtp->state != QM_S_READY) {
         return want;
     }
-    if (qm_smtp_body_id(smtp) != 0 &&
-        qm_buf_len(&smtp->out) < QM_SMTP_BODY_AIM) {
+    if (qm_smtp_body_id(smtp) != 0 && qm_smtp_body_room(smtp) > 0) {
         want |= QM_WANT_BODY;
     }
     if (smtp->txn_count < QM_SMTP_TXN_MAX) {

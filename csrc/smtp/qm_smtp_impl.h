@@ -75,6 +75,12 @@ enum qm_state qm_smtp_on_mail_reply(struct qm_smtp *smtp,
  */
 bool qm_smtp_take_lost(struct qm_smtp *smtp, struct qm_smtp_event *event_out);
 
+/*
+ * Output bytes a body may fill now. 0 unless qm_dot_update() would make
+ * progress with them, so that wanting a body and taking one agree.
+ */
+size_t qm_smtp_body_room(const struct qm_smtp *smtp);
+
 /* The message whose body is being sent, NULL when none. */
 struct qm_txn *qm_smtp_body_txn(struct qm_smtp *smtp);
 

@@ -489,6 +489,13 @@ uint32_t qm_smtp_body_id(const struct qm_smtp *smtp)
     return 0;
 }
 
+size_t qm_smtp_body_room(const struct qm_smtp *smtp)
+{
+    size_t waiting = qm_buf_len(&smtp->out);
+
+    return waiting + 2 <= QM_SMTP_BODY_AIM ? QM_SMTP_BODY_AIM - waiting : 0;
+}
+
 static enum qm_err check_body(struct qm_smtp *smtp)
 {
     if (smtp->state != QM_S_READY || qm_smtp_body_txn(smtp) == NULL) {
@@ -500,18 +507,17 @@ static enum qm_err check_body(struct qm_smtp *smtp)
 enum qm_err qm_smtp_body(struct qm_smtp *smtp, struct qm_span bytes,
                          size_t *used_out)
 {
-    size_t waiting = qm_buf_len(&smtp->out);
+    size_t most = 2 * bytes.len + 2; /* every byte a CR, LF or leading dot */
+    size_t cap = qm_smtp_body_room(smtp);
     enum qm_err err = check_body(smtp);
     size_t written;
     char *room;
-    size_t cap;
 
     *used_out = 0;
-    if (err != QM_OK || waiting + 2 > QM_SMTP_BODY_AIM) {
+    if (err != QM_OK || cap == 0) {
         return err;
     }
-    cap = QM_SMTP_BODY_AIM - waiting;
-    cap = cap < 2 * bytes.len + 2 ? cap : 2 * bytes.len + 2;
+    cap = cap < most ? cap : most;
     room = qm_buf_reserve(&smtp->out, cap);
     if (room == NULL) {
         return smtp->out.err;

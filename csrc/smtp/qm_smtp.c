@@ -474,7 +474,9 @@ unsigned qm_smtp_want(const struct qm_smtp *smtp)
     if (smtp->state != QM_S_READY) {
         return want;
     }
-    if (qm_smtp_body_id(smtp) != 0 && qm_smtp_body_room(smtp) > 0) {
+    /* no body while the server is in the middle of saying something */
+    if (qm_smtp_body_id(smtp) != 0 && qm_smtp_body_room(smtp) > 0 &&
+        !qm_smtp_is_unasked(smtp)) {
         want |= QM_WANT_BODY;
     }
     if (smtp->txn_count < QM_SMTP_TXN_MAX) {

@@ -65,7 +65,7 @@ describe("codec encoders", function()
   end)
 
   it("do not depend on how the input is cut", function()
-    local text = ("From me\n.dot é中 \r\n==\r\rtail \n"):rep(9)
+    local text = ("From me\n.dot é中 \r\n==\r\rtail \n"):rep(4)
     local makers = {
       base64 = function() return codec.base64_stream(true), codec.base64(text, true) end,
       qp = function() return codec.qp_stream(), codec.qp(text) end,
@@ -374,18 +374,27 @@ describe("codec odds and ends", function()
   it("draw random bytes", function()
     assert.are.equal(32, #core.random(32))
     assert.are_not.equal(core.random(32), core.random(32))
-    assert.has_error(function() core.random(0) end)
-    assert.has_error(function() core.random(1.5) end)
   end)
 
-  it("raise for a wrong type", function()
+  it("raise for wrong arguments and go on working", function()
+    local calls = {
+      place = function() codec.word("a", "nowhere") end,
+      charset = function() codec.convert("a", "GBK\0x") end,
+      nothing = function() core.random(0) end,
+      fraction = function() core.random(1.5) end,
+      stream = function() codec.qp_stream():update({}) end,
+      other = function() codec.qp_stream().update(io.stdout, "a") end,
+    }
     for name, call in pairs(codec) do
-      if not name:find("_stream$") then
-        assert.has_error(function() call({}) end)
+      calls[name] = not name:find("_stream$") and function() call({}) end or nil
+    end
+    local silent = {}
+    for name, call in pairs(calls) do
+      if pcall(call) or codec.base64("a") ~= "YQ==" then
+        silent[#silent + 1] = name
       end
     end
-    assert.has_error(function() codec.word("a", "nowhere") end)
-    assert.has_error(function() codec.convert("a", "GBK\0x") end)
+    assert.are.same({}, silent)
   end)
 
   it("belong to the version of the library", function()

@@ -309,12 +309,10 @@ static enum qm_err take_label(struct qm_addr_parser *parser,
 static enum qm_err take_labels(struct qm_addr_parser *parser,
                                struct qm_addr *addr)
 {
-    enum qm_err err;
-
     for (;;) {
         size_t start = parser->at;
+        enum qm_err err = take_label(parser, addr);
 
-        err = take_label(parser, addr);
         if (err != QM_OK) {
             return err;
         }

@@ -88,7 +88,6 @@ void qm_base64_update(struct qm_base64 *state, struct qm_span input, char *out,
 {
     size_t used = 0;
     size_t written = 0;
-    size_t groups;
 
     if (state->held_len > 0) {
         used = hold(state, input);
@@ -98,7 +97,8 @@ void qm_base64_update(struct qm_base64 *state, struct qm_span input, char *out,
         }
     }
     if (state->held_len == 0) {
-        groups = fitting_groups(state, input.len - used, cap - written);
+        size_t groups = fitting_groups(state, input.len - used, cap - written);
+
         while (groups > 0) {
             written +=
                 encode_run(state, (const unsigned char *)input.ptr + used,

@@ -14,28 +14,36 @@ static bool is_octet(struct qm_span text)
     return qm_ascii_to_u64(text, &value) && value <= 255;
 }
 
-/* Length of the text before the next `separator`, all of it when none. */
-static size_t field_len(struct qm_span text, char separator)
+/*
+ * Takes the text before the next separator, and the separator, off `rest`.
+ * False when there is none: the field is then all of `rest`, which stays.
+ */
+static bool cut_field(struct qm_span *rest, char separator,
+                      struct qm_span *field_out)
 {
-    size_t len = 0;
+    const char *end =
+        rest->len > 0 ? memchr(rest->ptr, separator, rest->len) : NULL;
+    size_t len;
 
-    while (len < text.len && text.ptr[len] != separator) {
-        len++;
+    if (end == NULL) {
+        *field_out = *rest;
+        return false;
     }
-    return len;
+    len = (size_t)(end - rest->ptr);
+    *field_out = qm_span_make(rest->ptr, len);
+    *rest = qm_span_make(end + 1, rest->len - len - 1);
+    return true;
 }
 
 bool qm_literal_is_ipv4(struct qm_span text)
 {
+    struct qm_span field;
     int dots;
 
     for (dots = 0; dots < 3; dots++) {
-        size_t len = field_len(text, '.');
-
-        if (len == text.len || !is_octet(qm_span_make(text.ptr, len))) {
+        if (!cut_field(&text, '.', &field) || !is_octet(field)) {
             return false;
         }
-        text = qm_span_from(text, len + 1);
     }
     return is_octet(text);
 }
@@ -69,20 +77,19 @@ static int count_groups(struct qm_span text, bool ipv4_allowed)
         return 0;
     }
     while (groups <= IPV6_GROUPS) {
-        size_t len = field_len(text, ':');
-        struct qm_span group = qm_span_make(text.ptr, len);
+        struct qm_span group;
+        bool more = cut_field(&text, ':', &group);
 
-        if (len == text.len && ipv4_allowed && qm_literal_is_ipv4(group)) {
+        if (!more && ipv4_allowed && qm_literal_is_ipv4(group)) {
             return groups + 2;
         }
         if (!is_hex_group(group)) {
             return -1;
         }
         groups++;
-        if (len == text.len) {
+        if (!more) {
             return groups;
         }
-        text = qm_span_from(text, len + 1);
     }
     return -1;
 }

@@ -113,7 +113,8 @@ static bool extend(struct qm_qp *state, unsigned char c)
     if (first >= 0x80) {
         belongs = len < unit_len(first) && (c & 0xc0) == 0x80;
     } else {
-        belongs = first == 'F' && len < FROM_LEN && c == from_word[len];
+        belongs = first == 'F' && len < FROM_LEN &&
+                  c == (unsigned char)from_word[len];
     }
     if (belongs) {
         state->held[state->held_len++] = (char)c;

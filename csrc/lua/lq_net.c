@@ -9,16 +9,14 @@
 #include "net/qm_resolve.h"
 
 #include <errno.h>
-#include <poll.h>
 
-#define STREAM_CLASS "qqmail.stream"
+#define STREAM_CLASS   "qqmail.stream"
 #define LISTENER_CLASS "qqmail.listener"
 #define RESOLVER_CLASS "qqmail.resolver"
-#define POOL_CLASS "qqmail.resolve_pool"
+#define POOL_CLASS     "qqmail.resolve_pool"
 
 enum {
     READ_CAP = 16384, /* most bytes of one stream:read() */
-    POLL_CAP = 1024,  /* most entries of one net.poll() */
     DEFAULT_BACKLOG = 128,
     MAX_WAIT_S = 1000000 /* longer waits are cut to this, about 11 days */
 };
@@ -518,26 +516,26 @@ static void write_poll_item(lua_State *L, int list, size_t at,
     lua_pop(L, 1);
 }
 
-/* The work space is userdata, so that an error raised halfway loses nothing. */
+/* The items are userdata, so that an error raised halfway loses nothing. */
 static int l_net_poll(lua_State *L)
 {
     uint64_t us = check_us(L, 2);
     struct qm_clock_item *items;
-    struct pollfd *work;
+    enum qm_err err;
     size_t len;
     size_t ready;
     size_t i;
 
     luaL_checktype(L, 1, LUA_TTABLE);
     len = lq_rawlen(L, 1);
-    luaL_argcheck(L, len <= POLL_CAP, 1, "too many entries");
+    luaL_argcheck(L, len <= QM_CLOCK_POLL_MAX, 1, "too many entries");
     items = lua_newuserdata(L, (len + 1) * sizeof(*items));
-    work = lua_newuserdata(L, (len + 1) * sizeof(*work));
     for (i = 0; i < len; i++) {
         read_poll_item(L, 1, i, &items[i]);
     }
-    if (qm_clock_poll_us(items, work, len, us, &ready) != QM_OK) {
-        return push_system_error(L, errno);
+    err = qm_clock_poll_us(items, len, us, &ready);
+    if (err != QM_OK) {
+        return push_net_error(L, err);
     }
     for (i = 0; i < len; i++) {
         write_poll_item(L, 1, i, &items[i]);

@@ -95,12 +95,12 @@ void qm_address_host(const struct qm_address *address, char *out, size_t cap)
 {
     out[0] = '\0';
     if (qm_address_family(address) == AF_UNIX) {
-        snprintf(out, cap, "%s", address->name.local.sun_path);
+        (void)snprintf(out, cap, "%s", address->name.local.sun_path);
         return;
     }
     if (getnameinfo(&address->name.any, address->len, out, (socklen_t)cap, NULL,
                     0, NI_NUMERICHOST) != 0) {
-        snprintf(out, cap, "?");
+        (void)snprintf(out, cap, "?");
     }
 }
 
@@ -112,13 +112,13 @@ void qm_address_format(const struct qm_address *address, char *out, size_t cap)
     qm_address_host(address, host, sizeof(host));
     switch (qm_address_family(address)) {
     case AF_INET6:
-        snprintf(out, cap, "[%s]:%u", host, port);
+        (void)snprintf(out, cap, "[%s]:%u", host, port);
         break;
     case AF_INET:
-        snprintf(out, cap, "%s:%u", host, port);
+        (void)snprintf(out, cap, "%s:%u", host, port);
         break;
     default:
-        snprintf(out, cap, "unix:%s", host);
+        (void)snprintf(out, cap, "unix:%s", host);
         break;
     }
 }

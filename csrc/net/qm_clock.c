@@ -88,18 +88,22 @@ static size_t take_result(struct qm_clock_item *item, int revents)
     return item->readable || item->writable ? 1 : 0;
 }
 
-enum qm_err qm_clock_poll_us(struct qm_clock_item *items, struct pollfd *work,
-                             size_t len, uint64_t us, size_t *ready_out)
+enum qm_err qm_clock_poll_us(struct qm_clock_item *items, size_t len,
+                             uint64_t us, size_t *ready_out)
 {
+    struct pollfd entries[QM_CLOCK_POLL_MAX];
     size_t i;
 
     *ready_out = 0;
-    fill_entries(items, work, len);
-    if (poll_for_us(work, len, us) < 0 && errno != EINTR) {
+    if (len > QM_CLOCK_POLL_MAX) {
+        return QM_E_LIMIT;
+    }
+    fill_entries(items, entries, len);
+    if (poll_for_us(entries, len, us) < 0 && errno != EINTR) {
         return QM_E_SYSTEM;
     }
     for (i = 0; i < len; i++) {
-        *ready_out += take_result(&items[i], work[i].revents);
+        *ready_out += take_result(&items[i], entries[i].revents);
     }
     return QM_OK;
 }

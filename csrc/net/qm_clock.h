@@ -15,7 +15,9 @@ enum qm_clock_want {
     QM_CLOCK_WRITE, /* room to write, or the end of connect() */
 };
 
-/* One descriptor of qm_clock_poll(). */
+enum { QM_CLOCK_POLL_MAX = 1024 }; /* most items of qm_clock_poll_us() */
+
+/* One descriptor of qm_clock_poll_us(). */
 struct qm_clock_item {
     int fd;
     bool want_read;  /* in */
@@ -23,8 +25,6 @@ struct qm_clock_item {
     bool readable;   /* out; errors and hangups count as both */
     bool writable;   /* out */
 };
-
-struct pollfd;
 
 QM_DECLS_BEGIN
 
@@ -45,11 +45,11 @@ uint64_t qm_clock_sleep_us(uint64_t us);
 enum qm_err qm_clock_wait_us(int fd, enum qm_clock_want want, uint64_t us);
 
 /*
- * The same for several. `work` is room for `len` entries. `ready_out` is how
- * many items are ready, 0 after a timeout or a signal.
+ * The same for several. `ready_out` is how many items are ready, 0 after a
+ * timeout or a signal. QM_E_LIMIT: there are more than QM_CLOCK_POLL_MAX.
  */
-enum qm_err qm_clock_poll_us(struct qm_clock_item *items, struct pollfd *work,
-                             size_t len, uint64_t us, size_t *ready_out);
+enum qm_err qm_clock_poll_us(struct qm_clock_item *items, size_t len,
+                             uint64_t us, size_t *ready_out);
 
 QM_DECLS_END
 

@@ -85,6 +85,16 @@ static const struct named_code *find_resolve(int eai)
     return find_code(resolve_codes, QM_COUNTOF(resolve_codes), eai);
 }
 
+bool qm_errno_is_again(int code)
+{
+#if EAGAIN != EWOULDBLOCK
+    if (code == EWOULDBLOCK) {
+        return true;
+    }
+#endif
+    return code == EAGAIN;
+}
+
 const char *qm_errno_name(int code)
 {
     const struct named_code *found = find_system(code);

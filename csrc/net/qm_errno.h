@@ -11,6 +11,9 @@
 
 QM_DECLS_BEGIN
 
+/* Whether a call on a non-blocking descriptor would have had to wait. */
+bool qm_errno_is_again(int code);
+
 /* "ECONNREFUSED" and so on; "EOTHER" for a code not listed. */
 const char *qm_errno_name(int code);
 

@@ -41,7 +41,6 @@ enum qm_err qm_listen_open(struct qm_listener *listener,
                            const struct qm_address *own, int backlog)
 {
     enum qm_err err;
-    int saved;
 
     memset(listener, 0, sizeof(*listener));
     listener->own = *own;
@@ -52,7 +51,8 @@ enum qm_err qm_listen_open(struct qm_listener *listener,
     set_options(listener->fd, qm_address_family(own));
     err = start_listening(listener, backlog);
     if (err != QM_OK) {
-        saved = errno;
+        int saved = errno;
+
         (void)close(listener->fd);
         errno = saved;
         return err;

@@ -6,6 +6,8 @@
 #endif
 #include "net/qm_os.h"
 
+#include "net/qm_errno.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -47,10 +49,9 @@ static enum qm_err prepare(int fd)
 /* The descriptor made ready, or closed again and -1. */
 static int prepare_or_close(int fd)
 {
-    int saved;
-
     if (fd >= 0 && prepare(fd) != QM_OK) {
-        saved = errno;
+        int saved = errno;
+
         close(fd);
         errno = saved;
         return -1;
@@ -104,7 +105,7 @@ enum qm_err qm_os_accept(int fd, int *fd_out)
         *fd_out = accepted;
         return QM_OK;
     }
-    return errno == EAGAIN || errno == EWOULDBLOCK ? QM_E_AGAIN : QM_E_SYSTEM;
+    return qm_errno_is_again(errno) ? QM_E_AGAIN : QM_E_SYSTEM;
 }
 
 /* RTLD_NODELETE works on what is loaded; RTLD_NOLOAD keeps it from loading. */

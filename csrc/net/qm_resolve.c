@@ -356,7 +356,6 @@ enum qm_err qm_resolve_start(struct qm_resolve_pool *pool, const char *host,
     struct qm_span name = qm_span_of(host);
     struct qm_resolve_job *job;
     enum qm_err err;
-    int saved;
 
     if (name.len == 0) {
         return QM_E_EMPTY;
@@ -370,7 +369,8 @@ enum qm_err qm_resolve_start(struct qm_resolve_pool *pool, const char *host,
     }
     err = answer_at_once(job) ? QM_OK : start_thread(job);
     if (err != QM_OK) {
-        saved = errno;
+        int saved = errno;
+
         qm_resolve_drop(job);
         errno = saved;
         return err;

@@ -1,5 +1,6 @@
 #include "net/qm_stream.h"
 
+#include "net/qm_errno.h"
 #include "net/qm_os.h"
 
 #include <errno.h>
@@ -48,7 +49,6 @@ enum qm_err qm_stream_connect(struct qm_stream *stream,
 {
     int family = qm_address_family(peer);
     int fd = qm_os_socket(family);
-    int saved;
 
     memset(stream, 0, sizeof(*stream));
     if (fd < 0) {
@@ -59,7 +59,8 @@ enum qm_err qm_stream_connect(struct qm_stream *stream,
     stream->peer = *peer;
     stream->state = start_connect(fd, peer, source);
     if (stream->state == QM_STREAM_CLOSED) {
-        saved = errno;
+        int saved = errno;
+
         close(fd);
         errno = saved;
         return QM_E_SYSTEM;
@@ -150,7 +151,7 @@ enum qm_err qm_stream_connected(struct qm_stream *stream)
 
 static enum qm_err from_errno(void)
 {
-    return errno == EAGAIN || errno == EWOULDBLOCK ? QM_E_AGAIN : QM_E_SYSTEM;
+    return qm_errno_is_again(errno) ? QM_E_AGAIN : QM_E_SYSTEM;
 }
 
 enum qm_err qm_stream_read(struct qm_stream *stream, char *out, size_t cap,

@@ -3,7 +3,6 @@
 #include "check.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/time.h>
@@ -94,7 +93,6 @@ static void arm_alarm(long us)
 static void a_signal_ends_every_wait(void)
 {
     struct qm_clock_item item = { -1, true, false, false, false };
-    struct pollfd work;
     size_t ready = 7;
     int fds[2];
 
@@ -103,17 +101,30 @@ static void a_signal_ends_every_wait(void)
     arm_alarm(1000);
     CHECK(qm_clock_wait_us(fds[0], QM_CLOCK_READ, MINUTE) == QM_OK);
     CHECK(qm_clock_sleep_us(MINUTE) > 0);
-    CHECK(qm_clock_poll_us(&item, &work, 1, MINUTE, &ready) == QM_OK);
+    CHECK(qm_clock_poll_us(&item, 1, MINUTE, &ready) == QM_OK);
     CHECK(ready == 0 && !item.readable);
     arm_alarm(0);
     close(fds[0]);
     close(fds[1]);
 }
 
+static void poll_is_bounded(void)
+{
+    static struct qm_clock_item items[QM_CLOCK_POLL_MAX + 1];
+    size_t ready = 7;
+    size_t i;
+
+    for (i = 0; i < QM_COUNTOF(items); i++) {
+        items[i].fd = -1;
+    }
+    CHECK(qm_clock_poll_us(items, QM_CLOCK_POLL_MAX + 1, 0, &ready) ==
+          QM_E_LIMIT);
+    CHECK(ready == 0);
+}
+
 static void poll_tells_which_are_ready(void)
 {
     struct qm_clock_item items[3];
-    struct pollfd work[3];
     size_t ready = 0;
     int fds[2];
 
@@ -124,14 +135,14 @@ static void poll_tells_which_are_ready(void)
     items[1].fd = fds[1];
     items[1].want_write = true;
     items[2].fd = fds[1];
-    CHECK(qm_clock_poll_us(items, work, 3, 0, &ready) == QM_OK);
+    CHECK(qm_clock_poll_us(items, 3, 0, &ready) == QM_OK);
     CHECK(ready == 1 && !items[0].readable && items[1].writable);
     CHECK(!items[1].readable && !items[2].writable);
     close(fds[1]);
-    CHECK(qm_clock_poll_us(items, work, 1, MINUTE, &ready) == QM_OK);
+    CHECK(qm_clock_poll_us(items, 1, MINUTE, &ready) == QM_OK);
     CHECK(ready == 1 && items[0].readable && !items[0].writable);
     close(fds[0]);
-    CHECK(qm_clock_poll_us(items, work, 0, 0, &ready) == QM_OK && ready == 0);
+    CHECK(qm_clock_poll_us(items, 0, 0, &ready) == QM_OK && ready == 0);
 }
 
 int main(void)
@@ -143,5 +154,6 @@ int main(void)
     TEST(wait_reports_end_and_bad_descriptors);
     TEST(a_signal_ends_every_wait);
     TEST(poll_tells_which_are_ready);
+    TEST(poll_is_bounded);
     return check_done();
 }

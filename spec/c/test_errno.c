@@ -30,8 +30,17 @@ static void has_words_for_unknown_codes(void)
     CHECK(strcmp(qm_errno_resolve_text(12345), "the resolver failed") == 0);
 }
 
+static void knows_what_means_again(void)
+{
+    CHECK(qm_errno_is_again(EAGAIN));
+    CHECK(qm_errno_is_again(EWOULDBLOCK));
+    CHECK(!qm_errno_is_again(EINTR));
+    CHECK(!qm_errno_is_again(0));
+}
+
 int main(void)
 {
+    TEST(knows_what_means_again);
     TEST(names_system_codes);
     TEST(names_resolver_codes);
     TEST(has_words_for_unknown_codes);

@@ -19,7 +19,7 @@ struct lq_tls_context {
 
 QM_EXPORT int luaopen_qqmail_tls(lua_State *L);
 
-/* --- context --------------------------------------------------------------- */
+/* --- context -------------------------------------------------------------- */
 
 static const char *const option_names[] = {
     "ca_file", "ca_path", "verify", "min_version", "max_version",
@@ -201,7 +201,7 @@ static int l_cache_close(lua_State *L)
     return 0;
 }
 
-/* --- filter ---------------------------------------------------------------- */
+/* --- filter --------------------------------------------------------------- */
 
 static struct qm_tls *check_filter(lua_State *L)
 {
@@ -406,7 +406,7 @@ static int l_filter_close(lua_State *L)
     return 0;
 }
 
-/* --- module ---------------------------------------------------------------- */
+/* --- module --------------------------------------------------------------- */
 
 static const luaL_Reg no_methods[] = { { NULL, NULL } };
 

@@ -22,7 +22,6 @@ static void add_dn(struct qm_tls_text *text, const X509_NAME *name)
 {
     BIO *memory = BIO_new(BIO_s_mem());
     char *bytes = NULL;
-    long len;
 
     if (memory == NULL) {
         return;
@@ -30,7 +29,8 @@ static void add_dn(struct qm_tls_text *text, const X509_NAME *name)
     if (X509_NAME_print_ex(memory, name, 0, NAME_FLAGS) < 0) {
         qm_tls_text_add(text, "(unreadable name)");
     } else {
-        len = BIO_get_mem_data(memory, &bytes);
+        long len = BIO_get_mem_data(memory, &bytes);
+
         qm_tls_text_add_span(text, qm_span_make(bytes, (size_t)len));
     }
     BIO_free(memory);

@@ -179,6 +179,7 @@ static enum qm_err set_trust(SSL_CTX *ssl_ctx,
 }
 
 /* Without this OpenSSL would ask for the passphrase on the terminal. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): a pem_password_cb */
 static int refuse_passphrase(char *buffer, int size, int writing, void *asked)
 {
     (void)buffer;

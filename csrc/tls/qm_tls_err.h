@@ -46,9 +46,8 @@
 
 enum qm_tls_code {
 #define QM_TLS_CODE_ENUM(symbol, name) symbol,
-    QM_TLS_CODE_LIST(QM_TLS_CODE_ENUM)
+    QM_TLS_CODE_LIST(QM_TLS_CODE_ENUM) QM_TLS_CODE_COUNT
 #undef QM_TLS_CODE_ENUM
-    QM_TLS_CODE_COUNT
 };
 
 QM_DECLS_BEGIN

@@ -11,7 +11,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-/* --- bytes ----------------------------------------------------------------- */
+/* --- bytes ---------------------------------------------------------------- */
 
 static char pattern(size_t position)
 {
@@ -183,7 +183,7 @@ static void test_bounds(void)
     qm_tls_ctx_release(server);
 }
 
-/* --- ends ------------------------------------------------------------------ */
+/* --- ends ----------------------------------------------------------------- */
 
 /* The network ends after each number of bytes of the server's answers. */
 static void test_end_in_handshake(void)
@@ -405,7 +405,7 @@ static void test_context_outlives_its_holder(void)
     close_pair(&pair);
 }
 
-/* --- memory ---------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------- */
 
 /* A whole life; false when memory was short somewhere. */
 static bool live_once(void)
@@ -467,7 +467,7 @@ static void test_every_allocation_may_fail(void)
     CHECK(n > 8);
 }
 
-/* --- small units ----------------------------------------------------------- */
+/* --- small units ---------------------------------------------------------- */
 
 static void test_code_names(void)
 {

@@ -11,7 +11,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-/* --- certificates ---------------------------------------------------------- */
+/* --- certificates --------------------------------------------------------- */
 
 struct cert_case {
     const char *cert;
@@ -156,7 +156,7 @@ static void test_names_that_are_refused(void)
     qm_tls_ctx_release(ctx);
 }
 
-/* --- sessions -------------------------------------------------------------- */
+/* --- sessions ------------------------------------------------------------- */
 
 /* One connection with a reply, so that the tickets of TLS 1.3 get through. */
 static bool connect_once(struct qm_tls_ctx *client, struct qm_tls_ctx *server,
@@ -251,7 +251,7 @@ static void test_store_forgets_the_oldest(void)
     qm_tls_store_deinit(&store);
 }
 
-/* --- contexts -------------------------------------------------------------- */
+/* --- contexts ------------------------------------------------------------- */
 
 static void check_refused(const struct qm_tls_options *options, enum qm_err err,
                           const char *says)

@@ -31,7 +31,7 @@ local HEADERS = {
   { "^sys/socket%.h$", "net" },
   { "^sys/un%.h$", "net" },
   { "^netinet/", "net" },
-  { "^arpa/", "net" },
+  { "^arpa/", "net tls" }, -- tls: inet_pton(), inet_ntop(), which are about text
   { "^netdb%.h$", "net" },
   { "^poll%.h$", "net" },
   { "^sys/poll%.h$", "net" },

@@ -276,7 +276,10 @@ describe("a pooled connection", function()
     local mailer = send.mailer(server)
     assert.is_false(good(mailer).reused)
     for _ = 1, 3 do
-      assert.is_true(good(mailer).reused)
+      local receipt = good(mailer)
+      assert.is_true(receipt.reused)
+      assert.is_nil(receipt.times.connect)
+      assert.is_number(receipt.times.message)
     end
     assert.equal(1, server:auth_attempts())
     assert.equal(1, #server:connections())

@@ -149,21 +149,12 @@ end
 -- @tparam table context `settings`, `trace`, `detail`, `recipients`
 -- @treturn table error
 function M.event(event, context)
-  if context.source_error and event.fault == "source" then
-    return M.source(context.source_error, event, context)
-  end
-  return finish(describe(event, context), event, context)
-end
-
---- A body source that failed while the message was on its way.
-function M.source(source_error, event, context)
-  if errors.is(source_error) then
+  local source_error = context.source_error
+  if source_error and event.fault == "source" then
+    source_error.phase, source_error.transcript = event.phase, context.trace
     return source_error
   end
-  local spec = from_fault({ fault = "source", phase = event.phase, text = "" })
-  local why = source_error.text or source_error.name or tostring(source_error)
-  spec.text = { en = spec.text.en .. " (" .. why .. ")", zh = spec.text.zh .. "（" .. why .. "）" }
-  return finish(spec, event, context)
+  return finish(describe(event, context), event, context)
 end
 
 --- A driver's failure to connect.

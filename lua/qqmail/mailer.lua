@@ -95,7 +95,7 @@ local function make_job(self, built, connection)
   local eightbit = offered["8BITMIME"] == true and not quirks.no_eightbit
   local ok, name, text = handle:rewind(eightbit)
   if not ok then
-    return nil, { name = name, text = text }
+    return nil, built:failure(handle, name, text)
   end
   return {
     message = built, handle = handle, envelope = built.envelope, size = handle:size(eightbit),
@@ -128,10 +128,6 @@ local function submit_error(self, name, offered)
     text = { en = row.text.en:format(limit), zh = row.text.zh:format(limit) } })
 end
 
-local function source_error(self, why)
-  return failure.source(why, { phase = "body" }, { settings = self.settings })
-end
-
 -- Splits the verdicts into the accepted addresses and the refused ones.
 local function verdicts_of(self, job)
   local accepted, rejected = {}, {}
@@ -148,12 +144,12 @@ local function verdicts_of(self, job)
   return accepted, rejected
 end
 
-local function copy_times(times)
-  local out = {}
-  for phase, seconds in pairs(times) do
-    out[phase] = seconds
-  end
-  return out
+-- The times of this message: a later one on the connection neither connects nor
+-- logs in.
+local function take_times(connection)
+  local times = connection.times
+  connection.times = {}
+  return times
 end
 
 -- "250 2.0.0 Ok: queued as 4F2A" and its kin; QQ says "queued as." and no more.
@@ -171,7 +167,7 @@ local function receipt_of(self, job, connection, reused)
     accepted = accepted, rejected = rejected,
     reply = { code = outcome.code, enhanced = outcome.enhanced, text = outcome.text },
     attempts = 1, reused = reused, host = self.settings.host or self.settings.socket,
-    peer = connection.peer, tls = info, times = copy_times(connection.times),
+    peer = connection.peer, tls = info, times = take_times(connection),
   }
 end
 
@@ -200,7 +196,7 @@ end
 local function transact(self, built, connection, deadline)
   local job, offered = make_job(self, built, connection)
   if not job then
-    return nil, source_error(self, offered)
+    return nil, offered
   end
   local ok, name = connection:submit(job)
   if not ok then

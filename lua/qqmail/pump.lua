@@ -121,7 +121,7 @@ end
 
 -- Lets the message's reader function make more data.
 local function refill(job)
-  local ok, err = job.message:refill()
+  local ok, err = job.message:refill(job.handle)
   if ok then
     return true
   end
@@ -136,7 +136,7 @@ local function move_body(self)
   if result == "source" and not refill(job) then
     session:body_abort()
   elseif not result then
-    job.source_error = job.source_error or { name = name, text = text }
+    job.source_error = job.message:failure(job.handle, name, text)
     session:body_abort()
   end
 end

@@ -44,10 +44,7 @@ local function own_handle(self)
   local handle = self.core:copy() or self.core
   local ok, name, text = handle:rewind(false)
   if not ok then
-    return nil, fault.core(self.lang, nil, name, text, nil, {
-      unsupported = { code = "message.not_repeatable",
-        en = "an attachment from a function can be read only once", zh = "来自函数的附件只能读取一次" },
-    })
+    return nil, self:failure(handle, name, text)
   end
   return handle
 end
@@ -71,6 +68,28 @@ end
 local function reading_error(self, name, text, where)
   return fault.core(self.lang, where and fault.place(where, self.parts), name,
     text, nil, content.unreadable)
+end
+
+local NOT_REPEATABLE = {
+  unsupported = { code = "message.not_repeatable",
+    en = "an attachment from a function can be read only once", zh = "来自函数的附件只能读取一次" },
+}
+
+--- What is wrong with a handle that could not be rewound or read.
+-- @tparam userdata handle
+-- @tparam string name of the core's error
+-- @tparam ?string text
+-- @treturn table error
+function Message:failure(handle, name, text)
+  if NOT_REPEATABLE[name] then
+    return fault.core(self.lang, nil, name, text, nil, NOT_REPEATABLE)
+  end
+  -- An error of a source stays; asked again, the handle tells the place as well.
+  local _, again, why, where = handle:read(1)
+  if where then
+    return reading_error(self, again, why, where)
+  end
+  return fault.core(self.lang, nil, name, text)
 end
 
 --- Let the reader function of an attachment give its next piece.

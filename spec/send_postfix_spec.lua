@@ -37,7 +37,8 @@ describe("sending to Postfix", function()
   local function open(options)
     local settings = {
       host = pf.host, port = pf.smtps, tls = "implicit", user = pf.user, password = pf.password,
-      tls_options = { ca_file = pf.ca }, timeout = { connect = 10, reply = 20, final = 20, total = 60 },
+      tls_options = { ca_file = pf.ca },
+      timeout = { connect = 10, reply = 20, final = 20, total = 60 },
     }
     for key, value in pairs(options or {}) do
       settings[key] = value or nil -- false takes a setting away
@@ -131,12 +132,13 @@ describe("sending to Postfix", function()
   describe("with a certificate that is not right", function()
     local cases = {
       { "another CA", { ca_file = "rogue-ca.pem" }, {} },
-      { "another name", {}, { host = "127.0.0.1", tls_options = { server_name = "mail.example" } } },
+      { "another name", {}, { tls_options = { server_name = "mail.example" } } },
     }
     for _, case in ipairs(cases) do
       for mode, port in pairs({ implicit = "smtps", starttls = "submission" }) do
         it("sends nothing: " .. case[1] .. ", " .. mode, function()
-          local before = select(2, pf:log():gsub("sasl_", ""))
+          box_number = box_number + 1
+          local user = ("careful%d@qq.com"):format(box_number)
           local tls_options = { ca_file = pf.ca }
           for key, value in pairs(case[3].tls_options or {}) do
             tls_options[key] = value
@@ -145,10 +147,10 @@ describe("sending to Postfix", function()
             tls_options.ca_file = certs.path(case[2].ca_file)
           end
           local _, err = open({ tls = mode, port = pf[port], tls_options = tls_options,
-            host = case[3].host }):send({ to = box(), subject = "x", text = "x" })
+            user = user }):send({ to = box(), subject = "x", text = "x" })
           assert.are.equal("tls", err.kind)
           assert.are.equal("tls", err.phase)
-          assert.are.equal(before, select(2, pf:log():gsub("sasl_", "")))
+          assert.is_nil(pf:log():find(user, 1, true))
         end)
       end
     end
@@ -195,14 +197,15 @@ describe("sending to Postfix", function()
       arrived(to)
       local text = postfix.read(arrived(hidden))
       assert.is_nil(text:lower():find("\nbcc:", 1, true))
-      assert.is_nil(select(2, text:find("\n\n")) and text:match("\n(To: [^\n]*)"):find(hidden, 1, true))
+      assert.is_nil(text:match("\n(To: [^\n]*)"):find(hidden, 1, true))
     end)
   end)
 
   describe("refusals", function()
     local cases = {
       { "s550@test.local", nil, "mail", "no" }, { "d554@test.local", nil, "data", "no" },
-      { "e554@test.local", nil, "final", "no" }, { "e451@test.local", nil, "final", "no", "later" },
+      { "e554@test.local", nil, "final", "no" },
+      { "e451@test.local", nil, "final", "no", "later" },
     }
     for _, case in ipairs(cases) do
       it("knows the phase: " .. case[1], function()
@@ -215,7 +218,8 @@ describe("sending to Postfix", function()
     end
 
     it("survives a 421 at the end of the data", function()
-      local _, err = open():send({ from = "e421@test.local", to = box(), subject = "x", text = "x" })
+      local _, err = open():send({ from = "e421@test.local", to = box(), subject = "x",
+        text = "x" })
       assert.are.equal(421, err.smtp.code)
       assert.are.equal("no", err.delivered)
       local receipt = assert(mailer:send({ to = box(), subject = "x", text = "x" }))

@@ -2,8 +2,8 @@
  * core.message(spec): from plain tables to a message that can be read.
  *
  * Failures are nil, name, text, field, position: `field` in the terms of the
- * spec ("attachments[2].name"), `position` (1-based) of the byte, if the kind of
- * the failure has one.
+ * spec ("attachments[2].name"), `position` (1-based) of the byte, if the kind
+ * of the failure has one.
  *
  * The anchor table of a message holds, at 1, 2, ...: strings that parts point
  * at; at 0: the piece pushed last; at -1, -2, ...: the reader of part 1, 2, ...
@@ -158,7 +158,6 @@ static enum qm_err add_field(lua_State *L, struct qm_message *m, int index)
     int entry = lua_gettop(L);
     struct qm_span name;
     enum qm_err err = QM_OK;
-    int i;
 
     luaL_checktype(L, entry, LUA_TTABLE);
     name = lq_field_span(L, entry, "name", "");
@@ -167,6 +166,7 @@ static enum qm_err add_field(lua_State *L, struct qm_message *m, int index)
     lua_getfield(L, entry, "addresses");
     if (lua_istable(L, entry + 1)) {
         int count = (int)lq_rawlen(L, entry + 1);
+        int i;
 
         qm_header_begin_list(&m->header, name);
         for (i = 1; i <= count; i++) {
@@ -430,11 +430,14 @@ static enum qm_err read_into(luaL_Buffer *buffer, struct qm_message *m,
 
     *total_out = 0;
     while (err == QM_OK && *total_out < len) {
+        /* NOLINTBEGIN(bugprone-sizeof-expression): macros of Lua's headers */
+        size_t piece = LUAL_BUFFERSIZE;
+        char *out = luaL_prepbuffer(buffer);
+        /* NOLINTEND(bugprone-sizeof-expression) */
         size_t left = len - *total_out;
-        size_t room = left < LUAL_BUFFERSIZE ? left : LUAL_BUFFERSIZE;
         size_t written = 0;
 
-        err = qm_message_read(m, luaL_prepbuffer(buffer), room, &written);
+        err = qm_message_read(m, out, left < piece ? left : piece, &written);
         luaL_addsize(buffer, written);
         *total_out += written;
         if (written == 0) {

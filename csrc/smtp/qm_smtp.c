@@ -289,12 +289,12 @@ bool qm_smtp_is_unasked(const struct qm_smtp *smtp)
 static void trace_reply(struct qm_smtp *smtp)
 {
     struct qm_span rest = qm_buf_span(&smtp->reply.lines);
-    const char *newline;
 
     for (;;) {
+        const char *newline =
+            rest.len > 0 ? memchr(rest.ptr, '\n', rest.len) : NULL;
         size_t len;
 
-        newline = rest.len > 0 ? memchr(rest.ptr, '\n', rest.len) : NULL;
         if (newline == NULL) {
             break;
         }

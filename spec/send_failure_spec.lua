@@ -113,6 +113,60 @@ describe("a connection that is lost", function()
   end)
 end)
 
+describe("a connection cut at any byte", function()
+  after_each(send.stop)
+
+  -- One send with the connection cut at a place: what the caller is told must
+  -- agree with what the server has.
+  local function try(server, cut)
+    server:clear()
+    server:set(cut)
+    local mailer = send.mailer(server, { timeout = { reply = 5, final = 5 } })
+    local receipt, err = mailer:send(message())
+    mailer:close()
+    local has_it = #server:messages() > 0
+    if receipt then
+      assert.is_true(has_it)
+      return "yes"
+    end
+    send.is_error(err)
+    if err.delivered == "no" then
+      assert.is_false(has_it)
+    end
+    return err.delivered
+  end
+
+  -- "no" up to some byte, then "unknown", then "yes", and never back.
+  local ORDER = { no = 1, unknown = 2, yes = 3 }
+
+  local function sweep(key, how, step)
+    local server = send.server({ how = how })
+    local seen, at = {}, 1
+    while not seen.yes do
+      local verdict = try(server, { [key] = at })
+      seen[verdict] = (seen[verdict] or 0) + 1
+      if how == "fin" then
+        for worse, rank in pairs(ORDER) do
+          assert.is_true(not seen[worse] or rank <= ORDER[verdict], key .. " " .. at)
+        end
+      end
+      at = at + step
+      assert.is_true(at < 5000)
+    end
+    assert.is_true(seen.no > 0 and seen.unknown > 0)
+  end
+
+  for _, how in ipairs({ "fin", "rst" }) do
+    it("of the server's, by " .. how, function()
+      sweep("cut_out_after", how, 3)
+    end)
+
+    it("of the client's, by " .. how, function()
+      sweep("cut_in_after", how, 7)
+    end)
+  end
+end)
+
 describe("a slow server", function()
   after_each(send.stop)
 
@@ -146,6 +200,43 @@ describe("a slow server", function()
     local server = send.server({ delay = { dot = 0.1, greeting = 0.1 }, split_writes = 1 })
     good(send.mailer(server))
   end)
+end)
+
+describe("an error", function()
+  after_each(send.stop)
+
+  -- Failures that carry no text of the server.
+  local OPTIONS = {
+    { server = { drop_at = "greeting" } }, { server = { drop_at = "auth" } },
+    { server = { drop_at = "dot" } }, { server = { mechanisms = false } },
+    { server = { drop_at = "mail", how = "stall" } }, { server = { mode = "starttls", ehlo = {} } },
+    { server = { mode = "implicit", cert = "expired" } }, { message = { to = {} } },
+    { server = { size_limit = 10 } }, { message = { attachments = { "/nowhere" } } },
+    { server = { replies = { greeting = { raw = "hello\r\n" } } } },
+  }
+
+  local function is_chinese(text)
+    return text:find("[\228-\233][\128-\191][\128-\191]") ~= nil
+  end
+
+  for i, case in ipairs(OPTIONS) do
+    it("speaks the language that was asked for, case " .. i, function()
+      local server = send.server(case.server)
+      for lang, chinese in pairs({ en = false, zh = true }) do
+        local mailer = send.mailer(server, { lang = lang, timeout = { reply = 0.2 } })
+        local spec = message()
+        for key, value in pairs(case.message or {}) do
+          spec[key] = value
+        end
+        local err = bad(mailer, { lang = lang }, spec)
+        assert.equal(chinese, is_chinese(err.message), err.message)
+        assert.equal(chinese, is_chinese(tostring(err)))
+        if err.hint then
+          assert.equal(chinese, is_chinese(err.hint), err.hint)
+        end
+      end
+    end)
+  end
 end)
 
 describe("a server that breaks the rules", function()

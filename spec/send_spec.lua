@@ -65,6 +65,31 @@ describe("sending", function()
     end
   end
 
+  it("works for many coroutines at once, with one mailer and one message", function()
+    local server = send.server({ mode = "implicit", split_writes = 1 })
+    local mailer = send.mailer(server, { io = send.LOOP_IO, pool = { max = 2 } })
+    local built = assert(qqmail.message(message({ from = send.USER,
+      attachments = { { data = ("x"):rep(100000), name = "x.bin" } } })))
+    local done = 0
+    local function body()
+      good(mailer, built)
+      good(mailer)
+      done = done + 1
+    end
+    send.in_loop(body, body, body, body, body)
+    assert.equal(5, done)
+    send.in_loop(function() mailer:close() end)
+    local list = server:messages()
+    assert.equal(10, #list)
+    local big = 0
+    for _, item in ipairs(list) do
+      big = big + (item.data == tostring(built) and 1 or 0)
+    end
+    assert.equal(5, big)
+    assert.is_true(server:auth_attempts() >= 5)
+    assert.same({}, server:defects())
+  end)
+
   it("takes a connection URL", function()
     local server = send.server({ mode = "implicit" })
     local url = ("smtps://user%%40qq.com:%s@%s:%d?tls_options.ca_file=%s"):format(send.CODE,
@@ -254,6 +279,17 @@ describe("a refused recipient", function()
       assert.same({}, server:defects())
     end)
   end
+
+  it("is no success where DATA is answered with 354 all the same", function()
+    local server = send.server({ replies = { rcpt = { REFUSAL }, data = { "354 go" } } })
+    local mailer = send.mailer(server)
+    bad(mailer, { kind = "recipient", delivered = "no" })
+    -- What the server got was nothing, for nobody.
+    assert.equal(0, server:messages()[1].size)
+    assert.same({}, server:messages()[1].to)
+    assert.is_true(good(mailer).reused)
+    assert.same({}, server:defects())
+  end)
 
   it("leaves a connection that can be used again", function()
     local server = send.server({ replies = {

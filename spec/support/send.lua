@@ -168,26 +168,58 @@ function M.lacks(text, part)
   assert.is_nil(tostring(text):find(part, 1, true), ("%q holds %q"):format(tostring(text), part))
 end
 
---- Runs a function in a coroutine whose waits are left to a loop out here, the
--- way event loops do it. Raises what the function raises.
--- @tparam function body gets the value for the option `io`
-function M.in_loop(body)
-  local io = {
-    wait = function(descriptor, direction, seconds)
-      return coroutine.yield(descriptor, direction, seconds)
-    end,
-    sleep = function(seconds)
-      net.sleep(seconds)
-    end,
-  }
-  local thread = coroutine.create(body)
-  local ok, descriptor, direction, seconds = coroutine.resume(thread, io)
-  while ok and coroutine.status(thread) ~= "dead" do
-    ok, descriptor, direction, seconds =
-      coroutine.resume(thread, net.wait(descriptor, direction, seconds))
-  end
+--- The option `io` for code that runs inside `in_loop`.
+M.LOOP_IO = {
+  wait = function(descriptor, direction, seconds)
+    return coroutine.yield(descriptor, direction, seconds)
+  end,
+  sleep = function(seconds)
+    net.sleep(seconds)
+  end,
+}
+
+-- Resumes a thread; what it waits for next, or nil when it is over.
+local function resume(thread, ...)
+  local ok, descriptor, direction, seconds = coroutine.resume(thread, ...)
   if not ok then
     error(descriptor, 0)
+  end
+  if coroutine.status(thread) ~= "dead" then
+    return { thread = thread, fd = descriptor, read = direction == "r", write = direction == "w",
+      seconds = seconds, till = net.now() + seconds }
+  end
+end
+
+-- One turn of the loop: those go on whose wait is over.
+local function turn(waiting)
+  local first = math.huge
+  for _, entry in ipairs(waiting) do
+    first = math.min(first, entry.till)
+  end
+  net.poll(waiting, math.max(0, first - net.now()))
+  local still = {}
+  for _, entry in ipairs(waiting) do
+    local next_wait = entry
+    if entry.readable or entry.writable then
+      next_wait = resume(entry.thread, true)
+    elseif net.now() >= entry.till then
+      next_wait = resume(entry.thread, nil, "timeout")
+    end
+    still[#still + 1] = next_wait
+  end
+  return still
+end
+
+--- Runs functions in coroutines whose waits are left to a loop out here, the way
+-- event loops do it. Raises what they raise.
+-- @tparam function ... each gets the value for the option `io`
+function M.in_loop(...)
+  local waiting = {}
+  for _, body in ipairs({ ... }) do
+    waiting[#waiting + 1] = resume(coroutine.create(body), M.LOOP_IO)
+  end
+  while #waiting > 0 do
+    waiting = turn(waiting)
   end
 end
 

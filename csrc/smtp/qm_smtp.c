@@ -83,6 +83,7 @@ enum qm_err qm_smtp_init(struct qm_smtp *smtp,
     smtp->mechanism = QM_SASL_NONE;
     qm_buf_init(&smtp->names, NAMES_MAX, false);
     qm_buf_init(&smtp->secrets, SECRETS_MAX, true);
+    qm_buf_init(&smtp->response, QM_CMD_AUTH_LINE_MAX, true);
     qm_buf_init(&smtp->in, QM_SMTP_IN_MAX, false);
     qm_buf_init(&smtp->out, QM_SMTP_OUT_MAX, true);
     qm_buf_init(&smtp->text, QM_SMTP_TEXT_MAX, false);
@@ -102,6 +103,7 @@ void qm_smtp_deinit(struct qm_smtp *smtp)
 
     qm_buf_deinit(&smtp->names);
     qm_buf_deinit(&smtp->secrets);
+    qm_buf_deinit(&smtp->response);
     qm_buf_deinit(&smtp->in);
     qm_buf_deinit(&smtp->out);
     qm_buf_deinit(&smtp->text);
@@ -144,6 +146,7 @@ static void trace_change(struct qm_smtp *smtp, enum qm_state to)
 static void forget_secrets(struct qm_smtp *smtp)
 {
     qm_buf_deinit(&smtp->secrets);
+    qm_buf_deinit(&smtp->response);
     memset(&smtp->set.login, 0, sizeof(smtp->set.login));
     if (qm_buf_len(&smtp->out) == 0) {
         qm_buf_deinit(&smtp->out);
@@ -379,6 +382,7 @@ static bool take_reply(struct qm_smtp *smtp)
     if (err == QM_E_AGAIN) {
         return false;
     }
+    qm_smtp_mask_reply(smtp);
     trace_reply(smtp);
     if (err != QM_OK) {
         set_state(smtp, fail_parse(smtp, err));

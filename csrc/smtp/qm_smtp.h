@@ -153,7 +153,8 @@ struct qm_smtp_expected {
 struct qm_smtp {
     struct qm_smtp_settings set; /* spans point into `secrets` and `names` */
     struct qm_buf names;
-    struct qm_buf secrets; /* wiped as soon as AUTH is over */
+    struct qm_buf secrets;  /* wiped as soon as AUTH is over */
+    struct qm_buf response; /* last one sent in AUTH; wiped likewise */
     enum qm_state state;
     bool secure; /* bytes travel inside TLS */
     struct qm_ehlo ehlo;

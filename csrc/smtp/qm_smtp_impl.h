@@ -56,6 +56,12 @@ enum qm_state qm_smtp_on_login_reply(struct qm_smtp *smtp);
 /* Sends EHLO and returns the state that waits for its reply. */
 enum qm_state qm_smtp_start_ehlo(struct qm_smtp *smtp);
 
+/*
+ * Overwrites the secrets of the login where the server repeats them in the
+ * reply just read, before anything is made of its text.
+ */
+void qm_smtp_mask_reply(struct qm_smtp *smtp);
+
 /* --- transactions (qm_smtp_mail.c) --------------------------------------- */
 
 /* Writes whatever commands may leave now. */

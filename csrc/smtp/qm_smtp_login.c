@@ -47,21 +47,54 @@ enum qm_state qm_smtp_on_greeting(struct qm_smtp *smtp)
 static enum qm_err write_response(struct qm_smtp *smtp, bool first)
 {
     struct qm_cmd cmd = qm_smtp_writer(smtp);
-    struct qm_buf response;
     bool has_response = false;
     enum qm_err err;
 
-    qm_buf_init(&response, QM_CMD_AUTH_LINE_MAX, true);
+    qm_buf_reset(&smtp->response);
     err = qm_sasl_respond(smtp->mechanism, smtp->challenges, &smtp->set.login,
-                          &response, &has_response);
+                          &smtp->response, &has_response);
     if (err == QM_OK && first) {
         err = qm_cmd_auth(&cmd, qm_sasl_name(smtp->mechanism), has_response,
-                          qm_buf_span(&response));
+                          qm_buf_span(&smtp->response));
     } else if (err == QM_OK) {
-        err = qm_cmd_auth_response(&cmd, qm_buf_span(&response));
+        err = qm_cmd_auth_response(&cmd, qm_buf_span(&smtp->response));
     }
-    qm_buf_deinit(&response);
     return err;
+}
+
+/* Shorter ones are words of any text; masking them would hide nothing. */
+enum { MASK_MIN = 4 };
+
+static void mask(struct qm_span text, struct qm_span secret)
+{
+    char *at = (char *)(uintptr_t)text.ptr;
+    size_t left = text.len;
+
+    while (secret.len >= MASK_MIN && left >= secret.len) {
+        char *hit = memchr(at, secret.ptr[0], left - secret.len + 1);
+
+        if (hit == NULL) {
+            return;
+        }
+        left -= (size_t)(hit - at);
+        at = hit;
+        if (memcmp(at, secret.ptr, secret.len) == 0) {
+            memset(at, '*', secret.len);
+        }
+        at++;
+        left--;
+    }
+}
+
+void qm_smtp_mask_reply(struct qm_smtp *smtp)
+{
+    struct qm_span text = qm_buf_span(&smtp->reply.lines);
+
+    if (smtp->state == QM_S_AUTH || smtp->state == QM_S_AUTH_CANCEL) {
+        mask(text, smtp->set.login.password);
+        mask(text, smtp->set.login.token);
+        mask(text, qm_buf_span(&smtp->response));
+    }
 }
 
 static enum qm_state start_auth(struct qm_smtp *smtp)

@@ -35,6 +35,7 @@ struct run {
     char events[EVENTS_MAX][LINE_MAX_LEN];
     int event_first;
     int event_count;
+    char text[LINE_MAX_LEN]; /* reply text of the last event */
     char hostname[300];
     char user[128];
     char password[128];
@@ -96,6 +97,8 @@ static void pull_events(struct run *run)
             complain(run, "too many events", "");
             return;
         }
+        snprintf(run->text, sizeof(run->text), "%.*s", (int)event.text.len,
+                 event.text.len > 0 ? event.text.ptr : "");
         print_event(&event, run->events[run->event_count++], LINE_MAX_LEN);
     }
 }
@@ -417,6 +420,10 @@ static void do_line(struct run *run, char *line)
         expect_output(run, line + 3, len);
     } else if (strncmp(line, "E: ", 3) == 0) {
         expect_event(run, line + 3);
+    } else if (strncmp(line, "T: ", 3) == 0) {
+        if (strcmp(run->text, line + 3) != 0) {
+            complain(run, "text is", run->text);
+        }
     } else {
         do_verb(run, line);
     }

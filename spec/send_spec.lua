@@ -166,6 +166,22 @@ describe("sending", function()
     assert.same({ 250, 554 }, told)
   end)
 
+  it("logs warnings, deliveries and failures", function()
+    local server = send.server({ replies = { dot = { false, "554 5.7.1 no" } } })
+    local lines = {}
+    local mailer = send.mailer(server, { password = "secret\n", log = function(level, text)
+      lines[#lines + 1] = level .. " " .. text
+    end })
+    server:set({ users = { [send.USER] = "secret" } })
+    good(mailer)
+    bad(mailer, { phase = "final" })
+    assert.equal(3, #lines)
+    has(lines[1], "warning ")
+    has(lines[2], "info sent <")
+    has(lines[3], "error qqmail: 554 5.7.1 no")
+    assert.is_nil(table.concat(lines):find("secret", 1, true))
+  end)
+
   it("names host and user of a mailer", function()
     local server = send.server()
     has(tostring(send.mailer(server)), "127.0.0.1:" .. server.port .. ", user user@qq.com")

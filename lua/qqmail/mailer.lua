@@ -253,10 +253,20 @@ local function try_once(self, built)
 end
 
 -- A hook that raises must not change the result; it is counted instead.
-local function tell(self, name, value)
-  local hook = self.settings.on and self.settings.on[name]
-  if hook and not pcall(hook, value) then
+local function call(self, hook, ...)
+  if hook and not pcall(hook, ...) then
     self.hook_errors = self.hook_errors + 1
+  end
+end
+
+local function tell(self, receipt, err)
+  local hooks, log = self.settings.on, self.settings.log
+  if receipt then
+    call(self, hooks and hooks.sent, receipt)
+    call(self, log, "info", ("sent %s: %s"):format(receipt.message_id, receipt.reply.text))
+  else
+    call(self, hooks and hooks.failed, err)
+    call(self, log, "error", tostring(err))
   end
 end
 
@@ -295,7 +305,7 @@ function Mailer:send(spec)
     error("mailer:send: a message table is expected, not a " .. type(spec), 2)
   end
   local receipt, err = attempt(self, spec)
-  tell(self, receipt and "sent" or "failed", receipt or err)
+  tell(self, receipt, err)
   return receipt, err
 end
 
@@ -325,10 +335,14 @@ function M.new(options)
   if not settings then
     return nil, err
   end
-  return setmetatable({
+  local self = setmetatable({
     settings = settings, pool = pool.new(settings.pool), outbox = {}, hook_errors = 0,
     closed = false,
   }, Mailer)
+  for _, warning in ipairs(settings.warnings) do
+    call(self, settings.log, "warning", warning.message)
+  end
+  return self
 end
 
 return M

@@ -149,11 +149,12 @@ M.list = {
   }, { default = "auto" }),
   row("on.sent", "func", { en = "called after a delivery", zh = "投递成功后调用" }),
   row("on.failed", "func", { en = "called after a failure", zh = "失败后调用" }),
-  row("on.retry", "func", { en = "called before another try", zh = "重试前调用" }),
-  row("on.reply", "func", { en = "called for each reply", zh = "每次收到应答时调用" }),
-  row("on.state", "func", { en = "called when the session changes its state", zh = "会话状态变化时调用" }),
+  later("on.retry", { en = "called before another try", zh = "重试前调用" }),
+  later("on.reply", { en = "called for each reply", zh = "每次收到应答时调用" }),
+  later("on.state", { en = "called when the session changes its state", zh = "会话状态变化时调用" }),
   row("log", "log", {
-    en = 'function for log lines, "stderr" or "off"', zh = '日志函数，或 "stderr"、"off"',
+    en = 'function (level, text) for warnings and results, "stderr" or "off"',
+    zh = '接收（级别, 文本）的日志函数，用于警告与结果；或 "stderr"、"off"',
   }, { env = "LOG" }),
   row("lang", "lang", {
     en = "language of errors and hints; default: from the environment", zh = "错误与提示的语言；默认由环境决定",

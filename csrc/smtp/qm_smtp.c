@@ -392,6 +392,16 @@ static bool take_reply(struct qm_smtp *smtp)
     return true;
 }
 
+/* From the 354 on until the end mark has left, written or not. */
+static bool is_sending_body(const struct qm_smtp *smtp)
+{
+    const struct qm_smtp_expected *due = &smtp->flight[smtp->flight_first];
+
+    return qm_smtp_body_id(smtp) != 0 ||
+           (smtp->flight_count > 0 && due->ask == QM_ASK_FINAL &&
+            due->after > smtp->sent);
+}
+
 /*
  * A reply that answers nothing we handed over. 421 may come at any time
  * (RFC 5321 section 3.8), and a refusal while the body is on its way is the
@@ -400,7 +410,7 @@ static bool take_reply(struct qm_smtp *smtp)
  */
 static enum qm_state on_unasked(struct qm_smtp *smtp)
 {
-    bool in_body = qm_smtp_body_id(smtp) != 0;
+    bool in_body = is_sending_body(smtp);
     int reply_class = qm_reply_class(&smtp->reply);
 
     if (smtp->reply.code == 421 ||

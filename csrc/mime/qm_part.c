@@ -252,9 +252,17 @@ static size_t blanks_len(struct qm_span text)
     return i;
 }
 
-/* Parameters we write ourselves, or that would change what the part is. */
+/*
+ * Parameters we write ourselves, or that would change what the part is, in
+ * any form: "name*" and "name*0" are `name` too (RFC 2231 sections 3 and 4).
+ */
 static bool is_own_parameter(struct qm_span name)
 {
+    const char *star = name.len > 0 ? memchr(name.ptr, '*', name.len) : NULL;
+
+    if (star != NULL) {
+        name.len = (size_t)(star - name.ptr);
+    }
     return qm_ascii_equal_nocase(name, qm_span_of("name")) ||
            qm_ascii_equal_nocase(name, qm_span_of("boundary"));
 }

@@ -212,6 +212,9 @@ static void refused_types(void)
         { "text/", QM_E_SYNTAX, 0 },
         { "text/plain x", QM_E_SYNTAX, 10 },
         { "text/plain; name=x", QM_E_SYNTAX, 10 },
+        { "text/plain; Name*=UTF-8''x", QM_E_SYNTAX, 10 },
+        { "text/plain; a=b; name*0*=x", QM_E_SYNTAX, 15 },
+        { "text/plain; boundary*0=x", QM_E_SYNTAX, 10 },
         { "text/plain; a", QM_E_SYNTAX, 10 },
         { "text/plain; a=", QM_E_SYNTAX, 10 },
         { "text/plain; a=\"b", QM_E_SYNTAX, 10 },
@@ -236,6 +239,9 @@ static void allowed_types(void)
     struct qm_part part = data_part("text/csv; charset=gbk", "");
 
     CHECK_FIELDS(part, "Content-Type: text/csv; charset=gbk\r\n"
+                       "Content-Disposition: attachment\r\n");
+    part = data_part("text/csv; names=x; a*=UTF-8''b", "");
+    CHECK_FIELDS(part, "Content-Type: text/csv; names=x; a*=UTF-8''b\r\n"
                        "Content-Disposition: attachment\r\n");
     part = data_part("text/csv; a=\"b; \\\" c\" ;d=e", "");
     CHECK_FIELDS(part, "Content-Type: text/csv; a=\"b; \\\" c\" ;d=e\r\n"

@@ -121,9 +121,9 @@ describe("injected values", function()
   end
 
   it("of every kind in every field", function()
-    local endings = { "\r\nX-Injected: y", "\nX-Injected: y", "\rX-Injected: y", "\r\n\r\nbody",
-      "\0X-Injected: y", "\n.\nX-Injected: y", "\r\n.\r\nMAIL FROM:<x@y.z>" }
-    local starts = { "", "a", "a@example.com", "a/b", "<a@example.com>", "你好", ("x"):rep(1000) }
+    local endings = { "\r\nX-Injected: y", "\nX-Injected: y", "\rX-Injected: y",
+      "\0X-Injected: y", "\r\n.\r\nMAIL FROM:<x@y.z>" }
+    local starts = { "", "a@example.com", "a/b", "你好" }
     for field in pairs(FIELDS) do
       for _, start in ipairs(starts) do
         for _, ending in ipairs(endings) do

@@ -4,7 +4,11 @@ local shell = require "spec.support.shell"
 
 local MEGABYTE = 1024 -- in KiB, as /proc counts
 
+-- Sanitizers and valgrind have memory of their own.
 local function measurable()
+  if os.getenv("QQMAIL_INSTRUMENTED") then
+    return false
+  end
   local file = io.open("/proc/self/clear_refs", "r") or io.open("/proc/self/status", "r")
   if file then
     file:close()
@@ -28,7 +32,7 @@ end
 
 describe("a large attachment", function()
   if not measurable() then
-    pending("there is no /proc to ask")
+    pending("memory cannot be measured here")
     return
   end
 

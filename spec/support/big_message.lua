@@ -5,8 +5,7 @@
 --   reader MEGABYTES
 --
 -- `collected` is `string` with the slices given up at once: what remains is what
--- the message itself holds. Otherwise the collector lets as much garbage gather
--- as there is live data, the string among it.
+-- the message itself holds.
 
 local message = require "qqmail.message"
 

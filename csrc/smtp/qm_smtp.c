@@ -49,7 +49,9 @@ const char *qm_smtp_fault_name(enum qm_smtp_fault fault)
 static size_t move_span(struct qm_span *span, const struct qm_buf *store,
                         size_t at)
 {
-    span->ptr = span->len > 0 ? qm_buf_span(store).ptr + at : NULL;
+    bool kept = span->len > 0 && store->err == QM_OK;
+
+    span->ptr = kept ? qm_buf_span(store).ptr + at : NULL;
     return at + span->len;
 }
 

@@ -25,7 +25,7 @@ for _, key in ipairs(KEYS) do
 end
 
 -- Part of the interface, not of this version.
-local LATER = { template = true, vars = true, dsn = true }
+local LATER = { template = true, vars = true, dsn = true, deadline = true }
 
 -- What other libraries call it.
 local ELSEWHERE = {
@@ -411,12 +411,10 @@ function M.new(spec, defaults)
   if not ok then
     return nil, err
   end
-  local self = { lang = lang, deadline = spec.deadline }
+  local self = { lang = lang }
   self.given_envelope, err = check_envelope(lang, spec.envelope)
   if not self.given_envelope then
     return nil, err
-  elseif spec.deadline ~= nil and type(spec.deadline) ~= "number" then
-    return nil, fault.type(lang, "deadline", { en = "a number", zh = "数字" }, spec.deadline)
   end
   self, err = (spec.raw ~= nil and build_raw or build)(self, spec, defaults)
   return self and built.wrap(self), err

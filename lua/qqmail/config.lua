@@ -229,7 +229,8 @@ local function shown(value)
       parts[i] = tostring(item)
     end
     if #parts == 0 and next(value) ~= nil then
-      return value.name and value.address and value.name .. " <" .. value.address .. ">" or "table"
+      local is_mailbox = type(value.name) == "string" and type(value.address) == "string"
+      return is_mailbox and value.name .. " <" .. value.address .. ">" or "table"
     end
     return table.concat(parts, ", ")
   end

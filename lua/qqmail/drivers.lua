@@ -28,6 +28,10 @@ local function named(settings, name)
       "sending from inside nginx needs the nginx driver, which this version does not have",
       "在 nginx 内发送需要 nginx 驱动，当前版本尚未提供")
   end
+  if name == "ngx" then
+    return unavailable(settings, 'io = "ngx" works inside nginx only; use "auto"',
+      'io = "ngx" 只能在 nginx 内使用；请改用 "auto"')
+  end
   return require("qqmail.io.blocking")
 end
 

@@ -263,7 +263,9 @@ local function tell(self, receipt, err)
   local hooks, log = self.settings.on, self.settings.log
   if receipt then
     call(self, hooks and hooks.sent, receipt)
-    call(self, log, "info", ("sent %s: %s"):format(receipt.message_id, receipt.reply.text))
+    -- A raw message may have no Message-ID.
+    call(self, log, "info", ("sent %s: %s"):format(receipt.message_id or "a message",
+      receipt.reply.text))
   else
     call(self, hooks and hooks.failed, err)
     call(self, log, "error", tostring(err))

@@ -15,6 +15,7 @@ Pool.__index = Pool
 function M.new(options)
   return setmetatable({
     max = options.max, idle = options.idle, messages = options.messages, kept = {},
+    closed = false,
   }, Pool)
 end
 
@@ -45,7 +46,7 @@ end
 function Pool:give(connection, now)
   if connection:is_over() then
     connection:abandon()
-  elseif #self.kept >= self.max or used_up(self, connection) then
+  elseif self.closed or #self.kept >= self.max or used_up(self, connection) then
     connection:quit()
   else
     connection.idle_since = now
@@ -53,8 +54,9 @@ function Pool:give(connection, now)
   end
 end
 
---- Close all that are kept.
+--- Close all that are kept, and those that are still to be given back.
 function Pool:close()
+  self.closed = true
   while #self.kept > 0 do
     table.remove(self.kept):quit()
   end

@@ -10,12 +10,16 @@ local Memory = {}
 Memory.__index = Memory
 
 function Memory.deliver(_, built, mailer)
+  local data, err = built:bytes()
+  if not data then
+    return nil, err
+  end
   local to = {}
   for i, address in ipairs(built.envelope.to) do
     to[i] = address
   end
   mailer.outbox[#mailer.outbox + 1] = {
-    id = built.id, from = built.envelope.from, to = to, data = tostring(built),
+    id = built.id, from = built.envelope.from, to = to, data = data,
   }
   return {
     message_id = built.id, accepted = to, rejected = {}, attempts = 1, reused = false,

@@ -62,6 +62,10 @@ end
 local parse
 
 local function parse_list(lang, field, value, out)
+  local whole, gap = fault.check_list(lang, field, value)
+  if not whole then
+    return nil, gap
+  end
   for index, element in ipairs(value) do
     local where = ("%s[%d]"):format(field, index)
     local ok, err = parse(lang, where, element, out, true)

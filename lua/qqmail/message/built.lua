@@ -1,6 +1,6 @@
 --- A built message.
 -- `m.id`: its Message-ID with angle brackets (nil for a raw message without
--- one). `m.envelope`: `{ from =, to = { ... } }`. `m.deadline`: as it was given.
+-- one). `m.envelope`: `{ from =, to = { ... } }`.
 -- `tostring(m)`: the whole message, as for a server without 8BITMIME.
 -- @module qqmail.message.built
 
@@ -159,12 +159,33 @@ function Message:chunks(bytes)
   end
 end
 
-function Message:__tostring()
+--- The whole message, where `tostring` would raise what is wrong with a source.
+-- @treturn ?string
+-- @treturn ?table error
+function Message:bytes()
+  local handle, err = own_handle(self)
+  if not handle then
+    return nil, err
+  end
   local pieces = {}
-  for piece in self:chunks() do
+  while true do
+    local piece
+    piece, err = read_piece(self, handle)
+    if err then
+      return nil, err
+    elseif not piece then
+      return table.concat(pieces)
+    end
     pieces[#pieces + 1] = piece
   end
-  return table.concat(pieces)
+end
+
+function Message:__tostring()
+  local bytes, err = self:bytes()
+  if not bytes then
+    error(err, 2)
+  end
+  return bytes
 end
 
 local function write_all(self, file)

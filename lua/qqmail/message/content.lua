@@ -134,15 +134,16 @@ end
 
 local CONVERTED = { "from", "sender", "to", "cc", "bcc", "reply_to", "subject", "headers" }
 
-local function convert_value(convert, field, value)
+-- No field nests deeper than a list of tables; what does is refused later on.
+local function convert_value(convert, field, value, depth)
   if type(value) == "string" then
     return convert(value, field)
-  elseif type(value) ~= "table" then
+  elseif type(value) ~= "table" or depth > 2 then
     return value
   end
   local out = {}
   for key, inner in pairs(value) do
-    local made, err = convert_value(convert, field .. "." .. tostring(key), inner)
+    local made, err = convert_value(convert, field .. "." .. tostring(key), inner, depth + 1)
     if made == nil then
       return nil, err
     end
@@ -163,7 +164,7 @@ function M.convert_header(convert, spec)
   end
   for _, key in ipairs(CONVERTED) do
     if spec[key] ~= nil then
-      local made, err = convert_value(convert, key, spec[key])
+      local made, err = convert_value(convert, key, spec[key], 1)
       if made == nil then
         return nil, err
       end
@@ -318,6 +319,10 @@ function M.attachments(ctx, field, value)
     value = { value }
   elseif type(value) ~= "table" or (next(value) ~= nil and value[1] == nil) then
     return nil, fault.type(ctx.lang, field, { en = "a list", zh = "列表" }, value)
+  end
+  local whole, gap = fault.check_list(ctx.lang, field, value)
+  if not whole then
+    return nil, gap
   end
   local out = {}
   for index, element in ipairs(value) do

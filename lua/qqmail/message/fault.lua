@@ -94,6 +94,30 @@ function M.place(where, parts)
   return entry.field .. rest
 end
 
+--- See that a table is a list without gaps. What stands behind a nil, or under
+-- a name, would be left out without a word.
+-- @tparam ?string lang
+-- @tparam string field
+-- @tparam table list
+-- @treturn ?boolean true
+-- @treturn ?table error
+function M.check_list(lang, field, list)
+  local length = 0
+  for _ in ipairs(list) do
+    length = length + 1
+  end
+  for key in pairs(list) do
+    if type(key) ~= "number" or key < 1 or key > length or key % 1 ~= 0 then
+      local name = (tostring(key):gsub("[%c\127-\255]", "?"):sub(1, 76))
+      return nil, M.new(lang, "message.bad_value", field, {
+        en = ("must be a list without gaps; %s does not follow on the others"):format(name),
+        zh = ("应为没有空缺的列表；%s 与其他元素不连续"):format(name),
+      })
+    end
+  end
+  return true
+end
+
 --- A value of the wrong type.
 -- @tparam ?string lang
 -- @tparam string field

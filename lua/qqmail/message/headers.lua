@@ -98,6 +98,10 @@ end
 
 -- { { name, value }, ... }
 local function from_list(lang, prefix, list)
+  local whole, gap = fault.check_list(lang, prefix, list)
+  if not whole then
+    return nil, gap
+  end
   local out = {}
   for index, pair in ipairs(list) do
     if type(pair) ~= "table" then
@@ -287,9 +291,13 @@ local EARLIEST, LATEST = -2208988800, 253402300799 -- the years 1900 to 9999
 
 -- Minutes east of UTC at that moment, as this host's clock is set.
 local function local_offset(seconds)
+  -- Not by way of os.time: it takes the second before 1970 for a failure.
   local here, utc = os.date("*t", seconds), os.date("!*t", seconds)
-  here.isdst, utc.isdst = false, false
-  return math.floor(os.difftime(os.time(here), os.time(utc)) / 60 + 0.5)
+  local days = here.yday - utc.yday
+  if here.year ~= utc.year then
+    days = here.year > utc.year and 1 or -1
+  end
+  return (days * 24 + here.hour - utc.hour) * 60 + here.min - utc.min
 end
 
 --- The Date field.

@@ -11,7 +11,7 @@ local fault = require "qqmail.message.fault"
 local M = {}
 
 -- What may stand beside `raw`.
-local ALLOWED = { raw = true, envelope = true, deadline = true, dsn = true }
+local ALLOWED = { raw = true, envelope = true }
 
 local OVERRIDES = {
   syntax = { code = "message.bad_raw", where = true,
@@ -25,15 +25,24 @@ local OVERRIDES = {
   unsupported = content.unreadable.unsupported,
 }
 
+-- A pattern would take a time that grows with the square of the blanks.
+local function without_trailing_blanks(text)
+  local last = #text
+  while last > 0 and text:find("^[ \t]", last) do
+    last = last - 1
+  end
+  return text:sub(1, last)
+end
+
 -- Unfolded (RFC 5322 section 2.2.3); values by name in lower case.
 local function fields_of(head)
   local fields = {}
   for line in head:gsub("\r\n([ \t])", "%1"):gmatch("([^\r\n]+)\r\n") do
-    local name, value = line:match("^([^:]-)[ \t]*:[ \t]*(.-)[ \t]*$")
+    local name, value = line:match("^([^:]-)[ \t]*:[ \t]*(.*)$")
     if name then
       local key = name:lower()
       fields[key] = fields[key] or {}
-      table.insert(fields[key], value)
+      table.insert(fields[key], without_trailing_blanks(value))
     end
   end
   return fields

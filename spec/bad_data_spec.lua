@@ -2,6 +2,7 @@
 -- left out without a word, nothing takes long.
 local pool = require("qqmail.pool")
 local qqmail = require("qqmail")
+local shell = require("spec.support.shell")
 
 local errors = qqmail.errors
 
@@ -133,6 +134,24 @@ describe("bad data", function()
       local list = assert(qqmail.config({ host = "h.test", tls = "none", from = "a@test.local",
         headers = { name = { "x" }, address = { "y" } } }))
       assert.is_truthy(tostring(list):find("headers", 1, true))
+    end)
+
+    it("in a public file are refused by the first call of a program, too", function()
+      local folder, remove = shell.folder()
+      shell.write(folder .. "/.env", "QQMAIL_HOST=h.test\n")
+      shell.run("chmod 644 " .. shell.quote(folder .. "/.env"))
+      local here = shell.run("pwd"):gsub("%s+$", "")
+      local function absolute(path)
+        return (path:gsub("[^;]+", function(item)
+          return item:sub(1, 1) == "/" and item or here .. "/" .. item
+        end))
+      end
+      local code = ("package.path = %q package.cpath = %q print(select(2, require('qqmail')"
+        .. ".config()).code)"):format(absolute(package.path), absolute(package.cpath))
+      local output = shell.run(("cd %s && env -i QQMAIL_ENV=production %s -e %s"):format(
+        shell.quote(folder), shell.lua, shell.quote(code)))
+      remove()
+      assert.equal("config.public_file\n", output)
     end)
 
     it("asks for no driver that is not there", function()

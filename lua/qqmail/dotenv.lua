@@ -216,13 +216,9 @@ end
 
 --- The permission bits of a file.
 -- @tparam string path
--- @treturn ?number such as 420 (octal 644); nil when this build cannot tell
+-- @treturn ?number such as 420 (octal 644); nil when it cannot be told
 function M.mode(path)
-  local core = package.loaded["qqmail.core"]
-  if core and core.file_mode then
-    return core.file_mode(path)
-  end
-  return nil
+  return (require("qqmail.core").file_mode(path))
 end
 
 --- Read a `.env` file.

@@ -266,6 +266,14 @@ describe("config", function()
   end)
 
   describe("describe", function()
+    it("tells what is odd about the settings", function()
+      local list = config.describe(good(qq { password = "short" }))
+      assert.are.equal("config.not_a_code", list.warnings[1].code)
+      has(tostring(list), "! " .. list.warnings[1].message)
+      assert.is_nil(tostring(list):find("short", 1, true))
+      assert.are.same({}, config.describe(good(qq { password = CODE })).warnings)
+    end)
+
     it("lists values with their origins, secrets masked", function()
       local list = config.describe(good({ password = CODE }, { QQMAIL_USER = "10001@qq.com" },
         { [".env"] = "QQMAIL_POOL_MAX=2\n" }))

@@ -244,6 +244,9 @@ local description = {
       lines[i] = ("%-26s %-30s %s%s"):format(item.key, shown(item.value), item.origin,
         item.where and " (" .. item.where .. ")" or "")
     end
+    for _, warning in ipairs(list.warnings) do
+      lines[#lines + 1] = "! " .. warning.message
+    end
     return table.concat(lines, "\n")
   end,
 }
@@ -262,9 +265,10 @@ end
 --- What the settings are and where each comes from, safe to print.
 -- @tparam table settings from `load`
 -- @treturn table list of `{ key =, value =, origin =, where = }` in the order of the
--- documentation, and each of them under its key; secrets are "******"
+-- documentation, and each of them under its key; secrets are "******"; `warnings` is
+-- the list of the settings
 function M.describe(settings)
-  local list = {}
+  local list = { warnings = settings.warnings }
   for _, entry in ipairs(options.list) do
     local key = entry.key
     local value = value_of(settings, key)

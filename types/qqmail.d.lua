@@ -59,8 +59,8 @@ local qqmail = {}
 ---@field pipelining? boolean
 ---@field smtputf8? boolean
 ---@field io? string | { file: string } | { wait: function, sleep: function }
----@field on? { sent: function?, failed: function?, retry: function?, reply: function?, state: function? }
----@field log? fun(line: string) | "stderr" | "off"
+---@field on? { sent: fun(receipt: qqmail.Receipt)?, failed: fun(err: qqmail.Error)? }
+---@field log? fun(level: string, text: string) | "stderr" | "off"
 ---@field lang? "zh" | "en"
 
 ---@class qqmail.Attachment
@@ -83,16 +83,17 @@ local qqmail = {}
 ---@field html? qqmail.Source
 ---@field attachments? (string | qqmail.Attachment)[]
 ---@field inline? table<string, string | qqmail.Attachment> by Content-ID
----@field calendar? { method: string, data: string }
----@field headers? table<string, string>
+---@field calendar? string | { method: string?, data: string?, path: string? }
+---@field headers? table<string, string | string[]> | { [1]: string, [2]: string }[]
 ---@field date? number
----@field id? string idempotency key: makes the Message-ID stable
+---@field id? string | number idempotency key: makes the Message-ID stable
 ---@field raw? qqmail.Source a complete message
----@field in_reply_to? string
+---@field in_reply_to? string | string[]
 ---@field references? string | string[]
----@field priority? string | integer
+---@field priority? "high" | "normal" | "low"
+---@field charset? string of the given texts, default "utf-8"
 ---@field list_unsubscribe? string | string[]
----@field envelope? { from: string?, to: string | string[] }
+---@field envelope? { from: qqmail.Mailbox?, to: qqmail.Mailboxes? }
 
 ---@class qqmail.Reply
 ---@field code integer
@@ -108,7 +109,7 @@ local qqmail = {}
 ---@field retry "now" | "later" | "never"
 
 ---@class qqmail.Receipt
----@field message_id string
+---@field message_id? string nil for a raw message without one
 ---@field queue_id? string
 ---@field accepted string[]
 ---@field rejected qqmail.Rejected[]
@@ -116,6 +117,8 @@ local qqmail = {}
 ---@field attempts integer
 ---@field reused boolean
 ---@field host string
+---@field peer? string
+---@field tls? table version, cipher, resumed and the names of the certificate
 ---@field times table<string, number> seconds for each phase
 
 ---@class qqmail.Error
@@ -168,6 +171,11 @@ function Message:size() end
 ---@param bytes? integer
 ---@return fun(): string?
 function Message:chunks(bytes) end
+
+---The whole message; `tostring` raises where this gives an error.
+---@return string? bytes
+---@return qqmail.Error? err
+function Message:bytes() end
 
 ---Write the message to a file.
 ---@param path string

@@ -154,6 +154,15 @@ describe("bad data", function()
       assert.equal("config.public_file\n", output)
     end)
 
+    it("holds no word of io that nobody reads", function()
+      local function f() end
+      for _, io in ipairs({ { file = "x", sync = true }, { wait = f, sleep = f, connect = f },
+        { file = "" }, { wait = f, sleep = f, file = "x" }, { wait = f }, {} }) do
+        refused("config.invalid_value", "io",
+          qqmail.new({ host = "h.test", tls = "none", from = "a@test.local", io = io }))
+      end
+    end)
+
     it("asks for no driver that is not there", function()
       local box = mailer({ io = "ngx" })
       local receipt, err = box:send(message())

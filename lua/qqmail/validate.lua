@@ -401,18 +401,29 @@ end
 
 local DRIVERS = { "auto", "blocking", "ngx", "memory" }
 
+local function has_only(value, keys)
+  for key in pairs(value) do
+    if not keys[key] then
+      return false
+    end
+  end
+  return true
+end
+
 --- How bytes are moved: a name, `{ file = dir }`, or `{ wait =, sleep = }`.
 function M.io(value)
   if type(value) ~= "table" then
     return M.enum(value, { values = DRIVERS })
   end
   local waits = type(value.wait) == "function" and type(value.sleep) == "function"
-  if waits or type(value.file) == "string" then
+  if waits and has_only(value, { wait = true, sleep = true, name = true }) then
+    return value
+  elseif is_text(value.file) and has_only(value, { file = true }) then
     return value
   end
   return nil, {
-    en = "must have the functions wait and sleep, or file = a directory",
-    zh = "必须包含 wait 和 sleep 函数，或 file = 目录",
+    en = "must have the functions wait and sleep, or file = a directory, and nothing else",
+    zh = "必须包含 wait 和 sleep 函数，或 file = 目录，且不含其他字段",
   }
 end
 

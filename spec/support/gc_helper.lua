@@ -2,13 +2,13 @@
 --
 -- Everywhere the collector never rests: a new cycle begins as soon as one ends.
 -- Inside calls into our C modules each allocation runs a whole cycle, and one
--- more runs before and after the call: a value that C holds without an anchor
--- is gone at once. That is done for the first calls of each function in each
--- test and for every so many after; for every call, or for every allocation of
--- the suite itself, it would take hours.
+-- more runs after the call: a value that C holds without an anchor is gone at
+-- once. That is done for the first call of each function in each test and for
+-- every so many after; for every call, or for every allocation of the suite
+-- itself, it would take hours.
 
-local FIRST_CALLS = 2
-local EVERY = 50
+local FIRST_CALLS = 1
+local EVERY = 500
 
 local collect = collectgarbage
 local modern = _VERSION == "Lua 5.4"
@@ -16,7 +16,7 @@ local modern = _VERSION == "Lua 5.4"
 -- pause 0: start again at once; a huge step: one step is the whole cycle.
 local function every_allocation()
   if modern then
-    collect("incremental", 1, 1000, 60)
+    collect("incremental", 1, 1000, 40)
   else
     collect("setpause", 0)
     collect("setstepmul", 1000000)
@@ -32,9 +32,12 @@ local function never_resting()
   end
 end
 
-local function leave(...)
+local function leave(ok, ...)
   never_resting()
   collect()
+  if not ok then
+    error((...), 0)
+  end
   return ...
 end
 
@@ -51,16 +54,14 @@ local function wrap(f)
     if count > FIRST_CALLS and count % EVERY ~= 0 then
       return f(...)
     end
-    collect()
     every_allocation()
-    return leave(f(...))
+    return leave(pcall(f, ...))
   end
   wrapped[f], wrapped[stressed] = stressed, stressed
   return stressed
 end
 
--- Counts begin anew with each test; and a raised error must not leave the slow
--- setting behind.
+-- Counts begin anew with each test.
 local function follow_tests()
   local busted = require "busted"
   busted.subscribe({ "test", "start" }, function()

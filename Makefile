@@ -86,7 +86,7 @@ help:
 	@echo 'valgrind    all tests under valgrind'
 	@echo 'coverage    C coverage of all tests, into build/coverage'
 	@echo 'test-all    test, test-gc, asan, valgrind'
-	@echo 'check       linters, house rules, exports, format, warnings of two compilers'
+	@echo 'check       linters, house rules, exports, format, docs, no warning of two compilers'
 	@echo 'lint        the linters alone'
 	@echo 'fmt         format the C sources'
 	@echo 'rockspec    write rockspec/ anew from the tree'
@@ -232,7 +232,7 @@ C_FILES := $(sort $(wildcard csrc/*/*.[ch] spec/c/*.[ch]))
 C_SRCS  := $(sort $(wildcard csrc/*/*.c))
 TOOL_LUA = lua5.4
 
-check: deps-dev lint rules format-check warnings
+check: deps-dev lint rules format-check docs warnings
 	@echo 'check: all clean'
 
 lint: luacheck shellcheck cppcheck clang-tidy

@@ -280,6 +280,9 @@ static bool take_parameter(struct qm_span *rest)
     }
     at = qm_span_from(at, 1);
     at = qm_span_from(at, blanks_len(at));
+    if (at.ptr == NULL) {
+        return false;
+    }
     len = token_len(at);
     name = qm_span_make(at.ptr, len);
     at = qm_span_from(at, len);

@@ -249,7 +249,9 @@ cppcheck:
 	  -q -Icsrc csrc
 
 clang-tidy:
-	clang-tidy --quiet $(C_SRCS) -- -std=c99 -Icsrc -I$(LUA_INCDIR)
+	@mkdir -p build
+	clang-tidy --quiet $(C_SRCS) -- -std=c99 -Icsrc -I$(LUA_INCDIR) \
+	  2>build/clang-tidy.log || { cat build/clang-tidy.log >&2; exit 1; }
 
 rules: build
 	$(TOOL_LUA) tools/check_floors.lua .

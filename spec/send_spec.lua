@@ -454,7 +454,8 @@ describe("qqmail.pool", function()
     for key, value in pairs(more or {}) do
       it[key] = value
     end
-    it.is_alive = function() return it.alive end
+    it.resume = function() return it.alive end
+    it.park = function() return true end
     it.is_over = function() return it.over end
     it.abandon = function() it.log[#it.log + 1] = "abandon" end
     it.quit = function() it.log[#it.log + 1] = "quit" end

@@ -1,19 +1,18 @@
 /*
  * lq_net.c: module qqmail.net, the only sockets of the project.
  */
+#include "lua/lq_net.h"
 #include "lua/lq_util.h"
 
 #include "net/qm_clock.h"
 #include "net/qm_errno.h"
 #include "net/qm_listen.h"
-#include "net/qm_resolve.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #define STREAM_CLASS   "qqmail.stream"
 #define LISTENER_CLASS "qqmail.listener"
-#define RESOLVER_CLASS "qqmail.resolver"
-#define POOL_CLASS     "qqmail.resolve_pool"
 
 enum {
     READ_CAP = 16384, /* most bytes of one stream:read() */
@@ -33,14 +32,13 @@ static int push_system_error(lua_State *L, int code)
     return 3;
 }
 
-static int push_net_error(lua_State *L, enum qm_err err)
+int lq_net_push_error(lua_State *L, enum qm_err err)
 {
     return err == QM_E_SYSTEM ? push_system_error(L, errno)
                               : lq_push_error(L, err);
 }
 
-/* What an argument is that was refused: "the host name" + "is too long". */
-static int push_argument_error(lua_State *L, const char *subject,
+int lq_net_push_argument_error(lua_State *L, const char *subject,
                                enum qm_err err)
 {
     lua_pushnil(L);
@@ -55,7 +53,7 @@ static int push_stream_error(lua_State *L, enum qm_err err)
     int code = errno;
 
     if (err != QM_E_SYSTEM || (code != ECONNRESET && code != EPIPE)) {
-        return push_net_error(L, err);
+        return lq_net_push_error(L, err);
     }
     lua_pushnil(L);
     lua_pushstring(L, qm_err_name(QM_E_CLOSED));
@@ -82,7 +80,7 @@ static uint64_t check_us(lua_State *L, int arg)
     return (lua_Number)whole < us ? whole + 1 : whole;
 }
 
-static const char *check_text(lua_State *L, int arg)
+const char *lq_net_check_text(lua_State *L, int arg)
 {
     struct qm_span span = lq_check_span(L, arg);
 
@@ -119,7 +117,7 @@ static const char *family_name(int family)
     return family == AF_INET6 ? "inet6" : "inet";
 }
 
-static void push_address(lua_State *L, const struct qm_address *address)
+void lq_net_push_address(lua_State *L, const struct qm_address *address)
 {
     char host[QM_ADDRESS_TEXT_CAP];
 
@@ -131,138 +129,6 @@ static void push_address(lua_State *L, const struct qm_address *address)
     lua_setfield(L, -2, "address");
     lua_pushinteger(L, qm_address_port(address));
     lua_setfield(L, -2, "port");
-}
-
-/* --- resolver ------------------------------------------------------------ */
-
-struct lq_pool {
-    struct qm_resolve_pool *pool;
-};
-
-struct lq_resolver {
-    struct qm_resolve_job *job; /* NULL when closed */
-};
-
-static int l_pool_close(lua_State *L)
-{
-    struct lq_pool *holder = luaL_checkudata(L, 1, POOL_CLASS);
-
-    qm_resolve_pool_drop(holder->pool);
-    holder->pool = NULL;
-    return 0;
-}
-
-/* The Lua state's pool, made when it is first needed. NULL without memory. */
-static struct qm_resolve_pool *get_pool(lua_State *L)
-{
-    struct lq_pool *holder;
-
-    lua_getfield(L, LUA_REGISTRYINDEX, POOL_CLASS ".instance");
-    holder = lua_touserdata(L, -1);
-    if (holder == NULL) {
-        holder = lq_new_object(L, sizeof(*holder), POOL_CLASS);
-        lua_setfield(L, LUA_REGISTRYINDEX, POOL_CLASS ".instance");
-    }
-    lua_pop(L, 1);
-    if (holder->pool == NULL) {
-        holder->pool = qm_resolve_pool_new(NULL);
-    }
-    return holder->pool;
-}
-
-static struct lq_resolver *check_resolver(lua_State *L, int arg)
-{
-    return luaL_checkudata(L, arg, RESOLVER_CLASS);
-}
-
-static int check_family(lua_State *L, int arg)
-{
-    static const char *const names[] = { "any", "inet", "inet6", NULL };
-    static const int families[] = { AF_UNSPEC, AF_INET, AF_INET6 };
-
-    return families[luaL_checkoption(L, arg, "any", names)];
-}
-
-static int l_net_resolve(lua_State *L)
-{
-    const char *host = check_text(L, 1);
-    uint16_t port = (uint16_t)lq_check_integer(L, 2, 0, UINT16_MAX);
-    int family = check_family(L, 3);
-    struct qm_resolve_pool *pool = get_pool(L);
-    struct lq_resolver *resolver;
-    enum qm_err err;
-
-    if (pool == NULL) {
-        return lq_push_error(L, QM_E_MEMORY);
-    }
-    resolver = lq_new_object(L, sizeof(*resolver), RESOLVER_CLASS);
-    err = qm_resolve_start(pool, host, port, family, &resolver->job);
-    if (err == QM_OK) {
-        return 1;
-    }
-    if (err == QM_E_LIMIT) {
-        return lq_push_error_text(L, err, "too many look-ups are under way");
-    }
-    if (err == QM_E_EMPTY || err == QM_E_TOO_LONG) {
-        return push_argument_error(L, "the host name", err);
-    }
-    return push_net_error(L, err);
-}
-
-/* nil when there is nothing to wait for. */
-static int l_resolver_fd(lua_State *L)
-{
-    struct lq_resolver *resolver = check_resolver(L, 1);
-
-    if (resolver->job == NULL || qm_resolve_fd(resolver->job) < 0) {
-        lua_pushnil(L);
-    } else {
-        lua_pushinteger(L, qm_resolve_fd(resolver->job));
-    }
-    return 1;
-}
-
-static int push_resolve_error(lua_State *L, int eai)
-{
-    lua_pushnil(L);
-    lua_pushfstring(L, "resolve.%s", qm_errno_resolve_name(eai));
-    lua_pushstring(L, qm_errno_resolve_text(eai));
-    return 3;
-}
-
-static int l_resolver_result(lua_State *L)
-{
-    struct lq_resolver *resolver = check_resolver(L, 1);
-    const struct qm_resolve_list *list;
-    enum qm_err err;
-    size_t i;
-    int eai;
-
-    if (resolver->job == NULL) {
-        return lq_push_error(L, QM_E_CLOSED);
-    }
-    err = qm_resolve_result(resolver->job, &list, &eai);
-    if (err != QM_OK) {
-        return push_net_error(L, err);
-    }
-    if (eai != 0) {
-        return push_resolve_error(L, eai);
-    }
-    lua_createtable(L, (int)list->len, 0);
-    for (i = 0; i < list->len; i++) {
-        push_address(L, &list->items[i]);
-        lua_rawseti(L, -2, (int)i + 1);
-    }
-    return 1;
-}
-
-static int l_resolver_close(lua_State *L)
-{
-    struct lq_resolver *resolver = check_resolver(L, 1);
-
-    qm_resolve_drop(resolver->job);
-    resolver->job = NULL;
-    return 0;
 }
 
 /* --- streams ------------------------------------------------------------- */
@@ -277,7 +143,7 @@ static int l_stream_connected(lua_State *L)
     enum qm_err err = qm_stream_connected(check_stream(L, 1));
 
     if (err != QM_OK) {
-        return push_net_error(L, err);
+        return lq_net_push_error(L, err);
     }
     lua_pushboolean(L, 1);
     return 1;
@@ -365,24 +231,25 @@ static int l_net_connect(lua_State *L)
 {
     struct qm_address peer;
     struct qm_address source;
-    const char *source_ip = lua_isnoneornil(L, 2) ? NULL : check_text(L, 2);
+    const char *source_ip =
+        lua_isnoneornil(L, 2) ? NULL : lq_net_check_text(L, 2);
     struct qm_stream *stream;
     enum qm_err err;
 
     luaL_checktype(L, 1, LUA_TTABLE);
     err = read_address(L, 1, &peer);
     if (err != QM_OK) {
-        return push_argument_error(L, "the address", err);
+        return lq_net_push_argument_error(L, "the address", err);
     }
     if (source_ip != NULL) {
         err = qm_address_parse(source_ip, 0, &source);
         if (err != QM_OK) {
-            return push_argument_error(L, "the source address", err);
+            return lq_net_push_argument_error(L, "the source address", err);
         }
     }
     stream = lq_new_object(L, sizeof(*stream), STREAM_CLASS);
     err = qm_stream_connect(stream, &peer, source_ip != NULL ? &source : NULL);
-    return err == QM_OK ? 1 : push_net_error(L, err);
+    return err == QM_OK ? 1 : lq_net_push_error(L, err);
 }
 
 /* --- listeners ----------------------------------------------------------- */
@@ -398,7 +265,7 @@ static int l_listener_accept(lua_State *L)
     struct qm_stream *stream = lq_new_object(L, sizeof(*stream), STREAM_CLASS);
     enum qm_err err = qm_listen_accept(listener, stream);
 
-    return err == QM_OK ? 1 : push_net_error(L, err);
+    return err == QM_OK ? 1 : lq_net_push_error(L, err);
 }
 
 static int l_listener_fd(lua_State *L)
@@ -444,16 +311,16 @@ static int l_net_listen(lua_State *L)
     if (is_unix_text(host)) {
         err = qm_address_unix(qm_span_from(host, 5), &own);
     } else {
-        err = qm_address_parse(check_text(L, 1),
+        err = qm_address_parse(lq_net_check_text(L, 1),
                                (uint16_t)lq_check_integer(L, 2, 0, UINT16_MAX),
                                &own);
     }
     if (err != QM_OK) {
-        return push_argument_error(L, "the address", err);
+        return lq_net_push_argument_error(L, "the address", err);
     }
     listener = lq_new_object(L, sizeof(*listener), LISTENER_CLASS);
     err = qm_listen_open(listener, &own, (int)backlog);
-    return err == QM_OK ? 1 : push_net_error(L, err);
+    return err == QM_OK ? 1 : lq_net_push_error(L, err);
 }
 
 /* --- time ---------------------------------------------------------------- */
@@ -535,7 +402,7 @@ static int l_net_poll(lua_State *L)
     }
     err = qm_clock_poll_us(items, len, us, &ready);
     if (err != QM_OK) {
-        return push_net_error(L, err);
+        return lq_net_push_error(L, err);
     }
     for (i = 0; i < len; i++) {
         write_poll_item(L, 1, i, &items[i]);
@@ -545,6 +412,13 @@ static int l_net_poll(lua_State *L)
 }
 
 /* --- module -------------------------------------------------------------- */
+
+/* Who holds a socket: after a fork() there are two. */
+static int l_net_pid(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)getpid());
+    return 1;
+}
 
 static const luaL_Reg stream_methods[] = {
     { "connected", l_stream_connected },
@@ -566,31 +440,19 @@ static const luaL_Reg listener_methods[] = {
     { NULL, NULL },
 };
 
-static const luaL_Reg resolver_methods[] = {
-    { "fd", l_resolver_fd },
-    { "result", l_resolver_result },
-    { "close", l_resolver_close },
-    { NULL, NULL },
-};
-
-static const luaL_Reg pool_methods[] = {
-    { NULL, NULL },
-};
-
 static const luaL_Reg module_functions[] = {
-    { "resolve", l_net_resolve }, { "connect", l_net_connect },
-    { "listen", l_net_listen },   { "now", l_net_now },
-    { "sleep", l_net_sleep },     { "wait", l_net_wait },
-    { "poll", l_net_poll },       { NULL, NULL },
+    { "connect", l_net_connect }, { "listen", l_net_listen },
+    { "now", l_net_now },         { "sleep", l_net_sleep },
+    { "wait", l_net_wait },       { "poll", l_net_poll },
+    { "pid", l_net_pid },         { NULL, NULL },
 };
 
 int luaopen_qqmail_net(lua_State *L)
 {
     lq_class(L, STREAM_CLASS, stream_methods, NULL, l_stream_close);
     lq_class(L, LISTENER_CLASS, listener_methods, NULL, l_listener_close);
-    lq_class(L, RESOLVER_CLASS, resolver_methods, NULL, l_resolver_close);
-    lq_class(L, POOL_CLASS, pool_methods, NULL, l_pool_close);
     lua_newtable(L);
     lq_setfuncs(L, module_functions);
+    lq_resolve_open(L);
     return 1;
 }

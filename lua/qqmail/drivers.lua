@@ -8,31 +8,107 @@ local errors = require("qqmail.errors")
 
 local M = {}
 
-local function unavailable(settings, en, zh)
-  return nil, errors.new({ kind = "config", code = "config.driver_unavailable", phase = "config",
-    delivered = "no", retry = "never", lang = settings.lang, text = { en = en, zh = zh } })
+local function set(words)
+  local out = {}
+  for word in words:gmatch("%S+") do
+    out[word] = true
+  end
+  return out
 end
 
--- A blocking socket in a worker stops every request it serves.
-local function in_nginx()
+-- The phases of nginx in which a handler may wait for a socket ...
+local SENDING = set("rewrite server_rewrite access content timer ssl_cert preread")
+-- ... and those in which it may at least start a timer that does.
+local HANDING_OVER = set("init_worker set header_filter body_filter log balancer")
+
+--- Where this code runs, as far as nginx is concerned.
+-- @treturn string "outside"; "send", "hand_over": what this phase allows; "init",
+-- "exit": start-up and end of the process; "none": nothing can be done
+-- @treturn ?string the phase
+function M.place()
   local ngx = rawget(_G, "ngx")
-  return type(ngx) == "table" and type(ngx.get_phase) == "function"
+  -- Without sockets it is a thread of its own, in which blocking is fine.
+  if type(ngx) ~= "table" or type(ngx.get_phase) ~= "function" or type(ngx.socket) ~= "table" then
+    return "outside"
+  end
+  local phase = ngx.get_phase()
+  if SENDING[phase] then
+    return "send", phase
+  elseif HANDING_OVER[phase] then
+    return "hand_over", phase
+  elseif phase == "init" then
+    return "init", phase
+  end
+  return phase == "exit_worker" and "exit" or "none", phase
 end
 
-local function named(settings, name)
-  if name == "memory" then
-    return require("qqmail.io.memory").new()
+local function fail(settings, code, text, hint)
+  return nil, errors.new({ kind = "config", code = code, phase = "config", delivered = "no",
+    retry = "never", lang = settings.lang, text = text, hint = hint })
+end
+
+local function wrong_phase(settings, phase)
+  return fail(settings, "config.wrong_phase", {
+    en = ("nginx lets nobody wait for a server in %s_by_lua"):format(phase),
+    zh = ("nginx 的 %s_by_lua 阶段不能等待服务器"):format(phase),
+  }, {
+    en = "Use mailer:notify(message) there: it hands the mail over and returns at once.",
+    zh = "请在该阶段使用 mailer:notify(message)：交出邮件后立即返回。",
+  })
+end
+
+local function would_block(settings, phase)
+  return fail(settings, "config.driver_unavailable", {
+    en = ("this io driver would stop the whole nginx worker in %s_by_lua"):format(phase),
+    zh = ("该 io 驱动会在 %s_by_lua 中阻塞整个 nginx 工作进程"):format(phase),
+  }, {
+    en = 'Leave io out, or set io = "auto" or "ngx".', zh = '请去掉 io 选项，或设为 "auto"、"ngx"。',
+  })
+end
+
+local function not_in_nginx(settings)
+  return fail(settings, "config.driver_unavailable", {
+    en = 'io = "ngx" works inside nginx only; use "auto"',
+    zh = 'io = "ngx" 只能在 nginx 内使用；请改用 "auto"',
+  })
+end
+
+-- cqueues is never loaded here: who runs its loop has done so.
+local function in_cqueues()
+  local cqueues = package.loaded["cqueues"]
+  return type(cqueues) == "table" and type(cqueues.running) == "function" and cqueues.running()
+end
+
+local function automatic()
+  return require(in_cqueues() and "qqmail.io.cqueues" or "qqmail.io.blocking")
+end
+
+local function custom(settings)
+  if not settings.io_driver then
+    settings.io_driver = require("qqmail.io.fd").new(settings.io)
   end
-  if in_nginx() then
-    return unavailable(settings,
-      "sending from inside nginx needs the nginx driver, which this version does not have",
-      "在 nginx 内发送需要 nginx 驱动，当前版本尚未提供")
+  return settings.io_driver
+end
+
+local function outside(settings, io)
+  if io == "ngx" then
+    return not_in_nginx(settings)
+  elseif io == "auto" then
+    return automatic()
+  elseif type(io) == "string" then
+    return require("qqmail.io." .. io)
   end
-  if name == "ngx" then
-    return unavailable(settings, 'io = "ngx" works inside nginx only; use "auto"',
-      'io = "ngx" 只能在 nginx 内使用；请改用 "auto"')
+  return custom(settings)
+end
+
+-- At start-up nobody is served yet, so that blocking does no harm.
+local function inside(settings, io, place, phase)
+  if io ~= "auto" and io ~= "ngx" then
+    return would_block(settings, phase)
+  elseif place ~= "send" then
+    return wrong_phase(settings, phase)
   end
-  return require("qqmail.io.blocking")
+  return require("qqmail.io.ngx")
 end
 
 --- @tparam table settings
@@ -40,16 +116,16 @@ end
 -- @treturn ?table error
 function M.choose(settings)
   local io = settings.io or "auto"
-  if type(io) == "string" then
-    return named(settings, io)
-  end
-  if io.file then
+  if io == "memory" then
+    return require("qqmail.io.memory").new()
+  elseif type(io) == "table" and io.file then
     return require("qqmail.io.file").new(io.file)
   end
-  if not settings.io_driver then
-    settings.io_driver = require("qqmail.io.fd").new(io)
+  local place, phase = M.place()
+  if place == "outside" or place == "init" then
+    return outside(settings, io)
   end
-  return settings.io_driver
+  return inside(settings, io, place, phase)
 end
 
 return M

@@ -120,6 +120,12 @@ M.list = {
   row("tls_options.key", "path", {
     en = "key of the client certificate (PEM file)", zh = "客户端证书的私钥（PEM 文件）",
   }, { query = true }),
+  row("tls_provider", "enum", {
+    en = 'who does TLS: "engine" (OpenSSL, in the same way everywhere) or, inside nginx, "nginx"; '
+      .. "default: engine, unless nginx carries another OpenSSL",
+    zh = '由谁完成 TLS："engine"（OpenSSL，各处行为一致），或在 nginx 内用 "nginx"；'
+      .. "默认 engine，除非 nginx 自带另一版本的 OpenSSL",
+  }, { values = { "engine", "nginx" }, query = true }),
   later("tls_options.pin", { en = "public keys to accept", zh = "可接受的公钥" }),
   row("pool.max", "integer", {
     en = "most connections at a time", zh = "最多同时保持的连接数",
@@ -143,9 +149,10 @@ M.list = {
     zh = "强制开启或关闭 SMTPUTF8；默认按需使用",
   }, { query = true }),
   row("io", "io", {
-    en = 'how bytes are moved: "auto", "blocking", "ngx", "memory", { file = dir } or '
+    en = 'how bytes are moved: "auto", "blocking", "ngx", "cqueues", "luv", "memory", '
+      .. "{ file = dir } or { wait = f, sleep = f }",
+    zh = '收发方式："auto"、"blocking"、"ngx"、"cqueues"、"luv"、"memory"、{ file = 目录 } 或 '
       .. "{ wait = f, sleep = f }",
-    zh = '收发方式："auto"、"blocking"、"ngx"、"memory"、{ file = 目录 } 或 { wait = f, sleep = f }',
   }, { default = "auto" }),
   row("on.sent", "func", { en = "called after a delivery", zh = "投递成功后调用" }),
   row("on.failed", "func", { en = "called after a failure", zh = "失败后调用" }),

@@ -3,36 +3,144 @@
 -- Logins are rationed by providers, so a connection is worth keeping. One is
 -- handed out again only while it is young, not used up, silent and open; the
 -- mailer replaces it when it proves dead before anything of the message counted.
+--
+-- A mailer has a pool of its own, except in nginx: there a mailer is often made
+-- anew for each request, so all mailers of a worker share what is kept, by a key
+-- that holds every setting a connection depends on, and by the secret.
 -- @module qqmail.pool
+
+local net = require("qqmail.net")
 
 local M = {}
 
 local Pool = {}
 Pool.__index = Pool
 
---- @tparam table options `max` (connections kept), `idle` (seconds), `messages`
+-- What the mailers of this worker share: lists of connections by key.
+local shared = { lists = {}, count = 0, sweep_at = 0 }
+
+--- Most connections that the mailers of a worker keep together.
+M.shared_max = 256
+
+-- Seconds between two looks at the lists nobody asks for any more.
+local SWEEP_EVERY = 10
+
+--- A pool of one mailer's own.
+-- @tparam table options `max` (connections kept), `idle` (seconds), `messages`
 --   (messages on one connection, nil: no limit)
-function M.new(options)
+-- @tparam ?table lease who may use what is kept, see `shared`
+function M.new(options, lease)
   return setmetatable({
     max = options.max, idle = options.idle, messages = options.messages, kept = {},
-    closed = false,
+    lease = lease or {}, closed = false, pid = net.pid(),
   }, Pool)
 end
 
-local function usable(self, connection, now)
-  return now - connection.idle_since < self.idle and connection:is_alive()
+--- A view of what this worker keeps under a key.
+-- @tparam table options as of `new`
+-- @tparam string key all settings a connection depends on, but no secret
+-- @tparam table lease `secret` (text, or nil where a function gives it) and
+--   `owner`: a connection serves those that have the same secret, or the owner
+function M.shared(options, key, lease)
+  local self = M.new(options, lease)
+  self.key = key
+  self.kept = nil -- see `list_of`
+  return self
+end
+
+-- --- lists -----------------------------------------------------------------
+
+local function list_of(self)
+  if not self.key then
+    return self.kept
+  end
+  local list = shared.lists[self.key]
+  if not list then
+    list = {}
+    shared.lists[self.key] = list
+  end
+  return list
+end
+
+local function drop(list, index)
+  local connection = table.remove(list, index)
+  if connection.is_shared then
+    shared.count = shared.count - 1
+  end
+  return connection
+end
+
+-- Throws away what is too old, of mailers that are gone as well.
+local function sweep(now)
+  if now < shared.sweep_at then
+    return
+  end
+  shared.sweep_at = now + SWEEP_EVERY
+  for key, list in pairs(shared.lists) do
+    for index = #list, 1, -1 do
+      if now >= list[index].idle_until then
+        drop(list, index):abandon()
+      end
+    end
+    if #list == 0 then
+      shared.lists[key] = nil
+    end
+  end
+end
+
+-- After a fork both processes hold the same sockets: this one lets go of them
+-- without a word, the other one goes on.
+local function forget_after_fork(self)
+  local pid = net.pid()
+  if pid == self.pid then
+    return
+  end
+  self.pid = pid
+  for _, connection in ipairs(self.kept or {}) do
+    connection:abandon()
+  end
+  self.kept = self.kept and {}
+end
+
+-- --- taking and giving -----------------------------------------------------
+
+local function fits(connection, lease)
+  local theirs = connection.lease
+  return theirs == lease or (theirs.secret ~= nil and theirs.secret == lease.secret)
+end
+
+-- The place of the youngest one that this mailer may use.
+local function find(self, list)
+  for index = #list, 1, -1 do
+    if fits(list[index], self.lease) then
+      return index
+    end
+  end
 end
 
 --- A connection that can be used at once.
 -- @tparam number now the driver's clock
+-- @tparam ?number deadline until when a driver may look for it
 -- @treturn ?table connection
-function Pool:take(now)
-  while #self.kept > 0 do
-    local connection = table.remove(self.kept)
-    if usable(self, connection, now) then
+-- @treturn ?table a fresh connection of the driver, when one was made on the way
+function Pool:take(now, deadline)
+  forget_after_fork(self)
+  local list = list_of(self)
+  local index = find(self, list)
+  while index do
+    local connection = drop(list, index)
+    local usable, spare = false, nil
+    if now < connection.idle_until then
+      usable, spare = connection:resume(deadline or now)
+    end
+    if usable then
       return connection
     end
     connection:abandon()
+    if spare then
+      return nil, spare
+    end
+    index = find(self, list)
   end
 end
 
@@ -40,25 +148,43 @@ local function used_up(self, connection)
   return self.messages ~= nil and connection.sent_count >= self.messages
 end
 
+local function has_room(self, list)
+  if #list >= self.max or self.closed then
+    return false
+  end
+  return not self.key or shared.count < M.shared_max
+end
+
 --- Give a connection back; it is kept, or closed where it cannot be.
 -- @tparam table connection
 -- @tparam number now the driver's clock
 function Pool:give(connection, now)
+  if self.key then
+    sweep(now)
+  end
+  local list = list_of(self)
   if connection:is_over() then
     connection:abandon()
-  elseif self.closed or #self.kept >= self.max or used_up(self, connection) then
+  elseif used_up(self, connection) or not has_room(self, list) then
     connection:quit()
+  elseif not connection:park(self.idle) then
+    connection:abandon()
   else
-    connection.idle_since = now
-    self.kept[#self.kept + 1] = connection
+    connection.idle_until, connection.lease = now + self.idle, self.lease
+    connection.is_shared = self.key ~= nil
+    shared.count = shared.count + (self.key and 1 or 0)
+    list[#list + 1] = connection
   end
 end
 
---- Close all that are kept, and those that are still to be given back.
+--- Close all that are kept, and those that are still to be given back. What is
+-- shared is left to the others and to its age.
 function Pool:close()
+  forget_after_fork(self)
   self.closed = true
-  while #self.kept > 0 do
-    table.remove(self.kept):quit()
+  local list = self.kept
+  while list and #list > 0 do
+    table.remove(list):quit()
   end
 end
 

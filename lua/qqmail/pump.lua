@@ -142,6 +142,9 @@ local function move_body(self)
 end
 
 local function shake_hands(self, deadline)
+  if self.driver_tls then
+    return self.wire:start_driver_tls(self.driver_tls, deadline)
+  end
   local filter, name, text = self.make_filter()
   if not filter then
     return nil, name, text
@@ -240,46 +243,65 @@ local function bad_settings(name)
     trace = {} }
 end
 
+local function new_connection(driver, io, session, options)
+  local function now()
+    return driver:now()
+  end
+  local is_implicit = options.session.security == "implicit"
+  return setmetatable({
+    driver = driver, io = io, wire = wire.new(io, now), now = now, started = options.started,
+    since = now(), timeout = options.timeout, deadline = options.deadline, times = {},
+    connect_by = is_implicit and options.connect_by or nil, session = session,
+    progress = session:progress(), make_filter = options.make_filter,
+    driver_tls = options.driver_tls, is_implicit = is_implicit, peer = io.peer, jobs = {},
+    sent_count = 0,
+  }, Connection)
+end
+
+-- From the first byte to the end of the login.
+local function log_in(self)
+  local began = self.now()
+  if not self.is_implicit or start_tls(self) then
+    run(self, function()
+      return self.ready
+    end)
+    self.times.login = self.now() - began
+  end
+  return self.ready and not over(self)
+end
+
 --- Open a connection and log in.
 -- @param driver an io driver
--- @tparam table options `target` (for the driver), `session` (settings of
---   `core.session`), `make_filter` (function -> TLS filter, or nil), `timeout`
---   (`connect`, `reply`, `final`), `deadline` (absolute)
+-- @tparam table options `target` (for the driver), `spare` (a connection of the
+--   driver that nobody has used yet, in place of a new one), `session` (settings
+--   of `core.session`), `make_filter` (function -> TLS filter, or nil),
+--   `driver_tls` (where the driver does TLS itself: what its `start_tls` takes),
+--   `timeout` (`connect`, `reply`, `final`), `deadline` (absolute)
 -- @treturn ?table connection
 -- @treturn ?table failure: `connect`, `tls` or `event` says of which kind, with
 --   `times` and `trace`
 function M.open(driver, options)
-  local function now()
-    return driver:now()
-  end
+  local io, failure = options.spare, nil
   local session, name = core.session(options.session)
   if not session then
+    if io then
+      io:close()
+    end
     return nil, bad_settings(name)
   end
-  local started = now()
-  local connect_by = math.min(options.deadline, started + options.timeout.connect)
-  local io, failure = driver:connect(options.target, connect_by)
-  local times = { connect = now() - started }
+  options.started = driver:now()
+  options.connect_by = math.min(options.deadline, options.started + options.timeout.connect)
+  if not io then
+    io, failure = driver:connect(options.target, options.connect_by)
+  end
+  local connect_time = driver:now() - options.started
   if not io then
     session:close()
-    return nil, { connect = failure, times = times, trace = {} }
+    return nil, { connect = failure, times = { connect = connect_time }, trace = {} }
   end
-  local is_implicit = options.session.security == "implicit"
-  local self = setmetatable({
-    io = io, wire = wire.new(io, now), now = now, started = started, since = now(),
-    timeout = options.timeout, deadline = options.deadline, times = times,
-    connect_by = is_implicit and connect_by or nil, session = session,
-    progress = session:progress(), make_filter = options.make_filter, peer = io.peer, jobs = {},
-    sent_count = 0,
-  }, Connection)
-  local login_began = now()
-  if not is_implicit or start_tls(self) then
-    run(self, function()
-      return self.ready
-    end)
-    times.login = now() - login_began
-  end
-  if self.ready and not over(self) then
+  local self = new_connection(driver, io, session, options)
+  self.times.connect = connect_time
+  if log_in(self) then
     return self
   end
   failure = self:why_failed()
@@ -341,14 +363,33 @@ function Connection:finish(job, deadline)
   self.sent_count = self.sent_count + 1
 end
 
---- Whether another message may be sent on it, as far as can be seen without
--- asking the server: nothing came, nothing ended.
-function Connection:is_alive()
-  if over(self) then
-    return false
-  end
+--- Leave it to the driver until it is needed again, where the driver wants
+-- that: in nginx a socket belongs to the request that opened it.
+-- @tparam number seconds how long to keep it at most
+-- @treturn boolean false when it cannot be kept
+function Connection:park(seconds)
+  return not self.io.park or self.io:park(seconds)
+end
+
+local function is_silent(self)
   local data, why = self.wire:recv(self.now())
   return not data and why == "timeout"
+end
+
+--- Whether another message may be sent on it, as far as can be seen without
+-- asking the server: nothing came, nothing ended. Takes it back from where it
+-- was parked.
+-- @tparam number deadline absolute
+-- @treturn boolean
+-- @treturn ?table a connection of the driver that took the place of the dead
+--   one, not used by anybody yet: see `spare` of `open`
+function Connection:resume(deadline)
+  if over(self) then
+    return false
+  elseif not self.io.park then
+    return is_silent(self)
+  end
+  return self.io:resume(deadline)
 end
 
 --- What the server offers.

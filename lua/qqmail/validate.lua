@@ -399,7 +399,7 @@ function M.log(value)
   return value
 end
 
-local DRIVERS = { "auto", "blocking", "ngx", "memory" }
+local DRIVERS = { "auto", "blocking", "ngx", "cqueues", "luv", "memory" }
 
 local function has_only(value, keys)
   for key in pairs(value) do

@@ -155,10 +155,27 @@ function Wire:start_tls(filter, deadline)
   end
 end
 
+--- Let the driver do TLS; what travels through it is plain from here on.
+-- @tparam table options for the driver: `server_name`, `verify`
+-- @tparam number deadline absolute
+-- @treturn ?boolean true
+-- @treturn ?string stable code, as of `start_tls`
+-- @treturn ?string detail
+function Wire:start_driver_tls(options, deadline)
+  set_deadline(self, deadline)
+  local info, code, detail = self.io:start_tls(options)
+  self.driver_info = info
+  return info ~= nil, code, detail
+end
+
 --- What the handshake agreed on.
--- @treturn ?table version, cipher, resumed, ...; nil without TLS
+-- @treturn ?table version, cipher, resumed, ...; nil without TLS; only
+--   `provider` and `verified` where the driver does TLS
 function Wire:tls_info()
-  return self.tls and self.tls:info() or nil
+  if self.tls then
+    return self.tls:info()
+  end
+  return self.driver_info
 end
 
 --- Close at once. A TLS close notice is sent when `deadline` leaves time.

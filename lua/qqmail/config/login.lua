@@ -223,6 +223,7 @@ function M.settle(self)
   end
   local kind = secret_kind(self)
   settings.secret, settings.secret_is_token = no_secret, kind == "token"
+  settings.secret_is_fixed = true
   if not kind then
     ok, err = need_login(self)
     return ok and settle_auth(self, nil), err
@@ -245,6 +246,7 @@ function M.settle(self)
     return nil, err
   end
   settings.secret = secret_reader(given, kind, shape, self.lang)
+  settings.secret_is_fixed = type(given) == "string"
   settings.origin[kind], settings.where[kind] = layer.origin, layer.where[kind]
   return settle_auth(self, kind)
 end

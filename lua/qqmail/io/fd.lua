@@ -5,6 +5,7 @@
 -- @module qqmail.io.fd
 
 local qqnet = require("qqmail.net")
+local reasons = require("qqmail.io.reasons")
 
 local M = {}
 
@@ -16,42 +17,6 @@ local FULL_QUEUE_PAUSE = 0.02
 
 -- Longest single wait handed to the loop, for deadlines that are far or infinite.
 local LONGEST_WAIT = 86400
-
-local REASONS = {
-  ETIMEDOUT = "timeout",
-  ECONNREFUSED = "refused",
-  ENETUNREACH = "unreachable",
-  EHOSTUNREACH = "unreachable",
-  ENETDOWN = "unreachable",
-  EADDRNOTAVAIL = "unreachable",
-  EAFNOSUPPORT = "unreachable",
-  ENOENT = "not_found",
-  EACCES = "denied",
-  EPERM = "denied",
-  EAGAIN = "again",
-  EMFILE = "again",
-  ENFILE = "again",
-  ENOBUFS = "again",
-  ENOMEM = "again",
-  timeout = "timeout",
-  limit = "again",
-  memory = "again",
-  empty = "not_found",
-  too_long = "not_found",
-  ["resolve.noname"] = "not_found",
-  ["resolve.nodata"] = "not_found",
-  ["resolve.addrfamily"] = "not_found",
-  ["resolve.family"] = "unreachable",
-  ["resolve.again"] = "again",
-  ["resolve.memory"] = "again",
-  ["resolve.system"] = "again",
-}
-
--- Of several addresses that failed, the one that says most speaks for all: a server that
--- refuses matters more than an IPv6 address this host has no route to.
-local WEIGHT = {
-  refused = 7, timeout = 6, denied = 5, again = 4, not_found = 3, unknown = 2, unreachable = 1,
-}
 
 local Driver = {}
 Driver.__index = Driver
@@ -66,15 +31,6 @@ local function wait_until(self, fd, mode, deadline)
     return nil, "timeout"
   end
   return self.wait(fd, mode, math.min(left, LONGEST_WAIT))
-end
-
-local function reason_of(name)
-  return REASONS[name] or "unknown"
-end
-
--- Names such as ECONNREFUSED are kept; our own ("timeout", "resolve.noname") are not errno.
-local function errno_of(name)
-  return name and name:match("^E%u+$") or nil
 end
 
 -- Looking up ----------------------------------------------------------------
@@ -93,17 +49,9 @@ local function await_result(self, resolver, deadline)
   end
 end
 
--- Addresses of a family the source address cannot talk to are of no use.
-local function family_for(source_ip)
-  if not source_ip then
-    return "any"
-  end
-  return source_ip:find(":", 1, true) and "inet6" or "inet"
-end
-
 local function look_up(self, target, deadline)
   local resolver, name, text =
-    self.net.resolve(target.host, target.port, family_for(target.source_ip))
+    self.net.resolve(target.host, target.port, reasons.family_for(target.source_ip))
   if not resolver then
     return nil, name, text
   end
@@ -111,17 +59,6 @@ local function look_up(self, target, deadline)
   list, name, text = await_result(self, resolver, deadline)
   resolver:close()
   return list, name, text
-end
-
-local function resolve_failure(target, name, text)
-  local eai = name:match("^resolve%.(%l+)$")
-  return {
-    phase = "resolve",
-    reason = reason_of(name),
-    errno = eai and "EAI_" .. eai:upper() or errno_of(name),
-    text = ("resolve %s: %s"):format(target.host, text),
-    tried = {},
-  }
 end
 
 -- Connecting ----------------------------------------------------------------
@@ -172,51 +109,6 @@ local function dial(self, address, source_ip, deadline)
   return stream
 end
 
--- An address may use half of the time that is left while others wait for their turn.
-local function share(self, deadline, is_last)
-  if is_last then
-    return deadline
-  end
-  local now = self:now()
-  return now + (deadline - now) / 2
-end
-
-local function name_of(target)
-  if target.socket then
-    return "unix:" .. target.socket
-  end
-  local form = target.host:find(":", 1, true) and "[%s]:%d" or "%s:%d"
-  return form:format(target.host, target.port)
-end
-
-local function connect_text(target, attempt, count)
-  local text = "connect to " .. name_of(target)
-  if not target.socket and attempt.address ~= target.host then
-    text = text .. " (" .. attempt.address .. ")"
-  end
-  text = text .. ": " .. attempt.text
-  if count > 1 then
-    text = text .. (" (%d addresses tried)"):format(count)
-  end
-  return text
-end
-
-local function connect_failure(target, tried)
-  local worst = tried[1]
-  for _, attempt in ipairs(tried) do
-    if WEIGHT[attempt.reason] > WEIGHT[worst.reason] then
-      worst = attempt
-    end
-  end
-  return {
-    phase = "connect",
-    reason = worst.reason,
-    errno = worst.errno,
-    text = connect_text(target, worst, #tried),
-    tried = tried,
-  }
-end
-
 local function new_conn(driver, stream)
   return setmetatable({
     driver = driver,
@@ -233,19 +125,19 @@ local function connect_any(self, target, addresses, deadline)
     if i > 1 and self:now() >= deadline then
       break
     end
-    local until_when = share(self, deadline, i == #addresses)
+    local until_when = reasons.share(self:now(), deadline, i == #addresses)
     local stream, name, text = dial(self, address, target.source_ip, until_when)
     if stream then
       return new_conn(self, stream)
     end
     tried[i] = {
       address = describe(address),
-      reason = reason_of(name),
-      errno = errno_of(name),
+      reason = reasons.of(name),
+      errno = reasons.errno(name),
       text = text,
     }
   end
-  return nil, connect_failure(target, tried)
+  return nil, reasons.connect_failure(target, tried)
 end
 
 --- Connects to the first address that answers.
@@ -260,7 +152,7 @@ function Driver:connect(target, deadline)
   end
   local addresses, name, text = look_up(self, target, deadline)
   if not addresses then
-    return nil, resolve_failure(target, name, text)
+    return nil, reasons.resolve_failure(target, name, text)
   end
   return connect_any(self, target, addresses, deadline)
 end

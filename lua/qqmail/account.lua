@@ -1,0 +1,214 @@
+--- From settings to a logged-in connection: whom to reach, how TLS is done, who
+-- logs in, and which other mailers may use the same connection.
+-- @module qqmail.account
+
+local errors = require("qqmail.errors")
+local failure = require("qqmail.failure")
+local pool = require("qqmail.pool")
+local pump = require("qqmail.pump")
+
+local M = {}
+
+-- --- TLS --------------------------------------------------------------------
+
+local function tls_error(settings, text)
+  return errors.new({ kind = "tls", code = "tls.bad_options", phase = "config",
+    delivered = "no", retry = "never", lang = settings.lang,
+    text = { en = "TLS cannot be set up: " .. text, zh = "无法建立 TLS 环境：" .. text },
+    hint = { en = "Check the files in `tls_options`.", zh = "请检查 tls_options 中的文件。" } })
+end
+
+-- The module links OpenSSL: loaded only when used, and where the process brings
+-- another OpenSSL loading it may fail. Then `why` says how.
+local function load_engine()
+  local loaded, tls = pcall(require, "qqmail.tls")
+  if not loaded then
+    return nil, tostring(tls)
+  elseif not tls.usable then
+    return nil, tls.why
+  end
+  return tls
+end
+
+local function engine_context(settings)
+  local tls, why = load_engine()
+  if not tls then
+    return nil, tls_error(settings, why)
+  end
+  local options = settings.tls_options
+  local context, name, text = tls.context({
+    ca_file = options.ca_file, ca_path = options.ca_path, verify = options.verify,
+    min_version = options.min_version, cert = options.cert, key = options.key,
+  })
+  if not context then
+    return nil, tls_error(settings, tostring(text or name))
+  end
+  return context
+end
+
+-- Sessions may be resumed only under the settings they were made with; the
+-- context already stands for the TLS part of them.
+local function session_key(settings)
+  local where = settings.host or settings.socket
+  return table.concat({ where, tostring(settings.port), settings.tls }, "|")
+end
+
+local function engine_filter(settings)
+  local context, err = engine_context(settings)
+  if not context then
+    return nil, err
+  end
+  local server_name = settings.tls_options.server_name or settings.host
+  return function()
+    return context:client(server_name, session_key(settings))
+  end
+end
+
+-- What only the engine can do; nginx has directives for it.
+local ENGINE_ONLY = { "ca_file", "ca_path", "cert", "key", "min_version" }
+
+local function check_nginx_tls(settings)
+  for _, name in ipairs(ENGINE_ONLY) do
+    local key = "tls_options." .. name
+    local origin = settings.origin[key]
+    if origin and origin ~= "default" then
+      return nil, errors.new({ kind = "config", code = "config.tls_provider", phase = "config",
+        delivered = "no", retry = "never", field = key, lang = settings.lang,
+        text = { en = key .. " cannot be used when nginx does TLS",
+          zh = "由 nginx 完成 TLS 时不能使用 " .. key },
+        hint = { en = "Set lua_ssl_trusted_certificate, lua_ssl_protocols and "
+          .. "lua_ssl_verify_depth in nginx.conf instead, or tls_provider = \"engine\".",
+          zh = "请改用 nginx.conf 中的 lua_ssl_trusted_certificate、lua_ssl_protocols、"
+            .. "lua_ssl_verify_depth，或设 tls_provider = \"engine\"。" } })
+    end
+  end
+  return { server_name = settings.tls_options.server_name or settings.host,
+    verify = settings.tls_options.verify }
+end
+
+local function provider_of(settings, driver)
+  if settings.tls_provider or not driver.can_tls then
+    return settings.tls_provider or "engine"
+  end
+  return load_engine() and "engine" or "nginx"
+end
+
+-- What `pump.open` needs for TLS: two values, at most one of them not nil.
+local function prepare_tls(settings, driver)
+  if settings.tls == "none" then
+    return nil, nil
+  elseif provider_of(settings, driver) == "engine" then
+    local make_filter, err = engine_filter(settings)
+    return make_filter, nil, err
+  elseif not driver.can_tls then
+    return nil, nil, tls_error(settings, 'tls_provider = "nginx" works inside nginx only')
+  end
+  local driver_tls, err = check_nginx_tls(settings)
+  return nil, driver_tls, err
+end
+
+--- Load what TLS needs before it is needed: the certificates of the system
+-- take some 20 ms.
+-- @tparam table settings
+-- @treturn ?boolean true
+-- @treturn ?table error
+function M.preload(settings)
+  if settings.tls == "none" or settings.tls_provider == "nginx" or not load_engine() then
+    return true
+  end
+  local context, err = engine_context(settings)
+  return context ~= nil or nil, err
+end
+
+-- --- login ------------------------------------------------------------------
+
+local function session_options(settings)
+  local secret, err = settings.secret()
+  if err then
+    return nil, err
+  end
+  local is_token = settings.secret_is_token
+  return {
+    hostname = settings.hostname, security = settings.tls, user = settings.user,
+    password = not is_token and secret or nil, token = is_token and secret or nil,
+    mechanisms = settings.auth, allow_plaintext_auth = settings.allow_plaintext_auth,
+    pipelining = settings.pipelining, smtputf8 = settings.smtputf8, window = settings.window,
+    no_reset = settings.quirks.no_reset,
+  }
+end
+
+--- Connect and log in.
+-- @tparam table settings
+-- @tparam table driver
+-- @tparam number deadline absolute
+-- @tparam ?table spare a fresh connection of the driver
+-- @treturn ?table connection
+-- @treturn ?table error
+function M.open(settings, driver, deadline, spare)
+  local make_filter, driver_tls, err = prepare_tls(settings, driver)
+  local session
+  if not err then
+    session, err = session_options(settings)
+  end
+  if err then
+    if spare then
+      spare:close()
+    end
+    return nil, err
+  end
+  local connection, why = pump.open(driver, {
+    target = { host = settings.host, port = settings.port, socket = settings.socket,
+      source_ip = settings.source_ip },
+    spare = spare, session = session, make_filter = make_filter, driver_tls = driver_tls,
+    timeout = settings.timeout, deadline = deadline,
+  })
+  if not connection then
+    return nil, failure.session(why, settings)
+  end
+  return connection
+end
+
+-- --- who may share a connection ---------------------------------------------
+
+-- Every setting a connection depends on, the secret apart.
+local KEYS = { "host", "port", "socket", "source_ip", "tls", "tls_provider", "user",
+  "secret_is_token", "allow_plaintext_auth", "hostname", "pipelining", "smtputf8", "window" }
+local TLS_KEYS = { "verify", "ca_file", "ca_path", "server_name", "min_version", "cert", "key" }
+
+--- A text that is the same for settings whose connections are alike.
+-- @tparam table settings
+-- @treturn string
+function M.key(settings)
+  local parts = {}
+  local function add(name, value)
+    -- Lengths, so that no value can pass for a part of another one.
+    local text = tostring(value)
+    parts[#parts + 1] = ("%s=%d:%s"):format(name, #text, text)
+  end
+  for _, name in ipairs(KEYS) do
+    add(name, settings[name])
+  end
+  for _, name in ipairs(TLS_KEYS) do
+    add(name, settings.tls_options[name])
+  end
+  add("auth", table.concat(settings.auth or {}, ","))
+  add("no_reset", settings.quirks.no_reset)
+  return table.concat(parts, ";")
+end
+
+--- The pool for these settings under a driver.
+-- @tparam table settings
+-- @tparam table driver
+-- @treturn table see `qqmail.pool`
+function M.pool(settings, driver)
+  if not driver.shares_connections then
+    return pool.new(settings.pool)
+  end
+  local secret
+  if settings.secret_is_fixed then
+    secret = settings.secret()
+  end
+  return pool.shared(settings.pool, M.key(settings), { owner = settings, secret = secret })
+end
+
+return M

@@ -1,0 +1,142 @@
+--- One message over one connection, and what came of it: a receipt or an error.
+-- @module qqmail.delivery
+
+local errors = require("qqmail.errors")
+local failure = require("qqmail.failure")
+
+local M = {}
+
+-- What a message will look like on this connection.
+local function make_job(settings, built, connection)
+  local offered = connection:capabilities()
+  local handle = built:handle()
+  local eightbit = offered["8BITMIME"] == true and not settings.quirks.no_eightbit
+  local ok, name, text = handle:rewind(eightbit)
+  if not ok then
+    return nil, built:failure(handle, name, text)
+  end
+  return {
+    message = built, handle = handle, envelope = built.envelope, size = handle:size(eightbit),
+    eightbit = eightbit and handle:is_eightbit(), utf8 = handle:needs_utf8(),
+  }, offered
+end
+
+local SUBMIT_ERRORS = {
+  too_long = { code = "message.too_large",
+    text = { en = "the message is larger than the server takes (%s bytes)",
+      zh = "邮件超过服务器允许的大小（%s 字节）" },
+    hint = { en = "Compress the attachments, or share a link instead.",
+      zh = "请压缩附件，或改用链接分享。" } },
+  unsupported = { code = "message.smtputf8_required",
+    text = { en = "an address needs SMTPUTF8, which the server does not offer",
+      zh = "地址含非 ASCII 字符，需要服务器支持 SMTPUTF8" },
+    hint = { en = "Use an address in ASCII.", zh = "请改用 ASCII 地址。" } },
+}
+
+local function submit_error(settings, name, offered)
+  local row = SUBMIT_ERRORS[name]
+  if not row then
+    return errors.new({ kind = "message", code = "message.bad_envelope", phase = "mail",
+      delivered = "no", retry = "never", lang = settings.lang,
+      text = { en = "the envelope was refused here: " .. name, zh = "信封不合规：" .. name } })
+  end
+  local limit = ("%.0f"):format(offered.size_limit or 0)
+  return errors.new({ kind = "message", code = row.code, phase = "mail", delivered = "no",
+    retry = "never", hint = row.hint, lang = settings.lang,
+    text = { en = row.text.en:format(limit), zh = row.text.zh:format(limit) } })
+end
+
+-- Splits the verdicts into the accepted addresses and the refused ones.
+local function verdicts_of(settings, job)
+  local accepted, rejected = {}, {}
+  for index, address in ipairs(job.envelope.to) do
+    local verdict = job.verdicts[index]
+    if verdict and verdict.fault == "reply" then
+      local err = failure.event(verdict, { settings = settings })
+      rejected[#rejected + 1] = { address = address, code = verdict.code,
+        enhanced = verdict.enhanced, text = verdict.text, retry = err.retry }
+    else
+      accepted[#accepted + 1] = address
+    end
+  end
+  return accepted, rejected
+end
+
+-- The times of this message: a later one on the connection neither connects nor
+-- logs in.
+local function take_times(connection)
+  local times = connection.times
+  connection.times = {}
+  return times
+end
+
+-- "250 2.0.0 Ok: queued as 4F2A" and its kin; QQ says "queued as." and no more.
+local function queue_id_of(text)
+  local id = text:match("queued as ([%w%-%._]+)") or text:match("id=([%w%-%._]+)")
+  return id and id:match("%w") and id or nil
+end
+
+local function receipt_of(settings, job, connection, reused)
+  local accepted, rejected = verdicts_of(settings, job)
+  local outcome = job.outcome
+  local info = connection.wire:tls_info()
+  return {
+    message_id = job.message.id, queue_id = queue_id_of(outcome.text),
+    accepted = accepted, rejected = rejected,
+    reply = { code = outcome.code, enhanced = outcome.enhanced, text = outcome.text },
+    attempts = 1, reused = reused, host = settings.host or settings.socket,
+    peer = connection.peer, tls = info, times = take_times(connection),
+  }
+end
+
+local function outcome_error(settings, job, connection)
+  local _, rejected = verdicts_of(settings, job)
+  local why = connection:why_failed()
+  return failure.event(job.outcome, {
+    settings = settings, trace = why.trace, detail = why.detail,
+    source_error = job.source_error, recipients = #rejected > 0 and rejected or nil,
+  })
+end
+
+-- Nothing of the message counted on a connection that had died in the pool:
+-- then, and only then, another one takes over unseen.
+local DEAD = { closed = true, reset = true, transport = true }
+
+local function died_in_pool(job)
+  local outcome = job.outcome
+  if outcome.phase ~= "mail" or outcome.handed_over then
+    return false
+  end
+  -- 421 before anything else: the server was just closing it for idleness.
+  return outcome.code == 421 or (outcome.type == "lost" and DEAD[outcome.fault] == true)
+end
+
+--- Send a message and wait for the verdict.
+-- @tparam table settings
+-- @tparam table built
+-- @tparam table connection
+-- @tparam boolean reused whether it served another message before
+-- @tparam number deadline absolute
+-- @treturn ?table receipt
+-- @treturn ?table error
+-- @treturn ?boolean true when the connection had died before: a new one may
+--   take over
+function M.send(settings, built, connection, reused, deadline)
+  local job, offered = make_job(settings, built, connection)
+  if not job then
+    return nil, offered
+  end
+  local ok, name = connection:submit(job)
+  if not ok then
+    return nil, submit_error(settings, name, offered)
+  end
+  local began = connection.now()
+  connection:finish(job, deadline)
+  connection.times.message = connection.now() - began
+  if job.outcome.type == "delivered" then
+    return receipt_of(settings, job, connection, reused)
+  end
+  return nil, outcome_error(settings, job, connection), reused and died_in_pool(job)
+end
+
+return M

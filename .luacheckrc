@@ -15,3 +15,6 @@ files["rockspec"] = { std = "+rockspec" }
 files["config.ld"] = { std = "+ldoc" }
 files[".busted"] = { std = "max" }
 files["lua/qqmail/io/ngx.lua"] = { std = "+ngx_lua" }
+files["lua/qqmail/outbox/worker.lua"] = { std = "+ngx_lua", globals = { "newproxy" } }
+files["bench/nginx"] = { std = "max+ngx_lua" }
+files["examples/openresty"] = { std = "max+ngx_lua" }

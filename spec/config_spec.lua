@@ -112,7 +112,7 @@ describe("config", function()
   describe("options of later versions", function()
     it("are refused by name rather than ignored", function()
       for _, key in ipairs {
-        "retry", "rate", "failover", "breaker", "proxy", "lmtp", "dkim", "dsn", "chunking",
+        "retry", "failover", "breaker", "proxy", "lmtp", "dkim", "dsn", "chunking",
       } do
         local err = bad(qq { [key] = true })
         assert.are.equal("config.unsupported_option", err.code)

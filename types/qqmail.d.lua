@@ -35,6 +35,15 @@ local qqmail = {}
 ---@field cert? string
 ---@field key? string
 
+---@class qqmail.OutboxOptions
+---@field dir? string | false
+---@field durable? boolean | "sync"
+---@field max? integer mails in memory
+---@field bytes? integer of mails in memory
+---@field overflow? "spool" | "drop_oldest" | "refuse"
+---@field drain? number seconds
+---@field keep? number seconds
+
 ---@class qqmail.Options
 ---@field provider? string preset, such as "qq"
 ---@field url? string smtps://user:code@host:465
@@ -54,11 +63,14 @@ local qqmail = {}
 ---@field source_ip? string
 ---@field timeout? number | qqmail.Timeouts
 ---@field tls_options? qqmail.TlsOptions
+---@field tls_provider? "engine" | "nginx"
 ---@field pool? { max: integer?, idle: number?, messages: integer? }
+---@field rate? string | { [1]: integer, per: number } most messages in seconds
+---@field outbox? string | false | qqmail.OutboxOptions
 ---@field window? integer
 ---@field pipelining? boolean
 ---@field smtputf8? boolean
----@field io? string | { file: string } | { wait: function, sleep: function }
+---@field io? "auto" | "blocking" | "ngx" | "cqueues" | "luv" | "memory" | { file: string } | { wait: function, sleep: function }
 ---@field on? { sent: fun(receipt: qqmail.Receipt)?, failed: fun(err: qqmail.Error)? }
 ---@field log? fun(level: string, text: string) | "stderr" | "off"
 ---@field lang? "zh" | "en"
@@ -155,6 +167,27 @@ local Mailer = {}
 ---@return qqmail.Error? err
 function Mailer:send(message) end
 
+---Hand one message over and return at once; it is sent by the nginx worker, or by `flush`.
+---@param message qqmail.MessageSpec | qqmail.Message
+---@return string | true | nil message_id
+---@return qqmail.Error? err
+function Mailer:notify(message) end
+
+---Wait until all that was handed over has its verdict.
+---@param seconds? number at most
+---@return { sent: integer, failed: integer, waiting: integer }? summary
+---@return qqmail.Error? err
+function Mailer:flush(seconds) end
+
+---For init_worker_by_lua: send what a former process left in the outbox.
+---@return true? ok
+---@return qqmail.Error? err
+function Mailer:start() end
+
+---Counts.
+---@return { hook_errors: integer, outbox: table<string, integer>? }
+function Mailer:stats() end
+
 ---Close the connections. The mailer cannot be used after that.
 function Mailer:close() end
 
@@ -194,6 +227,11 @@ function qqmail.send(message) end
 ---@return qqmail.Mailer? mailer
 ---@return qqmail.Error? err
 function qqmail.new(options) end
+
+---For init_by_lua: a mailer, its settings checked; raises on a wrong one.
+---@param options? qqmail.Options | string
+---@return qqmail.Mailer mailer
+function qqmail.setup(options) end
 
 ---Build a message without sending it.
 ---@param spec qqmail.MessageSpec

@@ -144,10 +144,17 @@ enum qm_err qm_raw_next(struct qm_raw_field *field)
     return QM_OK;
 }
 
+static bool begins_with(struct qm_span text, struct qm_span start)
+{
+    return text.len >= start.len &&
+           qm_ascii_equal_nocase(qm_span_make(text.ptr, start.len), start);
+}
+
 static bool is_hidden(struct qm_span name)
 {
     return qm_ascii_equal_nocase(name, qm_span_of("Bcc")) ||
-           qm_ascii_equal_nocase(name, qm_span_of("Resent-Bcc"));
+           qm_ascii_equal_nocase(name, qm_span_of("Resent-Bcc")) ||
+           begins_with(name, qm_span_of("X-Qqmail-Outbox"));
 }
 
 enum qm_err qm_raw_append_public(struct qm_raw *raw, struct qm_buf *out)

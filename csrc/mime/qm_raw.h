@@ -55,7 +55,10 @@ void qm_raw_walk(const struct qm_raw *raw, struct qm_raw_field *field);
  */
 enum qm_err qm_raw_next(struct qm_raw_field *field) QM_MUST_USE;
 
-/* Appends the block without Bcc and Resent-Bcc, the empty line included. */
+/*
+ * Appends the block, the empty line included, without Bcc, Resent-Bcc and the
+ * envelope that a mail has on its way through our outbox (X-Qqmail-Outbox...).
+ */
 enum qm_err qm_raw_append_public(struct qm_raw *raw,
                                  struct qm_buf *out) QM_MUST_USE;
 

@@ -2,6 +2,7 @@
 -- logs in, and which other mailers may use the same connection.
 -- @module qqmail.account
 
+local core = require("qqmail.core")
 local errors = require("qqmail.errors")
 local failure = require("qqmail.failure")
 local pool = require("qqmail.pool")
@@ -196,6 +197,35 @@ function M.key(settings)
   return table.concat(parts, ";")
 end
 
+--- Who may use what was made with these settings: those with the same secret,
+-- or, where a function gives the secret, nobody else.
+-- @tparam table settings
+-- @treturn table `owner`, `secret`
+function M.lease(settings)
+  local secret
+  if settings.secret_is_fixed then
+    secret = settings.secret() or ""
+  end
+  return { owner = settings, secret = secret }
+end
+
+--- Whether what belongs to one lease may be used under another.
+-- @tparam table theirs
+-- @tparam table ours
+-- @treturn boolean
+function M.may_share(theirs, ours)
+  return theirs.owner == ours.owner or (theirs.secret ~= nil and theirs.secret == ours.secret)
+end
+
+--- A short name for the account: the same login at the same server.
+-- @tparam table settings
+-- @treturn string 16 characters, fit for a file name
+function M.name(settings)
+  local parts = { settings.host or "", settings.port or "", settings.socket or "",
+    settings.user or "" }
+  return core.hash(table.concat(parts, "|")):sub(1, 16)
+end
+
 --- The pool for these settings under a driver.
 -- @tparam table settings
 -- @tparam table driver
@@ -204,11 +234,7 @@ function M.pool(settings, driver)
   if not driver.shares_connections then
     return pool.new(settings.pool)
   end
-  local secret
-  if settings.secret_is_fixed then
-    secret = settings.secret()
-  end
-  return pool.shared(settings.pool, M.key(settings), { owner = settings, secret = secret })
+  return pool.shared(settings.pool, M.key(settings), M.lease(settings), M.may_share)
 end
 
 return M

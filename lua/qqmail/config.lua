@@ -140,10 +140,26 @@ local function copy(from)
   return out
 end
 
+-- Inside nginx nobody is there to look at a result: what goes wrong is told to
+-- error.log when no `log` is given.
+local function nginx_log()
+  local ngx = rawget(_G, "ngx")
+  if type(ngx) ~= "table" or type(ngx.log) ~= "function" then
+    return nil
+  end
+  local levels = { error = ngx.ERR, warning = ngx.WARN, info = ngx.INFO }
+  return function(level, text)
+    ngx.log(levels[level] or ngx.INFO, "qqmail: ", (text:gsub("^qqmail: ", "")))
+  end
+end
+
 local function finish(self)
   local settings, preset = self.settings, self.settings.provider
   settings.quirks = copy(preset and preset.quirks)
   settings.size_limit = preset and preset.size_limit or nil
+  if settings.log == nil then
+    settings.log = nginx_log()
+  end
   settings.lang = self.lang
   settings.origin.lang = self.lang_origin
   if preset and not settings.origin.provider then
@@ -193,6 +209,16 @@ local function run(loader, given)
   return finish(loader)
 end
 
+-- Where `.env` files are looked for: inside nginx not in the working directory,
+-- which is "/" as soon as nginx runs in the background.
+local function home()
+  local ngx = rawget(_G, "ngx")
+  if type(ngx) == "table" and ngx.config and ngx.config.prefix then
+    return (ngx.config.prefix():gsub("(.)/+$", "%1"))
+  end
+  return nil
+end
+
 --- Settings from options and everything that stands behind them.
 --
 -- The result is a plain table with the names of the options (`host`, `port`,
@@ -212,7 +238,7 @@ function M.load(given, with)
   if given ~= nil and type(given) ~= "table" then
     error("options must be a table or a connection URL, got " .. type(given), 2)
   end
-  given, with = given or {}, with or {}
+  given, with = given or {}, with or { dir = home() }
   local getenv = with.getenv or os.getenv
   return run(base.new(with, getenv, first_lang(given, getenv)), given)
 end

@@ -61,6 +61,31 @@ function M.send(message)
   return default:send(message)
 end
 
+--- For `init_by_lua` of nginx, which runs as root and sees the whole environment:
+-- read and check the settings and load what takes time, once for all workers.
+-- Nothing is sent or opened. The mailer is also the one of `qqmail.send`.
+--
+-- Raises on a wrong setting, so that `nginx -t` reports it.
+-- @tparam ?table|string options
+-- @treturn table mailer
+function M.setup(options)
+  local mailer, err = M.new(options or {})
+  local ok = mailer ~= nil
+  if ok then
+    ok, err = require("qqmail.account").preload(mailer.settings)
+  end
+  if not ok then
+    error(tostring(err), 0)
+  end
+  if rawget(_G, "ngx") then
+    -- Workers get by fork what is loaded here.
+    require("qqmail.io.ngx")
+    require("qqmail.outbox.worker")
+  end
+  default = mailer
+  return mailer
+end
+
 --- A built message, for looking at, saving or sending several times.
 -- @tparam table spec
 -- @treturn ?table message, see `qqmail.message`

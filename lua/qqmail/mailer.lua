@@ -7,6 +7,8 @@ local delivery = require("qqmail.delivery")
 local drivers = require("qqmail.drivers")
 local errors = require("qqmail.errors")
 local message = require("qqmail.message")
+local notify = require("qqmail.notify")
+local turn = require("qqmail.turn")
 
 local M = {}
 
@@ -34,6 +36,10 @@ local function send_on(self, built, pool, connection, reused, deadline)
 end
 
 local function send_over_smtp(self, built, driver)
+  local ok, limit = turn.wait(self.settings, driver)
+  if not ok then
+    return nil, limit
+  end
   local deadline = driver:now() + self.settings.timeout.total
   local pool = pool_for(self, driver)
   local connection, spare = pool:take(driver:now(), deadline)
@@ -49,14 +55,6 @@ local function send_over_smtp(self, built, driver)
     return nil, err
   end
   receipt, err = send_on(self, built, pool, connection, false, deadline)
-  return receipt, err
-end
-
-local function try_once(self, built, driver)
-  local receipt, err = send_over_smtp(self, built, driver)
-  if err then
-    err.attempts = err.attempts or 1
-  end
   return receipt, err
 end
 
@@ -86,23 +84,55 @@ local function closed_error(self)
     text = { en = "the mailer is closed", zh = "该 mailer 已关闭" } })
 end
 
-local function attempt(self, spec)
-  if self.closed then
-    return nil, closed_error(self)
-  end
+-- A built message, by whatever driver fits this moment.
+local function deliver(self, built)
   local driver, err = drivers.choose(self.settings)
   if not driver then
     return nil, err
+  elseif driver.deliver then
+    return driver:deliver(built, self)
   end
+  local receipt
+  receipt, err = send_over_smtp(self, built, driver)
+  if err then
+    err.attempts = err.attempts or 1
+  end
+  return receipt, err
+end
+
+local function build(self, spec)
+  if self.closed then
+    return nil, closed_error(self)
+  end
+  return message.new(spec, self.settings)
+end
+
+local function attempt(self, spec)
+  local driver, err = drivers.choose(self.settings)
   local built
-  built, err = message.new(spec, self.settings)
+  if driver or self.closed then
+    built, err = build(self, spec)
+  end
   if not built then
     return nil, err
   end
-  if driver.deliver then
-    return driver:deliver(built, self)
-  end
-  return try_once(self, built, driver)
+  return deliver(self, built)
+end
+
+-- What the outbox needs of a mailer: it may go on when the mailer is closed.
+local function agent_of(self)
+  return {
+    settings = self.settings,
+    send = function(built)
+      return deliver(self, built)
+    end,
+    tell = function(receipt, err)
+      tell(self, receipt, err)
+    end,
+    warn = function(text)
+      call(self, self.settings.log, "warning", text)
+    end,
+  }
 end
 
 --- Send one message and wait for the server's verdict.
@@ -118,11 +148,80 @@ function Mailer:send(spec)
   return receipt, err
 end
 
---- Close the connections. Sending afterwards is an error. A mailer that is
--- only forgotten closes them too, without saying QUIT: sockets, TLS and
--- sessions each clean up after themselves.
+-- Drivers that take a message at once need no outbox.
+local function hand_over(self, spec)
+  local built, err = build(self, spec)
+  if not built then
+    return nil, err
+  end
+  local io = self.settings.io
+  local ok
+  if io == "memory" or (type(io) == "table" and io.file) then
+    ok, err = deliver(self, built)
+    tell(self, ok, err)
+  else
+    ok, err = notify.accept(self, built)
+  end
+  return ok and (built.id or true) or nil, err
+end
+
+--- Hand one message over and return at once: in nginx in every phase that can
+-- start a timer, log_by_lua included. It is sent by the worker itself; outside
+-- nginx by `flush` or `close`. What becomes of it is told to `on.sent`,
+-- `on.failed` and `log`.
+--
+-- What fails for now is tried again, with the same Message-ID: a receiver may
+-- get a mail twice, where the server took it and could not say so.
+-- @tparam table spec the message, as of `send`
+-- @treturn ?string its Message-ID (true for a raw message without one)
+-- @treturn ?table error: the message is wrong, or the outbox is full
+function Mailer:notify(spec)
+  if type(spec) ~= "table" then
+    error("mailer:notify: a message table is expected, not a " .. type(spec), 2)
+  end
+  return hand_over(self, spec)
+end
+
+--- Wait until all that was handed over has its verdict.
+-- @tparam ?number seconds at most; default: `timeout.total`
+-- @treturn ?table `sent`, `failed`: mails since the call; `waiting`: 0
+-- @treturn ?table error, with the same fields
+function Mailer:flush(seconds)
+  if seconds ~= nil and type(seconds) ~= "number" then
+    error("mailer:flush: a number of seconds is expected, not a " .. type(seconds), 2)
+  elseif self.closed then
+    return nil, closed_error(self)
+  end
+  return notify.flush(self, seconds or self.settings.timeout.total)
+end
+
+--- Look in the outbox for mails that a former process left, and go on looking:
+-- for `init_worker_by_lua`. Without it a worker looks when it first notifies.
+-- @treturn ?boolean true
+-- @treturn ?table error
+function Mailer:start()
+  if self.closed then
+    return nil, closed_error(self)
+  end
+  return notify.start(self)
+end
+
+--- Counts.
+-- @treturn table `hook_errors`; `outbox`: `accepted`, `sent`, `failed`,
+-- `dropped`, `waiting`, nil before the first `notify`
+function Mailer:stats()
+  return { hook_errors = self.hook_errors, outbox = notify.stats(self) }
+end
+
+--- Close the connections, after sending what was handed over. Sending afterwards
+-- is an error. Inside nginx the outbox and the connections belong to the worker
+-- and go on. A mailer that is only forgotten closes its connections too, without
+-- saying QUIT: sockets, TLS and sessions each clean up after themselves.
 function Mailer:close()
-  self.closed = true
+  if not self.closed then
+    self.closed = true
+    notify.close(self)
+  end
   for _, pool in pairs(self.pools) do
     pool:close()
   end
@@ -149,6 +248,7 @@ function M.new(options)
   local self = setmetatable({
     settings = settings, pools = {}, outbox = {}, hook_errors = 0, closed = false,
   }, Mailer)
+  self.agent = agent_of(self)
   for _, warning in ipairs(settings.warnings) do
     call(self, settings.log, "warning", warning.message)
   end

@@ -148,6 +148,41 @@ M.list = {
     en = "force SMTPUTF8 on or off; default: when needed and offered",
     zh = "强制开启或关闭 SMTPUTF8；默认按需使用",
   }, { query = true }),
+  row("rate", "rate", {
+    en = "most messages in a time, spread evenly: { 15, per = 60 } or \"15/60\"; workers of nginx "
+      .. "share it through `lua_shared_dict qqmail_rate`, else each has its part of it",
+    zh = "发送频率上限，均匀分布：{ 15, per = 60 } 或 \"15/60\"；nginx 各进程通过 "
+      .. "lua_shared_dict qqmail_rate 共享，否则按进程数均分",
+  }, { env = "RATE", query = true }),
+  row("outbox.dir", "outbox_dir", {
+    en = "folder where mails of notify wait on disk; `outbox = dir` is short for it; default: "
+      .. "inside nginx a folder in /var/tmp, elsewhere none; false: never on disk",
+    zh = "notify 的邮件在磁盘上等待的目录，可简写为 outbox = 目录；默认 nginx 内为 /var/tmp 下的目录，"
+      .. "其他环境不用；false 表示从不落盘",
+  }, { env = "OUTBOX", query = true }),
+  row("outbox.durable", "durable", {
+    en = 'write each mail to disk before notify returns, so that even kill -9 loses none; "sync": '
+      .. "nor a power failure",
+    zh = 'notify 返回前先写盘，kill -9 也不丢；"sync" 则断电也不丢',
+  }, { default = false, query = true }),
+  row("outbox.max", "integer", {
+    en = "mails that wait in memory", zh = "内存中等待的邮件数上限",
+  }, { default = 2000, min = 1, max = 1000000, query = true }),
+  row("outbox.bytes", "integer", {
+    en = "bytes of the mails that wait in memory", zh = "内存中等待邮件的总字节上限",
+  }, { default = 67108864, min = 1024, max = 4294967296, query = true }),
+  row("outbox.overflow", "enum", {
+    en = 'what happens when memory is full: "spool" (wait on disk; refuse without outbox.dir), '
+      .. '"drop_oldest" or "refuse"',
+    zh = '内存队列满时："spool"（转到磁盘；无目录则拒绝）、"drop_oldest"（丢弃最旧）或 "refuse"（拒绝）',
+  }, { default = "spool", values = { "spool", "drop_oldest", "refuse" }, query = true }),
+  row("outbox.drain", "seconds", {
+    en = "seconds that a worker which ends goes on sending; the rest waits on disk",
+    zh = "进程退出时继续发送的秒数；其余留在磁盘",
+  }, { default = 3, query = true }),
+  row("outbox.keep", "seconds", {
+    en = "seconds until a mail that cannot be sent is given up", zh = "邮件始终发不出去时保留的秒数",
+  }, { default = 172800, query = true }),
   row("io", "io", {
     en = 'how bytes are moved: "auto", "blocking", "ngx", "cqueues", "luv", "memory", '
       .. "{ file = dir } or { wait = f, sleep = f }",
@@ -167,8 +202,6 @@ M.list = {
     en = "language of errors and hints; default: from the environment", zh = "错误与提示的语言；默认由环境决定",
   }, { env = "LANG", values = { "zh", "en" }, query = true }),
   later("retry", { en = "automatic tries", zh = "自动重试" }, "RETRY_ATTEMPTS"),
-  later("rate", { en = "most messages in a time", zh = "发送频率上限" }, "RATE"),
-  later("outbox", { en = "where messages wait", zh = "待发邮件目录" }, "OUTBOX"),
   later("failover", { en = "accounts to fall back on", zh = "备用账号" }),
   later("breaker", { en = "pause after repeated failures", zh = "连续失败后的熔断" }),
   later("proxy", { en = "SOCKS5 or HTTP proxy", zh = "SOCKS5 或 HTTP 代理" }),
@@ -188,6 +221,7 @@ local ELSEWHERE = {
   sender = "from", helo = "hostname", ehlo = "hostname", domain = "hostname",
   access_token = "token", timeouts = "timeout", insecure = "tls_options.verify",
   ca = "tls_options.ca_file", cafile = "tls_options.ca_file", logger = "log", language = "lang",
+  spool = "outbox.dir", queue = "outbox.max", ratelimit = "rate", rate_limit = "rate",
   uri = "url", keepalive = "pool.idle", max_connections = "pool.max",
 }
 

@@ -28,22 +28,24 @@ local SWEEP_EVERY = 10
 --- A pool of one mailer's own.
 -- @tparam table options `max` (connections kept), `idle` (seconds), `messages`
 --   (messages on one connection, nil: no limit)
--- @tparam ?table lease who may use what is kept, see `shared`
-function M.new(options, lease)
+function M.new(options)
   return setmetatable({
     max = options.max, idle = options.idle, messages = options.messages, kept = {},
-    lease = lease or {}, closed = false, pid = net.pid(),
+    closed = false, pid = net.pid(), may_share = function()
+      return true
+    end,
   }, Pool)
 end
 
 --- A view of what this worker keeps under a key.
 -- @tparam table options as of `new`
 -- @tparam string key all settings a connection depends on, but no secret
--- @tparam table lease `secret` (text, or nil where a function gives it) and
---   `owner`: a connection serves those that have the same secret, or the owner
-function M.shared(options, key, lease)
-  local self = M.new(options, lease)
-  self.key = key
+-- @tparam table lease says with which secret its connections log in
+-- @tparam function may_share (theirs, ours) -> whether one lease may use what
+--   was made under another
+function M.shared(options, key, lease, may_share)
+  local self = M.new(options)
+  self.key, self.lease, self.may_share = key, lease, may_share
   self.kept = nil -- see `list_of`
   return self
 end
@@ -104,15 +106,10 @@ end
 
 -- --- taking and giving -----------------------------------------------------
 
-local function fits(connection, lease)
-  local theirs = connection.lease
-  return theirs == lease or (theirs.secret ~= nil and theirs.secret == lease.secret)
-end
-
 -- The place of the youngest one that this mailer may use.
 local function find(self, list)
   for index = #list, 1, -1 do
-    if fits(list[index], self.lease) then
+    if self.may_share(list[index].lease, self.lease) then
       return index
     end
   end

@@ -427,6 +427,42 @@ function M.io(value)
   }
 end
 
+--- A folder, or false for none.
+function M.outbox_dir(value)
+  if value == false or value == "off" then
+    return false
+  end
+  return M.path(value)
+end
+
+--- true, false or "sync".
+function M.durable(value)
+  if type(value) == "boolean" or value == "sync" then
+    return value
+  elseif value == "true" or value == "false" then
+    return value == "true"
+  end
+  return nil, { en = 'must be true, false or "sync"', zh = '必须是 true、false 或 "sync"' }
+end
+
+--- How many in a time: `{ 15, per = 60 }`, or "15/60".
+function M.rate(value)
+  local count, per
+  if type(value) == "string" then
+    count, per = value:match("^(%d+)/(%d+%.?%d*)$")
+  elseif type(value) == "table" and has_only(value, { [1] = true, per = true }) then
+    count, per = value[1], value.per
+  end
+  count, per = number(count), number(per)
+  if not count or count % 1 ~= 0 or count < 1 or not (per and per > 0 and per < math.huge) then
+    return nil, {
+      en = "must be { messages, per = seconds }, such as { 15, per = 60 }, or \"15/60\"",
+      zh = "必须是 { 封数, per = 秒数 }，如 { 15, per = 60 }，或 \"15/60\"",
+    }
+  end
+  return { count, per = per }
+end
+
 --- An option of a later version: only "off" can be had.
 function M.unsupported(value)
   if value == false or value == "" or value == "0" or value == "false" or value == "off" then

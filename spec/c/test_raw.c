@@ -105,6 +105,14 @@ static void hidden_recipients_are_left_out(void)
     public_of("X:\r\n folded\r\n\r\n", "X:\r\n folded\r\n\r\n");
 }
 
+static void the_envelope_of_the_outbox_is_left_out(void)
+{
+    public_of("X-Qqmail-Outbox: 1\r\nX-QQMAIL-outbox-To: <a@b>\r\nX: y\r\n\r\n",
+              "X: y\r\n\r\n");
+    public_of("X-Qqmail: 1\r\nX-Qqmail-Outbo: 2\r\n\r\n",
+              "X-Qqmail: 1\r\nX-Qqmail-Outbo: 2\r\n\r\n");
+}
+
 static void fields_one_by_one(void)
 {
     struct qm_raw raw;
@@ -177,6 +185,7 @@ int main(void)
     TEST(the_block_ends_at_the_empty_line);
     TEST(cuts_change_nothing);
     TEST(hidden_recipients_are_left_out);
+    TEST(the_envelope_of_the_outbox_is_left_out);
     TEST(fields_one_by_one);
     TEST(faults);
     TEST(the_block_is_bounded);

@@ -40,9 +40,16 @@ local function unknown(self, key, names, prefix)
   return self:fault("config.unknown_option", prefix .. key, unknown_text(prefix .. key, meant))
 end
 
+-- A group's one value that may stand for the whole.
+local SHORT = {
+  timeout = { key = "timeout.total", type = { number = true } },
+  outbox = { key = "outbox.dir", type = { string = true, boolean = true } },
+}
+
 local function read_group(self, layer, group, given)
-  if group == "timeout" and type(given) == "number" then
-    put(layer, "timeout.total", given)
+  local short = SHORT[group]
+  if short and short.type[type(given)] then
+    put(layer, short.key, given)
     return true
   end
   if type(given) ~= "table" then

@@ -75,7 +75,7 @@ end
 local function empty_settings()
   return {
     origin = {}, where = {}, warnings = {}, quirks = {},
-    timeout = {}, tls_options = {}, pool = {}, on = {},
+    timeout = {}, tls_options = {}, pool = {}, outbox = {}, on = {},
   }
 end
 

@@ -1,0 +1,69 @@
+--- Waiting for one's turn under the option `rate`.
+--
+-- The limit belongs to the account, not to a mailer: all mailers of a process
+-- count together. Workers of nginx share it where the configuration declares
+-- `lua_shared_dict qqmail_rate 1m;`, else each takes its part of it.
+-- @module qqmail.turn
+
+local account = require("qqmail.account")
+local errors = require("qqmail.errors")
+local rate = require("qqmail.rate")
+
+local M = {}
+
+local limiters = {}
+
+local function nginx()
+  local ngx = rawget(_G, "ngx")
+  return type(ngx) == "table" and type(ngx.shared) == "table" and ngx or nil
+end
+
+local function make(settings, name)
+  local ngx = nginx()
+  local dict = ngx and ngx.shared.qqmail_rate
+  local per = settings.rate.per
+  if ngx and not dict then
+    per = per * ngx.worker.count()
+  end
+  return rate.new({ settings.rate[1], per = per }, name, dict)
+end
+
+local function limiter_of(settings)
+  local name = ("%s:%s/%s"):format(account.name(settings), settings.rate[1], settings.rate.per)
+  if not limiters[name] then
+    limiters[name] = make(settings, name)
+  end
+  return limiters[name]
+end
+
+local function too_early(settings, seconds)
+  return errors.new({ kind = "rate", code = "rate.own_limit", phase = "config", delivered = "no",
+    retry = "later", retry_after = seconds, lang = settings.lang,
+    text = { en = ("the limit set by `rate` lets no further mail go for %.0f s"):format(seconds),
+      zh = ("按 rate 设定的频率，%.0f 秒后才能再发"):format(seconds) },
+    hint = { en = "Wait, raise `rate`, or hand the mail over with mailer:notify.",
+      zh = "请稍候、调大 rate，或用 mailer:notify 交出邮件。" } })
+end
+
+--- Wait until a message may go. At most half of the time for the whole call is
+-- spent on it: the rest is needed for sending.
+-- @tparam table settings
+-- @tparam table driver
+-- @treturn ?boolean true
+-- @treturn ?table error of kind `rate`: no turn was taken
+function M.wait(settings, driver)
+  if not settings.rate then
+    return true
+  end
+  local now = driver:now()
+  local moment, seconds = limiter_of(settings):take(now, now + settings.timeout.total / 2)
+  if not moment then
+    return nil, too_early(settings, seconds)
+  end
+  if moment > now then
+    driver:sleep(moment - now)
+  end
+  return true
+end
+
+return M

@@ -226,10 +226,25 @@ test-all: deps-dev
 demo: deps build
 	@$(TEST_ENV) tools/demo.sh
 
+# --- measurements ----------------------------------------------------------
+
+BENCH := build/bench$(VARIANT)
+BENCH_PROGRAMS := $(BENCH)/sink $(BENCH)/probe
+
+$(BENCH)/sink: bench/sink.c bench/sink_conn.c bench/bench.c
+$(BENCH)/probe: bench/probe.c bench/bench.c
+$(BENCH_PROGRAMS): $(wildcard bench/*.h) $(C)/.flags
+	@mkdir -p $(@D)
+	$(CC) $(OPENSSL_DIR:%=-I%/include) $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) \
+	  $(filter %.c,$^) $(LDFLAGS) $(OPENSSL_LIBS) -o $@
+
+.PHONY: bench-programs
+bench-programs: $(BENCH_PROGRAMS)
+
 # --- checks ----------------------------------------------------------------
 
-C_FILES := $(sort $(wildcard csrc/*/*.[ch] spec/c/*.[ch]))
-C_SRCS  := $(sort $(wildcard csrc/*/*.c))
+C_FILES := $(sort $(wildcard csrc/*/*.[ch] spec/c/*.[ch] bench/*.[ch]))
+C_SRCS  := $(sort $(wildcard csrc/*/*.c bench/*.c))
 TOOL_LUA = lua5.4
 
 check: deps-dev lint rules format-check docs warnings
@@ -241,12 +256,12 @@ luacheck:
 	luacheck -q .
 
 shellcheck:
-	shellcheck $(wildcard tools/*.sh .ci/run)
+	shellcheck $(wildcard tools/*.sh bench/*.sh .ci/run)
 
 cppcheck:
 	cppcheck --std=c99 --enable=warning,style,performance,portability \
 	  --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
-	  -q -Icsrc csrc
+	  -q -Icsrc csrc bench
 
 clang-tidy:
 	@mkdir -p build
@@ -266,8 +281,8 @@ format-check:
 # Two compilers, no warning. What only gcc has is added for it.
 GCC_WARNINGS := -Wduplicated-cond -Wduplicated-branches -Wlogical-op -Walloca
 warnings:
-	$(SUBMAKE) build c-tests WERROR=1 CC=gcc VARIANT=-gcc CFLAGS="-O2 $(GCC_WARNINGS)"
-	$(SUBMAKE) build c-tests WERROR=1 CC=clang VARIANT=-clang CFLAGS="-O2"
+	$(SUBMAKE) build c-tests bench-programs WERROR=1 CC=gcc VARIANT=-gcc CFLAGS="-O2 $(GCC_WARNINGS)"
+	$(SUBMAKE) build c-tests bench-programs WERROR=1 CC=clang VARIANT=-clang CFLAGS="-O2"
 
 .PHONY: c-tests
 c-tests: $(C_TESTS)

@@ -70,7 +70,7 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 
 .PHONY: all help build deps deps-dev test test-all test-c test-lua test-gc \
   asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
-  rules format-check warnings fmt demo docs options-doc \
+  rules format-check warnings fmt demo docs options-doc bench-nginx \
   rockspec install clean FORCE
 all: build
 
@@ -86,6 +86,7 @@ help:
 	@echo 'valgrind    all tests under valgrind'
 	@echo 'coverage    C coverage of all tests, into build/coverage'
 	@echo 'test-all    test, test-gc, asan, valgrind'
+	@echo 'bench-nginx measure mails sent from inside nginx (BENCH_FLAGS=, see bench/README.md)'
 	@echo 'check       linters, house rules, exports, format, docs, no warning of two compilers'
 	@echo 'lint        the linters alone'
 	@echo 'fmt         format the C sources'
@@ -230,6 +231,7 @@ demo: deps build
 
 BENCH := build/bench$(VARIANT)
 BENCH_PROGRAMS := $(BENCH)/sink $(BENCH)/probe
+BENCH_FLAGS ?=
 
 $(BENCH)/sink: bench/sink.c bench/sink_conn.c bench/bench.c
 $(BENCH)/probe: bench/probe.c bench/bench.c
@@ -240,6 +242,12 @@ $(BENCH_PROGRAMS): $(wildcard bench/*.h) $(C)/.flags
 
 .PHONY: bench-programs
 bench-programs: $(BENCH_PROGRAMS)
+
+# nginx runs LuaJIT.
+bench-nginx:
+	@tools/deps.sh run bench
+	@$(SUBMAKE) build bench-programs LUA=luajit
+	@bench/nginx/run.py $(BENCH_FLAGS)
 
 # --- checks ----------------------------------------------------------------
 

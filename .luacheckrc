@@ -5,6 +5,7 @@ max_line_length = 100
 cache = false
 include_files = {
   "lua/**/*.lua", "spec/**/*.lua", "tools/*.lua", "examples/*.lua", "types/*.lua",
+  "bench/**/*.lua",
   "rockspec/*.rockspec", ".luacheckrc", ".busted", "config.ld",
 }
 files["spec"] = { std = "max+busted" }
@@ -14,6 +15,7 @@ files["types"] = { ignore = { "2", "6" } }
 files["rockspec"] = { std = "+rockspec" }
 files["config.ld"] = { std = "+ldoc" }
 files[".busted"] = { std = "max" }
+files["bench/nginx"] = { std = "ngx_lua" }
 files["lua/qqmail/io/ngx.lua"] = { std = "+ngx_lua" }
 files["lua/qqmail/outbox/worker.lua"] = { std = "+ngx_lua", globals = { "newproxy" } }
 files["bench/nginx"] = { std = "max+ngx_lua" }

@@ -71,7 +71,7 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 
 .PHONY: all help build deps deps-dev test test-all test-c test-lua test-gc \
   asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
-  rules format-check warnings fmt demo docs options-doc \
+  rules format-check warnings fmt demo docs options-doc bench-nginx \
   rockspec install clean FORCE
 all: build
 
@@ -87,6 +87,7 @@ help:
 	@echo 'valgrind    all tests under valgrind'
 	@echo 'coverage    C coverage of all tests, into build/coverage'
 	@echo 'test-all    test, test-gc, asan, valgrind'
+	@echo 'bench-nginx measure mails sent from inside nginx (BENCH_FLAGS=, see bench/README.md)'
 	@echo 'check       linters, house rules, exports, format, docs, no warning of two compilers'
 	@echo 'lint        the linters alone'
 	@echo 'fmt         format the C sources'
@@ -227,10 +228,32 @@ test-all: deps-dev
 demo: deps build
 	@$(TEST_ENV) tools/demo.sh
 
+# --- measurements ----------------------------------------------------------
+
+BENCH := build/bench$(VARIANT)
+BENCH_PROGRAMS := $(BENCH)/sink $(BENCH)/probe
+BENCH_FLAGS ?=
+
+$(BENCH)/sink: bench/sink.c bench/sink_conn.c bench/bench.c
+$(BENCH)/probe: bench/probe.c bench/bench.c
+$(BENCH_PROGRAMS): $(wildcard bench/*.h) $(C)/.flags
+	@mkdir -p $(@D)
+	$(CC) $(OPENSSL_DIR:%=-I%/include) $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) \
+	  $(filter %.c,$^) $(LDFLAGS) $(OPENSSL_LIBS) -o $@
+
+.PHONY: bench-programs
+bench-programs: $(BENCH_PROGRAMS)
+
+# nginx runs LuaJIT.
+bench-nginx:
+	@tools/deps.sh run bench
+	@$(SUBMAKE) build bench-programs LUA=luajit
+	@bench/nginx/run.py $(BENCH_FLAGS)
+
 # --- checks ----------------------------------------------------------------
 
-C_FILES := $(sort $(wildcard csrc/*/*.[ch] spec/c/*.[ch]))
-C_SRCS  := $(sort $(wildcard csrc/*/*.c))
+C_FILES := $(sort $(wildcard csrc/*/*.[ch] spec/c/*.[ch] bench/*.[ch]))
+C_SRCS  := $(sort $(wildcard csrc/*/*.c bench/*.c))
 TOOL_LUA = lua5.4
 
 check: deps-dev lint rules format-check docs warnings
@@ -242,12 +265,12 @@ luacheck:
 	luacheck -q .
 
 shellcheck:
-	shellcheck $(wildcard tools/*.sh .ci/run)
+	shellcheck $(wildcard tools/*.sh bench/*.sh .ci/run)
 
 cppcheck:
 	cppcheck --std=c99 --enable=warning,style,performance,portability \
 	  --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
-	  -q -Icsrc csrc
+	  -q -Icsrc csrc bench
 
 clang-tidy:
 	@mkdir -p build
@@ -267,8 +290,8 @@ format-check:
 # Two compilers, no warning. What only gcc has is added for it.
 GCC_WARNINGS := -Wduplicated-cond -Wduplicated-branches -Wlogical-op -Walloca
 warnings:
-	$(SUBMAKE) build c-tests WERROR=1 CC=gcc VARIANT=-gcc CFLAGS="-O2 $(GCC_WARNINGS)"
-	$(SUBMAKE) build c-tests WERROR=1 CC=clang VARIANT=-clang CFLAGS="-O2"
+	$(SUBMAKE) build c-tests bench-programs WERROR=1 CC=gcc VARIANT=-gcc CFLAGS="-O2 $(GCC_WARNINGS)"
+	$(SUBMAKE) build c-tests bench-programs WERROR=1 CC=clang VARIANT=-clang CFLAGS="-O2"
 
 .PHONY: c-tests
 c-tests: $(C_TESTS)

@@ -3,6 +3,7 @@
 #
 #   tools/deps.sh run        build, tests and the demo
 #   tools/deps.sh run dev    and the linters, sanitizers and documentation
+#   tools/deps.sh run bench  and what the measurements run in
 #
 # Does nothing when all of it is there. Starts no service: the specs run
 # private instances of the servers they need. `luajit` is not in the list on
@@ -16,13 +17,15 @@ run='gcc libc6-dev make lua5.4 liblua5.4-dev lua5.3 liblua5.3-dev luajit2
   lua-cqueues lua-luv'
 dev='clang clang-tidy clang-format cppcheck valgrind gcovr binutils lua-check
   lua-ldoc lua-discount shellcheck git'
+bench='nginx libnginx-mod-http-lua'
 
 wanted=
 for group; do
   case $group in
     run) wanted="$wanted $run" ;;
     dev) wanted="$wanted $dev" ;;
-    *) echo "usage: $0 run [dev]" >&2; exit 2 ;;
+    bench) wanted="$wanted $bench" ;;
+    *) echo "usage: $0 run [dev] [bench]" >&2; exit 2 ;;
   esac
 done
 

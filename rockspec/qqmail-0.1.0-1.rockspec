@@ -70,6 +70,25 @@ build = {
       },
       incdirs = { "csrc" },
     },
+    ["qqmail.disk"] = {
+      sources = {
+        "csrc/base/qm_buf.c",
+        "csrc/base/qm_err.c",
+        "csrc/base/qm_hash.c",
+        "csrc/base/qm_mem.c",
+        "csrc/base/qm_utf8.c",
+        "csrc/disk/qm_fd.c",
+        "csrc/disk/qm_file.c",
+        "csrc/disk/qm_folder.c",
+        "csrc/disk/qm_lock.c",
+        "csrc/net/qm_errno.c",
+        "csrc/net/qm_os.c",
+        "csrc/lua/lq_disk.c",
+        "csrc/lua/lq_util.c",
+      },
+      incdirs = { "csrc" },
+      libraries = { "dl" },
+    },
     ["qqmail.net"] = {
       sources = {
         "csrc/base/qm_buf.c",

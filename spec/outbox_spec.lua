@@ -30,7 +30,7 @@ local function world(options, disk)
     end,
     tell = function(receipt, err)
       self.told[#self.told + 1] = receipt and "sent" or err.code
-      self.err = err
+      self.err, self.receipt = err, receipt
     end,
     warn = function(text)
       self.warned[#self.warned + 1] = text
@@ -40,7 +40,9 @@ local function world(options, disk)
   for key, value in pairs(options or {}) do
     given[key] = value
   end
-  self.box = outbox.new(given, disk, self.agent, function()
+  self.box = outbox.new(given, function()
+    return disk
+  end, self.agent, function()
     return self.now
   end)
   return self
@@ -56,6 +58,10 @@ end
 
 local function accept(self, subject, more)
   return self.box:accept(built(subject, more), self.agent)
+end
+
+local function has_text(err, part)
+  assert.is_truthy(tostring(err):find(part, 1, true), tostring(err))
 end
 
 -- Sends what can be sent now; how long to wait for more.
@@ -372,6 +378,31 @@ describe("the outbox", function()
     assert.is_nil(ok)
     assert.equal("outbox.disk", err.code)
     assert.is_true(self.box:is_idle() or self.box:waiting() == 0)
+  end)
+
+  it("refuses what was promised to be on disk where there is none", function()
+    local self = world({ durable = true })
+    local ok, err = accept(self, "1")
+    assert.is_nil(ok)
+    assert.equal("outbox.disk", err.code)
+    has_text(err, "outbox.dir is not set")
+  end)
+
+  it("waits for its turn under a rate without calling that a failure", function()
+    local self = world()
+    self.answer = function()
+      return nil, failure("rate", "later", { code = "rate.own_limit", retry_after = 4 })
+    end
+    accept(self, "1")
+    assert.equal(4, drain(self))
+    self.now = 4
+    self.answer = function()
+      return { rejected = {} }
+    end
+    drain(self)
+    assert.same({}, self.warned)
+    assert.same({ "sent" }, self.told)
+    assert.equal(1, self.receipt.attempts)
   end)
 
   it("the envelope it writes never goes out", function()

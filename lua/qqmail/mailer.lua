@@ -36,13 +36,10 @@ local function send_on(self, built, pool, connection, reused, deadline)
 end
 
 local function send_over_smtp(self, built, driver)
-  local ok, limit = turn.wait(self.settings, driver)
-  if not ok then
-    return nil, limit
-  end
-  local deadline = driver:now() + self.settings.timeout.total
+  local timeout, began = self.settings.timeout, driver:now()
+  local deadline = began + timeout.total
   local pool = pool_for(self, driver)
-  local connection, spare = pool:take(driver:now(), deadline)
+  local connection, spare = pool:take(began, math.min(deadline, began + timeout.connect))
   local receipt, err, stale
   if connection then
     receipt, err, stale = send_on(self, built, pool, connection, true, deadline)
@@ -84,16 +81,20 @@ local function closed_error(self)
     text = { en = "the mailer is closed", zh = "该 mailer 已关闭" } })
 end
 
--- A built message, by whatever driver fits this moment.
-local function deliver(self, built)
+-- A built message, by whatever driver fits this moment. `patience`: seconds to
+-- wait for a turn under the option `rate`.
+local function deliver(self, built, patience)
   local driver, err = drivers.choose(self.settings)
   if not driver then
     return nil, err
   elseif driver.deliver then
     return driver:deliver(built, self)
   end
-  local receipt
-  receipt, err = send_over_smtp(self, built, driver)
+  local ok, receipt
+  ok, err = turn.wait(self.settings, driver, patience)
+  if ok then
+    receipt, err = send_over_smtp(self, built, driver)
+  end
   if err then
     err.attempts = err.attempts or 1
   end
@@ -116,7 +117,8 @@ local function attempt(self, spec)
   if not built then
     return nil, err
   end
-  return deliver(self, built)
+  -- The other half of the time is for sending.
+  return deliver(self, built, self.settings.timeout.total / 2)
 end
 
 -- What the outbox needs of a mailer: it may go on when the mailer is closed.
@@ -124,7 +126,7 @@ local function agent_of(self)
   return {
     settings = self.settings,
     send = function(built)
-      return deliver(self, built)
+      return deliver(self, built, 0)
     end,
     tell = function(receipt, err)
       tell(self, receipt, err)
@@ -157,7 +159,7 @@ local function hand_over(self, spec)
   local io = self.settings.io
   local ok
   if io == "memory" or (type(io) == "table" and io.file) then
-    ok, err = deliver(self, built)
+    ok, err = deliver(self, built, 0)
     tell(self, ok, err)
   else
     ok, err = notify.accept(self, built)

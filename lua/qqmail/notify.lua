@@ -24,32 +24,32 @@ local FLUSH_PAUSE = 0.01
 local function default_dir(disk)
   local path = ("/var/tmp/qqmail-%d"):format(disk.uid())
   local ok, name, text = disk.folder(path)
-  return ok and path, text or name
+  if not ok then
+    return nil, ("%s: %s"):format(path, text or name)
+  end
+  return path
 end
 
-local function make_store(mailer, in_nginx)
-  local settings = mailer.settings
+-- nil, and why, when there is no getting at the folder; nil alone when none is
+-- wanted.
+local function open_store(settings, in_nginx)
   local dir = settings.outbox.dir
   if dir == false or (dir == nil and not in_nginx) then
     return nil
   end
   local disk = require("qqmail.disk")
-  local ok, why = dir, nil
+  local why
   if not dir then
     dir, why = default_dir(disk)
-    ok = dir
   end
-  local store
-  if ok then
-    local name
-    store = require("qqmail.outbox.store").new(dir .. "/" .. account.name(settings),
-      settings.outbox.durable == "sync")
-    ok, name, why = store:prepare()
-    why = why or name
+  if not dir then
+    return nil, why
   end
+  local store = require("qqmail.outbox.store").new(dir .. "/" .. account.name(settings),
+    settings.outbox.durable == "sync")
+  local ok, name, text = store:prepare()
   if not ok then
-    mailer.agent.warn(("mails can wait in memory only: %s: %s"):format(tostring(dir), why))
-    return nil
+    return nil, ("%s: %s"):format(dir, text or name)
   end
   return store
 end
@@ -60,7 +60,9 @@ local function new_outbox(mailer, in_nginx)
   return outbox.new({
     max = options.max, bytes = options.bytes, overflow = options.overflow,
     durable = options.durable and true or false, keep = options.keep, lang = settings.lang,
-  }, make_store(mailer, in_nginx), mailer.agent, net.now)
+  }, function()
+    return open_store(settings, in_nginx)
+  end, mailer.agent, net.now)
 end
 
 -- --- inside nginx ---------------------------------------------------------------
@@ -79,25 +81,30 @@ local function forget(key, box)
   end
 end
 
-local function shared_box(mailer)
-  local settings = mailer.settings
-  local key = account.key(settings)
-  local lease = account.lease(settings)
-  local list = shared[key] or {}
-  for _, box in ipairs(list) do
+local function find_shared(key, lease)
+  for _, box in ipairs(shared[key] or {}) do
     if account.may_share(box.lease, lease) then
       return box
     end
   end
-  local box = { lease = lease, outbox = new_outbox(mailer, true) }
+end
+
+local function shared_box(mailer)
+  local settings = mailer.settings
+  local key, lease = account.key(settings), account.lease(settings)
+  local box = find_shared(key, lease)
+  if box then
+    return box
+  end
+  box = { lease = lease, outbox = new_outbox(mailer, true) }
   box.worker = require("qqmail.outbox.worker").new(box.outbox, {
     drainers = settings.pool.max, drain = settings.outbox.drain,
     on_idle = function()
       forget(key, box)
     end,
   })
-  shared[key] = list
-  list[#list + 1] = box
+  shared[key] = shared[key] or {}
+  table.insert(shared[key], box)
   return box
 end
 
@@ -271,10 +278,8 @@ end
 -- @tparam table mailer
 -- @treturn ?table `accepted`, `sent`, `failed`, `dropped`, `waiting`
 function M.stats(mailer)
-  local box = mailer.box
-  if not box and drivers.place() ~= "outside" then
-    box = shared_box(mailer)
-  end
+  local settings = mailer.settings
+  local box = mailer.box or find_shared(account.key(settings), account.lease(settings))
   if not box then
     return nil
   end

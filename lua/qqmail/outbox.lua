@@ -26,19 +26,26 @@ Outbox.__index = Outbox
 -- @tparam table options `max` (mails in memory), `bytes` (of them), `overflow`
 --   ("spool", "drop_oldest" or "refuse"), `durable`, `keep` (seconds until a
 --   mail is given up), `lang`
--- @tparam ?table store see `qqmail.outbox.store`; nil: memory only
+-- @tparam function open_store () -> a `qqmail.outbox.store`; nil: memory only; nil
+--   and a text: there is no getting at it now
 -- @tparam table agent sends what comes from disk: `send(built)` -> receipt or
 --   nil, error; `tell(receipt, err)`; `warn(text)`; `settings`
 -- @tparam function clock seconds, monotonic
 -- @treturn table outbox
-function M.new(options, store, agent, clock)
-  return setmetatable({
-    options = options, store = store, agent = agent, clock = clock, queue = {}, first = 1,
+function M.new(options, open_store, agent, clock)
+  local self = setmetatable({
+    options = options, open_store = open_store, agent = agent, clock = clock, queue = {}, first = 1,
     last = 0, put_off = {}, flying = {}, memory = 0, bytes = 0, failures = 0, paused_until = 0,
     is_proven = false,
-    disk_may_have_more = store ~= nil,
     counts = { accepted = 0, sent = 0, failed = 0, dropped = 0 },
   }, Outbox)
+  local why
+  self.store, why = open_store()
+  if why then
+    agent.warn("mails can wait in memory only: " .. why)
+  end
+  self.disk_may_have_more = self.store ~= nil
+  return self
 end
 
 -- --- the queue ----------------------------------------------------------------
@@ -175,6 +182,19 @@ local function make_room(self, size)
   return true
 end
 
+-- What is promised to be on disk is not taken without one.
+local function check_durable(self)
+  if not self.options.durable or self.store then
+    return true
+  end
+  local why
+  self.store, why = self.open_store()
+  if self.store then
+    return true
+  end
+  return nil, unwritable(self, why or "outbox.dir is not set")
+end
+
 -- A disk that cannot be written does not stop a mail there is memory for.
 local function place(self, entry, built)
   local is_large = entry.size == nil or entry.size > M.large
@@ -205,7 +225,10 @@ end
 function Outbox:accept(built, agent)
   local entry = entries.new(built)
   entry.agent = agent
-  local ok, err = place(self, entry, built)
+  local ok, err = check_durable(self)
+  if ok then
+    ok, err = place(self, entry, built)
+  end
   if ok then
     self.counts.accepted = self.counts.accepted + 1
   end
@@ -333,7 +356,18 @@ local function succeeded(self, entry, receipt, built)
   end
 end
 
+-- Not a failure: with the option `rate` it was too early.
+local function wait_for_turn(self, entry, seconds)
+  entry.tries = entry.tries - 1
+  self.paused_until = self.clock() + seconds
+  put_off(self, entry, 0)
+end
+
 local function failed(self, entry, err)
+  if err.code == "rate.own_limit" then
+    wait_for_turn(self, entry, err.retry_after)
+    return
+  end
   err.attempts = entry.tries
   local what, seconds = policy.decide(err, self.failures)
   if what == "drop" or too_old(self, entry) then

@@ -56,6 +56,7 @@ MIME_SRC  := $(sort $(wildcard csrc/mime/*.c))
 SMTP_SRC  := $(sort $(wildcard csrc/smtp/*.c))
 TLS_SRC   := $(sort $(wildcard csrc/tls/*.c))
 NET_SRC   := $(sort $(wildcard csrc/net/*.c))
+DISK_SRC  := $(sort $(wildcard csrc/disk/*.c))
 
 CORE_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) \
   csrc/lua/lq_core.c csrc/lua/lq_codec.c csrc/lua/lq_message.c \
@@ -63,8 +64,11 @@ CORE_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) \
 TLSMOD_SRC := $(BASE_SRC) $(TLS_SRC) csrc/lua/lq_tls.c csrc/lua/lq_util.c
 NETMOD_SRC := $(BASE_SRC) $(NET_SRC) csrc/lua/lq_net.c csrc/lua/lq_resolve.c \
   csrc/lua/lq_util.c
+DISKMOD_SRC := $(BASE_SRC) $(DISK_SRC) csrc/net/qm_errno.c csrc/net/qm_os.c \
+  csrc/lua/lq_disk.c csrc/lua/lq_util.c
 
-MODULES := $(B)/qqmail/core.so $(B)/qqmail/tls.so $(B)/qqmail/net.so
+MODULES := $(B)/qqmail/core.so $(B)/qqmail/tls.so $(B)/qqmail/net.so \
+  $(B)/qqmail/disk.so
 LUA_SRC := $(shell find lua -name '*.lua' | sort)
 
 objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
@@ -76,7 +80,7 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 all: build
 
 help:
-	@echo 'build       the three modules for LUA=$(LUA), into $(B)/qqmail'
+	@echo 'build       the four modules for LUA=$(LUA), into $(B)/qqmail'
 	@echo 'deps        install what building and testing need (Debian)'
 	@echo 'demo        deps, build, then send a mail to a private Postfix and show it'
 	@echo 'test        deps, build, then all tests under: $(LUAS)'
@@ -123,12 +127,17 @@ $(B)/qqmail/net.so: $(call objects,$(NETMOD_SRC))
 	@mkdir -p $(@D)
 	$(CC) -shared $(LDFLAGS) $(CFLAGS) $^ -lpthread -ldl -o $@
 
+$(B)/qqmail/disk.so: $(call objects,$(DISKMOD_SRC))
+	@mkdir -p $(@D)
+	$(CC) -shared $(LDFLAGS) $(CFLAGS) $^ -ldl -o $@
+
 -include $(wildcard $(B)/obj/*/*.d)
 
 # The one list of sources; the rockspec is made from it.
 .PHONY: print-sources
 print-sources:
 	@echo 'qqmail.core $(CORE_SRC)'
+	@echo 'qqmail.disk $(DISKMOD_SRC)'
 	@echo 'qqmail.net $(NETMOD_SRC)'
 	@echo 'qqmail.tls $(TLSMOD_SRC)'
 
@@ -156,7 +165,8 @@ SUBMAKE := $(MAKE) --no-print-directory -s
 
 # One program for each spec/c/test_<unit>.c.
 C_TESTS := $(patsubst spec/c/%.c,$(C)/%,$(sort $(wildcard spec/c/test_*.c)))
-C_TEST_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) $(NET_SRC) $(TLS_SRC)
+C_TEST_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) $(NET_SRC) $(TLS_SRC) \
+  $(DISK_SRC)
 C_TEST_OBJ := $(patsubst csrc/%.c,$(C)/obj/%.o,$(C_TEST_SRC))
 
 $(C)/obj/%.o: csrc/%.c $(C)/.flags

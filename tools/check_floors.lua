@@ -18,7 +18,8 @@ local ALLOWED = {
   tls = { "base", "codec" },
   crypto = { "base", "codec" },
   net = { "base", "codec" },
-  lua = { "base", "codec", "mime", "smtp", "tls", "crypto", "net" },
+  disk = { "base", "codec" },
+  lua = { "base", "codec", "mime", "smtp", "tls", "crypto", "net", "disk" },
 }
 
 -- Headers that belong to certain floors (by Lua pattern), or to none.
@@ -37,6 +38,8 @@ local HEADERS = {
   { "^sys/poll%.h$", "net" },
   { "^sys/select%.h$", "net" },
   { "^sys/epoll%.h$", "net" },
+  { "^dirent%.h$", "disk" },
+  { "^sys/file%.h$", "disk" },
   { "^ctype%.h$", "" },
   { "^locale%.h$", "" },
   { "^wctype%.h$", "" },

@@ -65,7 +65,8 @@ end
 -- read and check the settings and load what takes time, once for all workers.
 -- Nothing is sent or opened. The mailer is also the one of `qqmail.send`.
 --
--- Raises on a wrong setting, so that `nginx -t` reports it.
+-- Raises on a wrong setting: nginx then does not start, and a reload keeps the
+-- workers it has. (`nginx -t` runs no `init_by_lua` since 2018.)
 -- @tparam ?table|string options
 -- @treturn table mailer
 function M.setup(options)

@@ -35,6 +35,7 @@ function M.new(options, store, agent, clock)
   return setmetatable({
     options = options, store = store, agent = agent, clock = clock, queue = {}, first = 1,
     last = 0, put_off = {}, flying = {}, memory = 0, bytes = 0, failures = 0, paused_until = 0,
+    is_proven = false,
     disk_may_have_more = store ~= nil,
     counts = { accepted = 0, sent = 0, failed = 0, dropped = 0 },
   }, Outbox)
@@ -319,7 +320,7 @@ local function narrow(self, entry, built, to)
 end
 
 local function succeeded(self, entry, receipt, built)
-  self.failures = 0
+  self.failures, self.is_proven = 0, true
   self.counts.sent = self.counts.sent + 1
   receipt.attempts = entry.tries
   entry.agent.tell(receipt)
@@ -342,7 +343,7 @@ local function failed(self, entry, err)
   entry.agent.warn(("mail %s waits for another try in %.0f s: %s"):format(tostring(entry.id),
     seconds, tostring(err)))
   if what == "account" then
-    self.failures = self.failures + 1
+    self.failures, self.is_proven = self.failures + 1, false
     self.paused_until = self.clock() + seconds
     seconds = 0
   end
@@ -358,7 +359,12 @@ function Outbox:wanted()
   end
   call_back(self, now)
   local waiting = self.last - self.first + 1
-  return waiting > 0 and waiting or (self.disk_may_have_more and 1 or 0)
+  if waiting <= 0 then
+    return self.disk_may_have_more and 1 or 0
+  end
+  -- Until one has shown that the account works: a wrong password must not be
+  -- tried several times at once.
+  return self.is_proven and waiting or 1
 end
 
 --- A mail whose sending broke off by a fault of the program waits for another try.
@@ -406,8 +412,11 @@ end
 
 --- Write all that waits in memory to disk, mails under way as well: for the end
 -- of the process, when nobody can wait any more. May be called again.
+-- @tparam ?function report (text) for a mail that cannot be written; a finalizer
+--   must not call what a user gave
 -- @treturn number how many mails could not be written
-function Outbox:spool()
+function Outbox:spool(report)
+  report = report or self.agent.warn
   local lost = 0
   each(self, function(entry)
     if entry.data and not entry.path then
@@ -417,8 +426,8 @@ function Outbox:spool()
       end
       if not ok then
         lost = lost + 1
-        self.agent.warn(("mail %s is lost: it could not be written: %s"):format(
-          tostring(entry.id), tostring(text or name)))
+        report(("mail %s is lost: it could not be written: %s"):format(tostring(entry.id),
+          tostring(text or name)))
       end
     end
   end)

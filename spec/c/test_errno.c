@@ -15,6 +15,20 @@ static void names_system_codes(void)
     CHECK(strcmp(qm_errno_name(EPERM), "EPERM") == 0);
 }
 
+static void names_codes_of_files(void)
+{
+    static const int codes[] = { EBUSY,   EDQUOT,    EEXIST, EFBIG,  EIO,
+                                 EISDIR,  ELOOP,     EMLINK, ENOLCK, ENOSPC,
+                                 ENOTDIR, ENOTEMPTY, EROFS,  ESTALE, EXDEV };
+    size_t i;
+
+    for (i = 0; i < QM_COUNTOF(codes); i++) {
+        CHECK(strcmp(qm_errno_name(codes[i]), "EOTHER") != 0);
+    }
+    CHECK(strcmp(qm_errno_name(ENOSPC), "ENOSPC") == 0);
+    CHECK(strcmp(qm_errno_text(ENOSPC), "no space left on the device") == 0);
+}
+
 static void names_resolver_codes(void)
 {
     CHECK(strcmp(qm_errno_resolve_name(EAI_NONAME), "noname") == 0);
@@ -42,6 +56,7 @@ int main(void)
 {
     TEST(knows_what_means_again);
     TEST(names_system_codes);
+    TEST(names_codes_of_files);
     TEST(names_resolver_codes);
     TEST(has_words_for_unknown_codes);
     return check_done();

@@ -1,7 +1,9 @@
 --- Driver over the descriptors of `qqmail.net`, for any event loop.
 -- The loop gives two functions: `wait(fd, "r"|"w", seconds)` returns true when the descriptor
 -- may be ready (a wake-up for nothing does no harm), `nil, "timeout"`, or `nil, text` when it
--- cannot wait; `sleep(seconds)` pauses. Nothing else blocks.
+-- cannot wait; `sleep(seconds)` pauses. Nothing else blocks. A loop that remembers descriptors
+-- beyond a wait gives `closing(fd)` as well, called before one is closed: the next that is
+-- opened may have the same number.
 -- @module qqmail.io.fd
 
 local qqnet = require("qqmail.net")
@@ -33,6 +35,15 @@ local function wait_until(self, fd, mode, deadline)
   return self.wait(fd, mode, math.min(left, LONGEST_WAIT))
 end
 
+-- Streams and resolvers; one that is closed has no descriptor.
+local function close(driver, object, verb)
+  local descriptor = driver.closing and object:fd()
+  if descriptor then
+    driver.closing(descriptor)
+  end
+  object[verb or "close"](object)
+end
+
 -- Looking up ----------------------------------------------------------------
 
 -- The outcome of a resolver: a list, or nil, name, text.
@@ -57,7 +68,7 @@ local function look_up(self, target, deadline)
   end
   local list
   list, name, text = await_result(self, resolver, deadline)
-  resolver:close()
+  close(self, resolver)
   return list, name, text
 end
 
@@ -103,7 +114,7 @@ local function dial(self, address, source_ip, deadline)
   local connected
   connected, name, text = await_connected(self, stream, deadline)
   if not connected then
-    stream:close()
+    close(self, stream)
     return nil, name, text
   end
   return stream
@@ -232,16 +243,16 @@ end
 
 --- Closes. May be called again.
 function Conn:close()
-  self.stream:close()
+  close(self.driver, self.stream)
 end
 
 --- Closes at once, dropping what was not sent; the peer sees a broken connection.
 function Conn:reset()
-  self.stream:reset()
+  close(self.driver, self.stream, "reset")
 end
 
 --- Makes a driver.
--- @tparam table options `wait` and `sleep` as above; `name` for messages
+-- @tparam table options `wait`, `sleep` and maybe `closing` as above; `name` for messages
 -- @treturn table driver with `connect now sleep name`
 function M.new(options)
   assert(type(options.wait) == "function", "wait must be a function")
@@ -250,6 +261,7 @@ function M.new(options)
     name = options.name or "fd",
     wait = options.wait,
     pause = options.sleep,
+    closing = options.closing,
     net = options.net or qqnet,
   }, Driver)
 end

@@ -18,9 +18,9 @@ local M = {}
 --- Mails that are kept after they were given up; more are only reported.
 M.failed_max = 1000
 
--- Names to try for a folder: each has 128 random bits, so that a second try is
--- only for one that somebody took over between making and locking it.
-local NAME_TRIES = 3
+-- Names to try for a folder: another process may take one over, and remove it,
+-- between making and locking it.
+local NAME_TRIES = 20
 
 local Store = {}
 Store.__index = Store
@@ -64,7 +64,6 @@ local function make_folder(self)
     if folder then
       return folder
     end
-    ok = ok and name == "busy"
   end
   return nil, name, text
 end

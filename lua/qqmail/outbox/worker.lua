@@ -24,6 +24,12 @@ local function log_error(...)
   ngx.log(ngx.ERR, "qqmail: ", ...)
 end
 
+-- While the state is taken down there is no request any more that ngx.log could
+-- ask for its connection: it would crash. Standard error is nginx's error.log.
+local function to_stderr(text)
+  io.stderr:write("qqmail: ", text, "\n")
+end
+
 -- Calls `run` when this Lua state is taken down; nginx does so at every end of a
 -- worker but a kill. On 5.1 only a userdata has a finalizer.
 local function at_exit(run)
@@ -43,7 +49,7 @@ function M.new(outbox, options)
     on_idle = options.on_idle, running = 0, stays = false, is_ticking = false,
   }, Worker)
   self.sentinel = at_exit(function()
-    outbox:spool()
+    outbox:spool(to_stderr)
   end)
   return self
 end
@@ -84,6 +90,7 @@ local function run(self)
       return false
     end
     send(self, entry)
+    self:wake()
   end
   return true
 end

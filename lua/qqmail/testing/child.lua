@@ -111,7 +111,8 @@ function REQUESTS.start(self, request)
   self.given = request.options
   self:use_options()
   self:tls_context() -- a bad certificate is better told now than later
-  local host = self.options.socket and "unix:" .. self.options.socket or "127.0.0.1"
+  local host = self.options.socket and "unix:" .. self.options.socket
+    or self.options.address or "127.0.0.1"
   local listener, name, text = net.listen(host, self.options.port or 0)
   if not listener then
     return { error = ("cannot listen: %s"):format(text or name) }

@@ -116,6 +116,7 @@ end
 --- Starts a server on a loopback port of its own.
 --
 -- Options: `scenario` ("basic", "qq", "netease" or the name of a module),
+-- `address` (a numeric loopback address, default 127.0.0.1),
 -- `mode` ("plain", "starttls", "implicit"), `cert` and `key` (files, needed for
 -- TLS), `tls` = `{ min_version=, max_version=, ciphers=, verify=, ca_file= }` (with
 -- `verify` the client must show a certificate), `users` = `{ [user]=password }`,
@@ -147,7 +148,7 @@ function M.start(options)
     self:stop()
     error(answer, 2)
   end
-  self.port = answer.port
+  self.host, self.port = options.address or self.host, answer.port
   return self
 end
 

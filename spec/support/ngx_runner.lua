@@ -1,0 +1,64 @@
+--- The runner of sends inside nginx (see spec/support/send_runners.lua): a job is
+-- posted to a location whose handler is spec/support/ngx_handler.lua.
+local nginx = require("spec.support.nginx")
+local wire = require("qqmail.testing.wire")
+
+-- Seconds a job may take.
+local PATIENCE = 60
+
+local M = {
+  missing = nginx.missing(),
+  -- A cosocket does not say how much it wrote before it failed, and cannot read
+  -- without waiting. What it has opened belongs to the worker.
+  caps = { keeps_connections = true },
+}
+
+--- Lines for `nginx.start`: the location, and what it needs.
+M.configuration = {
+  -- A server that is not there is a case of the suite.
+  allow = { "connect%(%) to unix:%S+ failed %(2: " },
+  server = [[
+    client_body_buffer_size 1m;
+    location = /send {
+      content_by_lua_block { require("spec.support.ngx_handler").answer() }
+    }
+  ]],
+}
+
+local web
+
+--- Starts nginx.
+-- @tparam ?table options for nginx.start instead of `configuration`
+-- @return instance
+function M.start(options)
+  web = nginx.start(options or M.configuration)
+  return web
+end
+
+--- Stops nginx, which fails when error.log tells of a crash.
+function M.stop()
+  if web then
+    web:stop()
+    web = nil
+  end
+end
+
+local function run(job)
+  local status, body = web:request("/send", wire.encode(job), PATIENCE)
+  if status ~= 200 then
+    error(("nginx answered %s: %s\n%s"):format(tostring(status), body, web:log()), 0)
+  end
+  return (wire.decode(body))
+end
+
+--- Sends messages in order through one mailer.
+function M.send(options, messages)
+  return run({ options = options, messages = messages })
+end
+
+--- Sends messages at once through one mailer.
+function M.parallel(options, messages)
+  return run({ options = options, messages = messages, parallel = true })
+end
+
+return M

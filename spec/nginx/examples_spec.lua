@@ -8,6 +8,7 @@ local certs = require("spec.support.certs")
 local mail_reader = require("spec.support.mail_reader")
 local nginx = require("spec.support.nginx")
 local send = require("spec.support.send")
+local shell = require("spec.support.shell")
 
 local missing = nginx.missing()
 
@@ -24,22 +25,24 @@ local function it_runs(name, body)
   end)
 end
 
-local function environment(server)
+local server, outbox, remove_outbox
+
+local function environment()
   return {
     QQMAIL_HOST = "localhost", QQMAIL_PORT = tostring(server.port), QQMAIL_TLS = "implicit",
     QQMAIL_USER = send.USER, QQMAIL_PASSWORD = send.CODE,
-    QQMAIL_CA_FILE = certs.path("ca.pem"), QQMAIL_LANG = "en", QQMAIL_OUTBOX = "off",
+    QQMAIL_CA_FILE = certs.path("ca.pem"), QQMAIL_LANG = "en", QQMAIL_OUTBOX = outbox,
     LUA_PATH = package.path, LUA_CPATH = package.cpath,
   }
 end
 
-local function start(name, server, more)
+local function start(name, more)
   return nginx.start(send.merge({ folder = "examples/openresty/" .. name, workers = 2,
-    env = environment(server) }, more))
+    env = environment() }, more))
 end
 
 -- What a parser reads in the mails the server took; waits for that many.
-local function mails(server, count)
+local function mails(count)
   assert.is_true(server:wait(count, PATIENCE))
   local list, data = server:messages(), {}
   for index, message in ipairs(list) do
@@ -64,21 +67,21 @@ local function end_of(web)
   assert.is_true(web:quit())
 end
 
-local server
-
 before_each(function()
   server = send.qq_server()
+  outbox, remove_outbox = shell.folder()
 end)
 
 after_each(function()
   local ok, why = pcall(nginx.stop)
   send.stop()
+  remove_outbox()
   assert(ok, why)
 end)
 
 describe("the example alert", function()
   it_runs("sends one mail for many answers of 5xx", function()
-    local web = start("alert", server)
+    local web = start("alert")
     local exchanges = {}
     for index = 1, 100 do
       exchanges[index] = web:begin("/broken?try=" .. index)
@@ -87,7 +90,7 @@ describe("the example alert", function()
       assert.equal(503, (exchange:answer()))
     end
     assert.equal(404, (web:request("/nowhere")))
-    local facts = mails(server, 1)[1]
+    local facts = mails(1)[1]
     assert.equal("503 localhost/broken", facts.subject)
     send.has(facts.text, "method    GET")
     end_of(web)
@@ -95,13 +98,13 @@ describe("the example alert", function()
   end)
 
   it_runs("sends one for each address, within a limit", function()
-    local web = start("alert", server)
+    local web = start("alert")
     for index = 1, 30 do
       assert.equal(503, (web:request("/broken/" .. index)))
     end
     end_of(web)
     local seen = {}
-    for _, facts in ipairs(mails(server, 10)) do
+    for _, facts in ipairs(mails(10)) do
       assert.is_nil(seen[facts.subject])
       seen[facts.subject] = true
     end
@@ -109,12 +112,12 @@ describe("the example alert", function()
   end)
 
   it_runs("tells of an address with bytes that no subject may have", function()
-    local web = start("alert", server)
+    local web = start("alert")
     assert.equal(503, (web:request("/broken/%0d%0aBcc:%20evil@example.net")))
     assert.equal(503, (web:request("/broken/\255\228")))
     end_of(web)
     local subjects = {}
-    for index, facts in ipairs(mails(server, 2)) do
+    for index, facts in ipairs(mails(2)) do
       assert.is_false(has_header(facts, "bcc"))
       subjects[index] = facts.subject
     end
@@ -144,7 +147,7 @@ end
 
 describe("the example contact", function()
   it_runs("shows a form and sends what was filled in", function()
-    local web = start("contact", server)
+    local web = start("contact")
     local status, body, head = web:request("/contact")
     assert.equal(200, status)
     send.has(body, '<input name="address" type="email" value="">')
@@ -152,7 +155,7 @@ describe("the example contact", function()
     status, body = post(web)
     assert.equal(200, status, body)
     send.has(body, "has been sent")
-    local facts, list = mails(server, 1)
+    local facts, list = mails(1)
     assert.same({ "office@example.com" }, list[1].to)
     assert.equal("Contact form", facts[1].subject)
     assert.equal("你好 & <b>hi</b>\r\n.\r\nBcc: evil@example.net\r\n", facts[1].text)
@@ -161,7 +164,7 @@ describe("the example contact", function()
   end)
 
   it_runs("says what is wrong, and keeps what was typed", function()
-    local web = start("contact", server)
+    local web = start("contact")
     for field, values in pairs({
       name = { false, "", "  ", ("x"):rep(101), "\255" },
       address = { false, "", "nobody", "a@b@c", "a b@example.net", ("x"):rep(300) },
@@ -180,7 +183,7 @@ describe("the example contact", function()
   end)
 
   it_runs("does nothing for what would add a line or an address", function()
-    local web = start("contact", server)
+    local web = start("contact")
     local lines = "x\r\nBcc: evil@example.net"
     for _, try in ipairs({
       { "name", lines }, { "name", "x\nBcc: evil@example.net" }, { "name", "x\r.\r\nQUIT" },
@@ -196,7 +199,7 @@ describe("the example contact", function()
     assert.equal(0, #server:connections())
     -- What looks like an address in a name is a name, and the text is only text.
     assert.equal(200, (post(web, { name = "evil@example.net", text = lines })))
-    local facts, list = mails(server, 1)
+    local facts, list = mails(1)
     assert.same({ "office@example.com" }, list[1].to)
     assert.same({ { name = "evil@example.net", address = "visitor@example.net" } },
       facts[1].reply_to)
@@ -206,7 +209,7 @@ describe("the example contact", function()
   end)
 
   it_runs("takes no more than a text, and not too often", function()
-    local web = start("contact", server)
+    local web = start("contact")
     assert.equal(413, (post(web, { text = ("x"):rep(33000) })))
     local status, _, head = web:request("/contact", "name=a&name=b&address&text=x")
     assert.equal(400, status)
@@ -222,7 +225,7 @@ describe("the example contact", function()
 
   it_runs("tells visitors nothing of the mail server, and error.log everything", function()
     server:set({ replies = { auth = "535 5.7.8 Login Fail" } })
-    local web = start("contact", server)
+    local web = start("contact")
     local status, body = post(web)
     assert.equal(503, status)
     send.has(body, "could not be sent")
@@ -236,7 +239,7 @@ describe("the example contact", function()
 
   it_runs("does not ask for a second try when the mail may have gone", function()
     server:set({ drop_at = "dot" })
-    local web = start("contact", server)
+    local web = start("contact")
     local status, body = post(web)
     assert.equal(502, status, body)
     send.has(body, "may have been sent")
@@ -267,7 +270,7 @@ end
 
 describe("the example digest", function()
   it_runs("sends a summary of a period, and none where there was nothing", function()
-    local web = start("digest", server, { edit = { ["every = 3600"] = "every = 2" } })
+    local web = start("digest", { edit = { ["every = 3600"] = "every = 2" } })
     for _ = 1, 20 do
       assert.equal(503, (web:request("/broken")))
     end
@@ -285,7 +288,7 @@ describe("the example digest", function()
   end)
 
   it_runs("keeps its counts over a reload", function()
-    local web = start("digest", server, { edit = { ["every = 3600"] = "every = 2" } })
+    local web = start("digest", { edit = { ["every = 3600"] = "every = 2" } })
     for _ = 1, 5 do
       assert.equal(503, (web:request("/broken")))
     end

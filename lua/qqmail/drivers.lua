@@ -76,11 +76,33 @@ end
 -- cqueues is never loaded here: who runs its loop has done so.
 local function in_cqueues()
   local cqueues = package.loaded["cqueues"]
-  return type(cqueues) == "table" and type(cqueues.running) == "function" and cqueues.running()
+  if type(cqueues) ~= "table" or type(cqueues.running) ~= "function" then
+    return false
+  end
+  -- The second value: this coroutine is one that the loop itself resumes.
+  local controller, is_direct = cqueues.running()
+  return controller ~= nil and is_direct
 end
 
 local function automatic()
   return require(in_cqueues() and "qqmail.io.cqueues" or "qqmail.io.blocking")
+end
+
+-- The loop's own library may be missing, or refuse to be loaded here.
+local function loop_driver(settings, name)
+  local loaded, driver = pcall(require, "qqmail.io." .. name)
+  if loaded then
+    return driver
+  end
+  local why = tostring(driver):match("^[^\n]*")
+  return fail(settings, "config.driver_unavailable", {
+    en = ('io = "%s" cannot be used: %s'):format(name, why),
+    zh = ('无法使用 io = "%s"：%s'):format(name, why),
+  }, {
+    en = ("Install %s for this Lua, and require qqmail.io.%s in the main chunk.")
+      :format(name, name),
+    zh = ("请为该 Lua 安装 %s，并在主程序中 require qqmail.io.%s。"):format(name, name),
+  })
 end
 
 local function custom(settings)
@@ -95,8 +117,10 @@ local function outside(settings, io)
     return not_in_nginx(settings)
   elseif io == "auto" then
     return automatic()
-  elseif type(io) == "string" then
-    return require("qqmail.io." .. io)
+  elseif io == "cqueues" or io == "luv" then
+    return loop_driver(settings, io)
+  elseif io == "blocking" then
+    return require("qqmail.io.blocking")
   end
   return custom(settings)
 end

@@ -410,13 +410,16 @@ local function has_only(value, keys)
   return true
 end
 
+local LOOP_KEYS = { wait = true, sleep = true, closing = true, name = true }
+
 --- How bytes are moved: a name, `{ file = dir }`, or `{ wait =, sleep = }`.
 function M.io(value)
   if type(value) ~= "table" then
     return M.enum(value, { values = DRIVERS })
   end
   local waits = type(value.wait) == "function" and type(value.sleep) == "function"
-  if waits and has_only(value, { wait = true, sleep = true, name = true }) then
+  local closes = value.closing == nil or type(value.closing) == "function"
+  if waits and closes and has_only(value, LOOP_KEYS) then
     return value
   elseif is_text(value.file) and has_only(value, { file = true }) then
     return value

@@ -51,10 +51,10 @@ end
 
 local function make_folder(self)
   local ok, name, text = disk.folder(self.base)
+  if not ok then
+    return nil, name, text
+  end
   for _ = 1, NAME_TRIES do
-    if not ok then
-      break
-    end
     local path = self.base .. "/" .. random_name()
     local folder
     ok, name, text = disk.folder(path)

@@ -4,7 +4,7 @@ codes = true
 max_line_length = 100
 cache = false
 include_files = {
-  "lua/**/*.lua", "spec/**/*.lua", "tools/*.lua", "examples/*.lua", "types/*.lua",
+  "lua/**/*.lua", "spec/**/*.lua", "tools/*.lua", "examples/**/*.lua", "types/*.lua",
   "bench/**/*.lua",
   "rockspec/*.rockspec", ".luacheckrc", ".busted", "config.ld",
 }

@@ -20,10 +20,6 @@ local function subjects(server)
   return out
 end
 
-local function eml_files(folder)
-  return tonumber((shell.run("find " .. folder .. " -name '*.eml' | wc -l")))
-end
-
 describe("mailer:notify", function()
   local folder, remove
 
@@ -130,14 +126,14 @@ describe("mailer:notify", function()
       { outbox = folder })
     mailer:notify(message("1"))
     mailer:close()
-    assert.equal(1, eml_files(folder))
+    assert.equal(1, shell.count_mails(folder))
     server = send.server({ port = port })
     local later = send.mailer(server, { outbox = folder })
     later:start()
     assert.same({ sent = 1, failed = 0, waiting = 0 }, later:flush(10))
     later:close()
     assert.same({ "1" }, subjects(server))
-    assert.equal(0, eml_files(folder))
+    assert.equal(0, shell.count_mails(folder))
   end)
 
   it("another account never sends what waits on disk", function()
@@ -153,7 +149,7 @@ describe("mailer:notify", function()
       from = "other@qq.com" })
     other:start()
     assert.same({ sent = 0, failed = 0, waiting = 0 }, other:flush(10))
-    assert.equal(1, eml_files(folder))
+    assert.equal(1, shell.count_mails(folder))
   end)
 
   it("goes straight through drivers that need no server", function()
@@ -198,7 +194,7 @@ describe("mailer:notify", function()
     it("the mails wait on disk", function()
       local server = send.server({ require_auth = false })
       run(server, ("outbox = %q"):format(folder))
-      assert.equal(3, eml_files(folder))
+      assert.equal(3, shell.count_mails(folder))
       assert.equal(0, #server:messages())
     end)
 
@@ -213,7 +209,7 @@ describe("mailer:notify", function()
       local server = send.server({ require_auth = false })
       run(server, ("outbox = { dir = %q, durable = true }"):format(folder),
         "os.execute('kill -9 $PPID')")
-      assert.equal(3, eml_files(folder))
+      assert.equal(3, shell.count_mails(folder))
       local later = send.mailer(server, { outbox = folder, from = "me@test.local" })
       -- The same account: no user, and so no login.
       later:close()

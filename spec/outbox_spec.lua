@@ -17,7 +17,7 @@ end
 
 -- A world whose server answers what `self.answer` says.
 local function world(options, disk)
-  local self = { now = 0, told = {}, warned = {}, sent = {} }
+  local self = { now = 0, told = {}, warned = {}, alarmed = {}, sent = {} }
   self.answer = function()
     return { accepted = {}, rejected = {} }
   end
@@ -34,6 +34,9 @@ local function world(options, disk)
     end,
     warn = function(text)
       self.warned[#self.warned + 1] = text
+    end,
+    alarm = function(text)
+      self.alarmed[#self.alarmed + 1] = text
     end,
   }
   local given = { max = 100, bytes = 1000000, overflow = "spool", durable = false, keep = 3600 }
@@ -331,12 +334,59 @@ describe("the outbox", function()
     assert(self.box:next()) -- never settled
     assert.equal(0, self.box:spool())
     assert.equal(0, self.box:spool())
-    assert.equal(3, #files(folder))
+    -- The one under way has a file of its own, the others share one.
+    assert.equal(2, #files(folder))
     self.box.store:close()
     local later = world({}, disk())
     drain(later)
     table.sort(later.sent)
     assert.same({ "1>a@test.local", "2>a@test.local", "3>a@test.local" }, later.sent)
+  end)
+
+  it("removes a mail under way again that was sent after all", function()
+    local self = world({}, disk())
+    accept(self, "1")
+    accept(self, "2")
+    local entry = self.box:next()
+    self.box:spool()
+    self.box:send(entry)
+    self.box.store:close()
+    local later = world({}, disk())
+    drain(later)
+    assert.same({ "1>a@test.local" }, self.sent)
+    assert.same({ "2>a@test.local" }, later.sent)
+    assert.same({}, files(folder))
+  end)
+
+  it("leaves thousands of mails in few files, and finds each again", function()
+    local self = world({ max = 3000, bytes = 1e8 }, disk())
+    local message = built("many", { text = ("x\r\n"):rep(10) })
+    for _ = 1, 1300 do
+      assert(self.box:accept(message, self.agent))
+    end
+    self.box:spool()
+    assert.equal(3, #files(folder))
+    self.box.store:close()
+    local later, count = world({}, disk()), 0
+    later.answer = function(again)
+      assert.equal(tostring(message), tostring(again))
+      count = count + 1
+      return { rejected = {} }
+    end
+    while not later.box:is_idle() do
+      drain(later)
+    end
+    assert.equal(1300, count)
+  end)
+
+  it("says which mails are lost when nothing can be written", function()
+    local self = world({}, store.new("/dev/null/box"))
+    accept(self, "1")
+    local reports = {}
+    assert.equal(1, self.box:spool(function(text)
+      reports[#reports + 1] = text
+    end))
+    has_text(reports[1], "is lost")
   end)
 
   it("never takes over what a living process works on", function()

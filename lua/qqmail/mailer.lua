@@ -134,6 +134,9 @@ local function agent_of(self)
     warn = function(text)
       call(self, self.settings.log, "warning", text)
     end,
+    alarm = function(text)
+      call(self, self.settings.log, "error", text)
+    end,
   }
 end
 
@@ -151,26 +154,22 @@ function Mailer:send(spec)
 end
 
 -- Drivers that take a message at once need no outbox.
-local function hand_over(self, spec)
-  local built, err = build(self, spec)
-  if not built then
-    return nil, err
-  end
+local function hand_over(self, built)
   local io = self.settings.io
-  local ok
-  if io == "memory" or (type(io) == "table" and io.file) then
-    ok, err = deliver(self, built, 0)
-    tell(self, ok, err)
-  else
-    ok, err = notify.accept(self, built)
+  if io ~= "memory" and not (type(io) == "table" and io.file) then
+    return notify.accept(self, built)
   end
-  return ok and (built.id or true) or nil, err
+  local receipt, err = deliver(self, built, 0)
+  if receipt then
+    tell(self, receipt)
+  end
+  return receipt, err
 end
 
 --- Hand one message over and return at once: in nginx in every phase that can
 -- start a timer, log_by_lua included. It is sent by the worker itself; outside
 -- nginx by `flush` or `close`. What becomes of it is told to `on.sent`,
--- `on.failed` and `log`.
+-- `on.failed` and `log`, a refusal by this call as well.
 --
 -- What fails for now is tried again, with the same Message-ID: a receiver may
 -- get a mail twice, where the server took it and could not say so.
@@ -181,7 +180,17 @@ function Mailer:notify(spec)
   if type(spec) ~= "table" then
     error("mailer:notify: a message table is expected, not a " .. type(spec), 2)
   end
-  return hand_over(self, spec)
+  local built, err = build(self, spec)
+  local ok
+  if built then
+    ok, err = hand_over(self, built)
+  end
+  if not ok then
+    -- Few look at what notify answers.
+    tell(self, nil, err)
+    return nil, err
+  end
+  return built.id or true
 end
 
 --- Wait until all that was handed over has its verdict.

@@ -5,6 +5,7 @@
 
 local account = require("qqmail.account")
 local drivers = require("qqmail.drivers")
+local layers = require("qqmail.config.layers")
 local errors = require("qqmail.errors")
 local net = require("qqmail.net")
 local outbox = require("qqmail.outbox")
@@ -44,6 +45,10 @@ local function open_store(settings, in_nginx)
   end
   if not dir then
     return nil, why
+  end
+  local home = layers.home()
+  if home and dir:sub(1, 1) ~= "/" then
+    dir = home .. "/" .. dir
   end
   local store = require("qqmail.outbox.store").new(dir .. "/" .. account.name(settings),
     settings.outbox.durable == "sync")

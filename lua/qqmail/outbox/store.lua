@@ -132,6 +132,12 @@ local function new_path(self, folder, ending)
     random_name():sub(1, 8), ending)
 end
 
+-- The entry is this file from now on, and `find` leaves it out.
+local function hold(self, entry, path)
+  entry.path = path
+  self.known[path] = true
+end
+
 --- Write the mail of an entry that has its bytes. Nothing of C is needed that a
 -- dying process may have lost already.
 -- @tparam table entry gets `path`
@@ -147,8 +153,7 @@ function Store:put(entry)
   local ok
   ok, name, text = disk.write(path, self.sync, entries.head(entry), entry.data)
   if ok then
-    entry.path = path
-    self.known[path] = true
+    hold(self, entry, path)
   end
   return ok, name, text
 end
@@ -228,8 +233,7 @@ function Store:put_built(entry, built)
   end
   writer:close()
   if ok then
-    entry.path = path
-    self.known[path] = true
+    hold(self, entry, path)
   end
   return ok, name, text
 end

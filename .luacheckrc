@@ -17,6 +17,6 @@ files["config.ld"] = { std = "+ldoc" }
 files[".busted"] = { std = "max" }
 files["bench/nginx"] = { std = "ngx_lua" }
 files["lua/qqmail/io/ngx.lua"] = { std = "+ngx_lua" }
-files["lua/qqmail/outbox/worker.lua"] = { std = "+ngx_lua", globals = { "newproxy" } }
+files["lua/qqmail/outbox/worker.lua"] = { std = "+ngx_lua" }
 files["bench/nginx"] = { std = "max+ngx_lua" }
 files["examples/openresty"] = { std = "max+ngx_lua" }

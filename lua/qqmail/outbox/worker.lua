@@ -7,6 +7,7 @@
 -- could write before the state is taken down is written by a finalizer.
 -- @module qqmail.outbox.worker
 
+local at_exit = require("qqmail.outbox.at_exit")
 local net = require("qqmail.net")
 
 local M = {}
@@ -28,14 +29,6 @@ end
 -- ask for its connection: it would crash. Standard error is nginx's error.log.
 local function to_stderr(text)
   io.stderr:write("qqmail: ", text, "\n")
-end
-
--- Calls `run` when this Lua state is taken down; nginx does so at every end of a
--- worker but a kill. On 5.1 only a userdata has a finalizer.
-local function at_exit(run)
-  local sentinel = newproxy(true)
-  getmetatable(sentinel).__gc = run
-  return sentinel
 end
 
 --- The worker's side of an outbox.

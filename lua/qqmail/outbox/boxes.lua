@@ -85,12 +85,18 @@ local function forget(key, box)
   end
 end
 
-local function key_of(settings)
+local function make_key(settings)
   local parts = { account.key(settings), tostring(settings.pool.max) }
   for _, name in ipairs(options.groups.outbox) do
     parts[#parts + 1] = tostring(settings.outbox[name])
   end
   return table.concat(parts, ";")
+end
+
+-- Settings do not change, and a log phase should be short.
+local function key_of(mailer)
+  mailer.box_key = mailer.box_key or make_key(mailer.settings)
+  return mailer.box_key
 end
 
 local function find_shared(key, lease)
@@ -103,7 +109,7 @@ end
 
 local function shared_box(mailer)
   local settings = mailer.settings
-  local key, lease = key_of(settings), account.lease(settings)
+  local key, lease = key_of(mailer), account.lease(settings)
   local box = find_shared(key, lease)
   if box then
     return box
@@ -144,8 +150,7 @@ end
 -- @tparam table mailer
 -- @treturn ?table
 function M.find(mailer)
-  local settings = mailer.settings
-  return mailer.box or find_shared(key_of(settings), account.lease(settings))
+  return mailer.box or find_shared(key_of(mailer), account.lease(mailer.settings))
 end
 
 return M

@@ -14,7 +14,8 @@ local wire = require("qqmail.testing.wire")
 
 -- What is expected of `send` and `notify` in a phase.
 local SENDS = { "server_rewrite", "rewrite", "access", "content", "timer", "ssl_cert" }
-local HANDS_OVER = { "init_worker", "set", "header_filter", "body_filter", "log", "balancer" }
+local HANDS_OVER = { "init_worker", "set", "header_filter", "body_filter", "log", "balancer",
+  "ssl_client_hello" }
 
 -- $folder: sockets of the other servers.
 local HTTP = [[
@@ -39,6 +40,7 @@ local HTTP = [[
     listen unix:$folder/tls.sock ssl;
     ssl_certificate $certs/good.pem;
     ssl_certificate_key $certs/good.key;
+    ssl_client_hello_by_lua_block { probe:try("ssl_client_hello") }
     ssl_certificate_by_lua_block { probe:try("ssl_cert") }
     return 200 "behind TLS";
   }

@@ -179,7 +179,7 @@ describe("connections of a worker", function()
   it_runs("in clear carry nothing that wants STARTTLS", function()
     local server = new_server({ mode = "starttls", clear_auth = true })
     local clear = send.options(server, { tls = "none", allow_plaintext_auth = true })
-    local safe = send.options(server)
+    local safe = send.options(server, { allow_plaintext_auth = true })
     good(clear)
     assert.is_false(good(safe).reused)
     assert.is_true(good(clear).reused)
@@ -213,7 +213,7 @@ describe("connections of a worker", function()
     end
   end
 
-  -- What a connection depends on, one at a time.
+  -- What a connection depends on, one at a time; all else is the same.
   local OTHERS = {
     { tls_options = { ca_file = "$copy" } },
     { tls_options = { server_name = "mx.test" } },
@@ -237,13 +237,17 @@ describe("connections of a worker", function()
       local server = new_server()
       local folder, remove = shell.folder()
       shell.run(("cp %s %s/copy.pem"):format(certs.path("ca.pem"), folder))
-      local mine = send.options(server)
-      local theirs = send.options(server, difference)
+      local function options(more)
+        local out = send.options(server, { tls_options = { server_name = "localhost" } })
+        if difference.tls_provider then
+          -- Without what only one of them has.
+          out.host, out.tls_options = "localhost", { verify = false }
+        end
+        return send.merge(out, more)
+      end
+      local mine, theirs = options(), options(difference)
       if theirs.tls_options.ca_file == "$copy" then
         theirs.tls_options.ca_file = folder .. "/copy.pem"
-      elseif theirs.tls_provider == "nginx" then
-        theirs.tls_options = nil
-        theirs.host, mine.host = "localhost", "localhost"
       end
       good(mine)
       assert.is_false(good(theirs).reused)

@@ -4,7 +4,7 @@ codes = true
 max_line_length = 100
 cache = false
 include_files = {
-  "lua/**/*.lua", "spec/**/*.lua", "tools/*.lua", "examples/*.lua", "types/*.lua",
+  "lua/**/*.lua", "spec/**/*.lua", "tools/*.lua", "examples/**/*.lua", "types/*.lua",
   "bench/**/*.lua",
   "rockspec/*.rockspec", ".luacheckrc", ".busted", "config.ld",
 }
@@ -17,6 +17,6 @@ files["config.ld"] = { std = "+ldoc" }
 files[".busted"] = { std = "max" }
 files["bench/nginx"] = { std = "ngx_lua" }
 files["lua/qqmail/io/ngx.lua"] = { std = "+ngx_lua" }
-files["lua/qqmail/outbox/worker.lua"] = { std = "+ngx_lua", globals = { "newproxy" } }
+files["lua/qqmail/outbox/worker.lua"] = { std = "+ngx_lua" }
 files["bench/nginx"] = { std = "max+ngx_lua" }
 files["examples/openresty"] = { std = "max+ngx_lua" }

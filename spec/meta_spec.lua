@@ -135,7 +135,7 @@ describe("the public face", function()
   end)
 end)
 
-describe("the READMEs", function()
+describe("the READMEs and guides", function()
   -- Headings by their depth, and the lines of code without their comments.
   local function shape(text)
     local depths, code, inside = {}, {}, false
@@ -152,23 +152,27 @@ describe("the READMEs", function()
   end
 
   it("have the same headings and the same code", function()
-    local depths, code = shape(readme())
-    local depths_zh, code_zh = shape(readme(".zh-CN"))
-    assert.are.same(depths, depths_zh)
-    assert.are.same(code, code_zh)
+    for _, page in ipairs { "README", "docs/openresty" } do
+      local depths, code = shape(read(page .. ".md"))
+      local depths_zh, code_zh = shape(read(page .. ".zh-CN.md"))
+      assert.are.same(depths, depths_zh)
+      assert.are.same(code, code_zh)
+    end
   end)
 
   it("point to files that are there", function()
-    for _, page in ipairs { "README.md", "README.zh-CN.md", "CONTRIBUTING.md" } do
+    for _, page in ipairs { "README.md", "README.zh-CN.md", "CONTRIBUTING.md",
+      "docs/openresty.md", "docs/openresty.zh-CN.md" } do
+      local folder = page:match("^.*/") or "./"
       for target in read(page):gmatch("%]%(([%w_%./%-]+)%)") do
-        local _, status = shell.run("test -e " .. shell.quote(target))
+        local _, status = shell.run("test -e " .. shell.quote(folder .. target))
         assert.are.equal(0, status, page .. ": " .. target)
       end
     end
   end)
 
   it("hold Lua that compiles", function()
-    for chunk in readme():gmatch("```lua\n(.-)```") do
+    for chunk in (readme() .. read("docs/openresty.md")):gmatch("```lua\n(.-)```") do
       local load_text = loadstring or load
       assert.is_truthy(load_text(chunk:gsub("…", "x")), chunk)
     end
@@ -186,7 +190,8 @@ end)
 
 describe("the examples", function()
   it("compile", function()
-    for _, path in ipairs { "01_plain", "02_html_attachment", "03_env", "04_errors" } do
+    for _, path in ipairs { "01_plain", "02_html_attachment", "03_env", "04_errors",
+      "openresty/alert/alert", "openresty/contact/contact", "openresty/digest/digest" } do
       assert(loadfile("examples/" .. path .. ".lua"))
     end
   end)

@@ -17,7 +17,7 @@ end
 
 -- A world whose server answers what `self.answer` says.
 local function world(options, disk)
-  local self = { now = 0, told = {}, warned = {}, sent = {} }
+  local self = { now = 0, told = {}, warned = {}, alarmed = {}, sent = {} }
   self.answer = function()
     return { accepted = {}, rejected = {} }
   end
@@ -30,17 +30,22 @@ local function world(options, disk)
     end,
     tell = function(receipt, err)
       self.told[#self.told + 1] = receipt and "sent" or err.code
-      self.err = err
+      self.err, self.receipt = err, receipt
     end,
     warn = function(text)
       self.warned[#self.warned + 1] = text
+    end,
+    alarm = function(text)
+      self.alarmed[#self.alarmed + 1] = text
     end,
   }
   local given = { max = 100, bytes = 1000000, overflow = "spool", durable = false, keep = 3600 }
   for key, value in pairs(options or {}) do
     given[key] = value
   end
-  self.box = outbox.new(given, disk, self.agent, function()
+  self.box = outbox.new(given, function()
+    return disk
+  end, self.agent, function()
     return self.now
   end)
   return self
@@ -56,6 +61,10 @@ end
 
 local function accept(self, subject, more)
   return self.box:accept(built(subject, more), self.agent)
+end
+
+local function has_text(err, part)
+  assert.is_truthy(tostring(err):find(part, 1, true), tostring(err))
 end
 
 -- Sends what can be sent now; how long to wait for more.
@@ -325,12 +334,59 @@ describe("the outbox", function()
     assert(self.box:next()) -- never settled
     assert.equal(0, self.box:spool())
     assert.equal(0, self.box:spool())
-    assert.equal(3, #files(folder))
+    -- The one under way has a file of its own, the others share one.
+    assert.equal(2, #files(folder))
     self.box.store:close()
     local later = world({}, disk())
     drain(later)
     table.sort(later.sent)
     assert.same({ "1>a@test.local", "2>a@test.local", "3>a@test.local" }, later.sent)
+  end)
+
+  it("removes a mail under way again that was sent after all", function()
+    local self = world({}, disk())
+    accept(self, "1")
+    accept(self, "2")
+    local entry = self.box:next()
+    self.box:spool()
+    self.box:send(entry)
+    self.box.store:close()
+    local later = world({}, disk())
+    drain(later)
+    assert.same({ "1>a@test.local" }, self.sent)
+    assert.same({ "2>a@test.local" }, later.sent)
+    assert.same({}, files(folder))
+  end)
+
+  it("leaves thousands of mails in few files, and finds each again", function()
+    local self = world({ max = 3000, bytes = 1e8 }, disk())
+    local message = built("many", { text = ("x\r\n"):rep(10) })
+    for _ = 1, 1300 do
+      assert(self.box:accept(message, self.agent))
+    end
+    self.box:spool()
+    assert.equal(3, #files(folder))
+    self.box.store:close()
+    local later, count = world({}, disk()), 0
+    later.answer = function(again)
+      assert.equal(tostring(message), tostring(again))
+      count = count + 1
+      return { rejected = {} }
+    end
+    while not later.box:is_idle() do
+      drain(later)
+    end
+    assert.equal(1300, count)
+  end)
+
+  it("says which mails are lost when nothing can be written", function()
+    local self = world({}, store.new("/dev/null/box"))
+    accept(self, "1")
+    local reports = {}
+    assert.equal(1, self.box:spool(function(text)
+      reports[#reports + 1] = text
+    end))
+    has_text(reports[1], "is lost")
   end)
 
   it("never takes over what a living process works on", function()
@@ -372,6 +428,31 @@ describe("the outbox", function()
     assert.is_nil(ok)
     assert.equal("outbox.disk", err.code)
     assert.is_true(self.box:is_idle() or self.box:waiting() == 0)
+  end)
+
+  it("refuses what was promised to be on disk where there is none", function()
+    local self = world({ durable = true })
+    local ok, err = accept(self, "1")
+    assert.is_nil(ok)
+    assert.equal("outbox.disk", err.code)
+    has_text(err, "outbox.dir is not set")
+  end)
+
+  it("waits for its turn under a rate without calling that a failure", function()
+    local self = world()
+    self.answer = function()
+      return nil, failure("rate", "later", { code = "rate.own_limit", retry_after = 4 })
+    end
+    accept(self, "1")
+    assert.equal(4, drain(self))
+    self.now = 4
+    self.answer = function()
+      return { rejected = {} }
+    end
+    drain(self)
+    assert.same({}, self.warned)
+    assert.same({ "sent" }, self.told)
+    assert.equal(1, self.receipt.attempts)
   end)
 
   it("the envelope it writes never goes out", function()

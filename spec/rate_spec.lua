@@ -20,8 +20,8 @@ describe("qqmail.rate", function()
     local limiter = rate.new({ 1, per = 10 }, "a")
     assert.equal(0, limiter:take(0, math.huge))
     assert.equal(1003, limiter:take(1003, math.huge))
-    assert.equal(1010, limiter:take(1003, math.huge))
-    assert.equal(1020, limiter:take(1003, math.huge))
+    assert.equal(1013, limiter:take(1003, math.huge))
+    assert.equal(1023, limiter:take(1003, math.huge))
   end)
 
   it("never lets more go than allowed in any time of that length", function()
@@ -31,10 +31,10 @@ describe("qqmail.rate", function()
       local moment = limiter:take(step * 0.3, step * 0.3)
       times[#times + 1] = moment
     end
-    for first = 1, #times - 6 do
-      assert.is_true(times[first + 6] - times[first] >= 7, "from " .. times[first])
+    for first = 1, #times - 5 do
+      assert.is_true(times[first + 5] - times[first] >= 7 - 1e-9, "from " .. times[first])
     end
-    assert.is_true(#times > 40)
+    assert.is_true(#times > 35)
   end)
 
   it("takes no turn that comes too late, and says how long it is", function()

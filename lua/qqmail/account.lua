@@ -36,6 +36,9 @@ local function load_engine()
 end
 
 local function engine_context(settings)
+  if settings.tls_context then
+    return settings.tls_context
+  end
   local tls, why = load_engine()
   if not tls then
     return nil, tls_error(settings, why)
@@ -112,8 +115,9 @@ local function prepare_tls(settings, driver)
   return nil, driver_tls, err
 end
 
---- Load what TLS needs before it is needed: the certificates of the system
--- take some 20 ms.
+--- Load what TLS needs before it is needed, and for good: the certificates of
+-- the system take some 20 ms, and those of `tls_options` may be readable for the
+-- master of nginx only. As with nginx's own, a reload reads them again.
 -- @tparam table settings
 -- @treturn ?boolean true
 -- @treturn ?table error
@@ -121,8 +125,9 @@ function M.preload(settings)
   if settings.tls == "none" or settings.tls_provider == "nginx" or not load_engine() then
     return true
   end
-  local context, err = engine_context(settings)
-  return context ~= nil or nil, err
+  local err
+  settings.tls_context, err = engine_context(settings)
+  return settings.tls_context ~= nil or nil, err
 end
 
 -- --- login ------------------------------------------------------------------

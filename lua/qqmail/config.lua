@@ -209,16 +209,6 @@ local function run(loader, given)
   return finish(loader)
 end
 
--- Where `.env` files are looked for: inside nginx not in the working directory,
--- which is "/" as soon as nginx runs in the background.
-local function home()
-  local ngx = rawget(_G, "ngx")
-  if type(ngx) == "table" and ngx.config and ngx.config.prefix then
-    return (ngx.config.prefix():gsub("(.)/+$", "%1"))
-  end
-  return nil
-end
-
 --- Settings from options and everything that stands behind them.
 --
 -- The result is a plain table with the names of the options (`host`, `port`,
@@ -238,7 +228,7 @@ function M.load(given, with)
   if given ~= nil and type(given) ~= "table" then
     error("options must be a table or a connection URL, got " .. type(given), 2)
   end
-  given, with = given or {}, with or { dir = home() }
+  given, with = given or {}, with or { dir = layers.home() }
   local getenv = with.getenv or os.getenv
   return run(base.new(with, getenv, first_lang(given, getenv)), given)
 end

@@ -17,7 +17,9 @@ local function make_job(settings, built, connection)
   end
   return {
     message = built, handle = handle, envelope = built.envelope, size = handle:size(eightbit),
-    eightbit = eightbit and handle:is_eightbit(), utf8 = handle:needs_utf8(),
+    eightbit = eightbit and handle:is_eightbit(),
+    -- A raw message does not know the envelope it goes out with.
+    utf8 = handle:needs_utf8() or built.envelope.utf8 == true,
   }, offered
 end
 

@@ -79,9 +79,10 @@ function M.setup(options)
     error(tostring(err), 0)
   end
   if rawget(_G, "ngx") then
-    -- Workers get by fork what is loaded here.
-    require("qqmail.io.ngx")
-    require("qqmail.outbox.worker")
+    -- Workers get by fork what is loaded here, even where they may not read it.
+    for _, name in ipairs({ "io.ngx", "outbox.worker", "outbox.store" }) do
+      require("qqmail." .. name)
+    end
   end
   default = mailer
   return mailer

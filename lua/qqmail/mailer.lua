@@ -36,13 +36,10 @@ local function send_on(self, built, pool, connection, reused, deadline)
 end
 
 local function send_over_smtp(self, built, driver)
-  local ok, limit = turn.wait(self.settings, driver)
-  if not ok then
-    return nil, limit
-  end
-  local deadline = driver:now() + self.settings.timeout.total
+  local timeout, began = self.settings.timeout, driver:now()
+  local deadline = began + timeout.total
   local pool = pool_for(self, driver)
-  local connection, spare = pool:take(driver:now(), deadline)
+  local connection, spare = pool:take(began, math.min(deadline, began + timeout.connect))
   local receipt, err, stale
   if connection then
     receipt, err, stale = send_on(self, built, pool, connection, true, deadline)
@@ -84,16 +81,20 @@ local function closed_error(self)
     text = { en = "the mailer is closed", zh = "该 mailer 已关闭" } })
 end
 
--- A built message, by whatever driver fits this moment.
-local function deliver(self, built)
+-- A built message, by whatever driver fits this moment. `patience`: seconds to
+-- wait for a turn under the option `rate`.
+local function deliver(self, built, patience)
   local driver, err = drivers.choose(self.settings)
   if not driver then
     return nil, err
   elseif driver.deliver then
     return driver:deliver(built, self)
   end
-  local receipt
-  receipt, err = send_over_smtp(self, built, driver)
+  local ok, receipt
+  ok, err = turn.wait(self.settings, driver, patience)
+  if ok then
+    receipt, err = send_over_smtp(self, built, driver)
+  end
   if err then
     err.attempts = err.attempts or 1
   end
@@ -116,7 +117,8 @@ local function attempt(self, spec)
   if not built then
     return nil, err
   end
-  return deliver(self, built)
+  -- The other half of the time is for sending.
+  return deliver(self, built, self.settings.timeout.total / 2)
 end
 
 -- What the outbox needs of a mailer: it may go on when the mailer is closed.
@@ -124,13 +126,16 @@ local function agent_of(self)
   return {
     settings = self.settings,
     send = function(built)
-      return deliver(self, built)
+      return deliver(self, built, 0)
     end,
     tell = function(receipt, err)
       tell(self, receipt, err)
     end,
     warn = function(text)
       call(self, self.settings.log, "warning", text)
+    end,
+    alarm = function(text)
+      call(self, self.settings.log, "error", text)
     end,
   }
 end
@@ -149,26 +154,22 @@ function Mailer:send(spec)
 end
 
 -- Drivers that take a message at once need no outbox.
-local function hand_over(self, spec)
-  local built, err = build(self, spec)
-  if not built then
-    return nil, err
-  end
+local function hand_over(self, built)
   local io = self.settings.io
-  local ok
-  if io == "memory" or (type(io) == "table" and io.file) then
-    ok, err = deliver(self, built)
-    tell(self, ok, err)
-  else
-    ok, err = notify.accept(self, built)
+  if io ~= "memory" and not (type(io) == "table" and io.file) then
+    return notify.accept(self, built)
   end
-  return ok and (built.id or true) or nil, err
+  local receipt, err = deliver(self, built, 0)
+  if receipt then
+    tell(self, receipt)
+  end
+  return receipt, err
 end
 
 --- Hand one message over and return at once: in nginx in every phase that can
 -- start a timer, log_by_lua included. It is sent by the worker itself; outside
 -- nginx by `flush` or `close`. What becomes of it is told to `on.sent`,
--- `on.failed` and `log`.
+-- `on.failed` and `log`, a refusal by this call as well.
 --
 -- What fails for now is tried again, with the same Message-ID: a receiver may
 -- get a mail twice, where the server took it and could not say so.
@@ -179,7 +180,17 @@ function Mailer:notify(spec)
   if type(spec) ~= "table" then
     error("mailer:notify: a message table is expected, not a " .. type(spec), 2)
   end
-  return hand_over(self, spec)
+  local built, err = build(self, spec)
+  local ok
+  if built then
+    ok, err = hand_over(self, built)
+  end
+  if not ok then
+    -- Few look at what notify answers.
+    tell(self, nil, err)
+    return nil, err
+  end
+  return built.id or true
 end
 
 --- Wait until all that was handed over has its verdict.

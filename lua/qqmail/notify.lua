@@ -1,134 +1,14 @@
---- Handing mails over: `mailer:notify`, `mailer:flush` and what stands behind
--- them. Inside nginx all mailers of a worker that have the same account share
--- one outbox, which outlives the request; elsewhere each has its own.
+--- Handing mails over: `mailer:notify`, `mailer:flush` and what belongs to them.
 -- @module qqmail.notify
 
-local account = require("qqmail.account")
+local boxes = require("qqmail.outbox.boxes")
 local drivers = require("qqmail.drivers")
 local errors = require("qqmail.errors")
-local net = require("qqmail.net")
-local outbox = require("qqmail.outbox")
 
 local M = {}
 
--- Of this worker: lists of boxes by account.
-local shared = {}
-
 -- Between two looks of `flush` at what others are sending.
 local FLUSH_PAUSE = 0.01
-
--- --- where mails wait -----------------------------------------------------------
-
--- In /var/tmp, which outlives a reboot: everybody may write there, so that the
--- folder counts only when it is ours alone.
-local function default_dir(disk)
-  local path = ("/var/tmp/qqmail-%d"):format(disk.uid())
-  local ok, name, text = disk.folder(path)
-  return ok and path, text or name
-end
-
-local function make_store(mailer, in_nginx)
-  local settings = mailer.settings
-  local dir = settings.outbox.dir
-  if dir == false or (dir == nil and not in_nginx) then
-    return nil
-  end
-  local disk = require("qqmail.disk")
-  local ok, why = dir, nil
-  if not dir then
-    dir, why = default_dir(disk)
-    ok = dir
-  end
-  local store
-  if ok then
-    local name
-    store = require("qqmail.outbox.store").new(dir .. "/" .. account.name(settings),
-      settings.outbox.durable == "sync")
-    ok, name, why = store:prepare()
-    why = why or name
-  end
-  if not ok then
-    mailer.agent.warn(("mails can wait in memory only: %s: %s"):format(tostring(dir), why))
-    return nil
-  end
-  return store
-end
-
-local function new_outbox(mailer, in_nginx)
-  local settings = mailer.settings
-  local options = settings.outbox
-  return outbox.new({
-    max = options.max, bytes = options.bytes, overflow = options.overflow,
-    durable = options.durable and true or false, keep = options.keep, lang = settings.lang,
-  }, make_store(mailer, in_nginx), mailer.agent, net.now)
-end
-
--- --- inside nginx ---------------------------------------------------------------
-
-local function forget(key, box)
-  for index, other in ipairs(shared[key] or {}) do
-    if other == box then
-      table.remove(shared[key], index)
-    end
-  end
-  if shared[key] and #shared[key] == 0 then
-    shared[key] = nil
-  end
-  if box.outbox.store then
-    box.outbox.store:close()
-  end
-end
-
-local function shared_box(mailer)
-  local settings = mailer.settings
-  local key = account.key(settings)
-  local lease = account.lease(settings)
-  local list = shared[key] or {}
-  for _, box in ipairs(list) do
-    if account.may_share(box.lease, lease) then
-      return box
-    end
-  end
-  local box = { lease = lease, outbox = new_outbox(mailer, true) }
-  box.worker = require("qqmail.outbox.worker").new(box.outbox, {
-    drainers = settings.pool.max, drain = settings.outbox.drain,
-    on_idle = function()
-      forget(key, box)
-    end,
-  })
-  shared[key] = list
-  list[#list + 1] = box
-  return box
-end
-
--- --- elsewhere ------------------------------------------------------------------
-
--- For the program that ends without `flush` or `close`.
-local function at_exit(run)
-  local make = rawget(_G, "newproxy")
-  if make then
-    local sentinel = make(true)
-    getmetatable(sentinel).__gc = run
-    return sentinel
-  end
-  return setmetatable({}, { __gc = run })
-end
-
-local function own_box(mailer)
-  if not mailer.box then
-    local waiting = new_outbox(mailer, false)
-    mailer.box = { outbox = waiting, sentinel = at_exit(function()
-      waiting:close()
-    end) }
-  end
-  return mailer.box
-end
-
-local function box_of(mailer, place)
-  return place == "outside" and own_box(mailer) or shared_box(mailer)
-end
-
--- --- calls ----------------------------------------------------------------------
 
 local function wrong_phase(mailer, phase)
   return errors.new({ kind = "config", code = "config.wrong_phase", phase = "config",
@@ -149,7 +29,7 @@ function M.accept(mailer, built)
   if place == "init" then
     return nil, wrong_phase(mailer, phase)
   end
-  local box = box_of(mailer, place)
+  local box = boxes.of(mailer, place)
   local ok, err = box.outbox:accept(built, mailer.agent)
   if ok and box.worker and place ~= "exit" then
     box.worker:wake()
@@ -167,7 +47,7 @@ function M.start(mailer)
   if place == "init" or place == "exit" then
     return nil, wrong_phase(mailer, phase)
   end
-  local box = box_of(mailer, place)
+  local box = boxes.of(mailer, place)
   if box.worker then
     box.worker:stay()
   end
@@ -235,7 +115,7 @@ function M.flush(mailer, seconds)
   elseif driver.deliver then
     return { sent = 0, failed = 0, waiting = 0 }
   end
-  local box = box_of(mailer, (drivers.place()))
+  local box = boxes.of(mailer, (drivers.place()))
   local before = { sent = box.outbox.counts.sent, failed = box.outbox.counts.failed }
   local deadline = driver:now() + seconds
   local done
@@ -271,10 +151,7 @@ end
 -- @tparam table mailer
 -- @treturn ?table `accepted`, `sent`, `failed`, `dropped`, `waiting`
 function M.stats(mailer)
-  local box = mailer.box
-  if not box and drivers.place() ~= "outside" then
-    box = shared_box(mailer)
-  end
+  local box = boxes.find(mailer)
   if not box then
     return nil
   end

@@ -128,7 +128,9 @@ M.list = {
   }, { values = { "engine", "nginx" }, query = true }),
   later("tls_options.pin", { en = "public keys to accept", zh = "可接受的公钥" }),
   row("pool.max", "integer", {
-    en = "most connections at a time", zh = "最多同时保持的连接数",
+    en = "connections kept between messages, in nginx by each worker; and how many of them "
+      .. "send the mails of notify",
+    zh = "两次发送之间保留的连接数（nginx 内按 worker 计）；也是发送 notify 邮件的并发数",
   }, { env = "POOL_MAX", default = 1, min = 1, max = 1000, query = true }),
   row("pool.idle", "seconds", {
     en = "seconds that an unused connection is kept", zh = "空闲连接保留的秒数",

@@ -26,19 +26,27 @@ Outbox.__index = Outbox
 -- @tparam table options `max` (mails in memory), `bytes` (of them), `overflow`
 --   ("spool", "drop_oldest" or "refuse"), `durable`, `keep` (seconds until a
 --   mail is given up), `lang`
--- @tparam ?table store see `qqmail.outbox.store`; nil: memory only
+-- @tparam function open_store () -> a `qqmail.outbox.store`; nil: memory only; nil
+--   and a text: there is no getting at it now
 -- @tparam table agent sends what comes from disk: `send(built)` -> receipt or
---   nil, error; `tell(receipt, err)`; `warn(text)`; `settings`
+--   nil, error; `tell(receipt, err)`; `warn(text)`; `alarm(text)` for what
+--   somebody has to mend; `settings`
 -- @tparam function clock seconds, monotonic
 -- @treturn table outbox
-function M.new(options, store, agent, clock)
-  return setmetatable({
-    options = options, store = store, agent = agent, clock = clock, queue = {}, first = 1,
+function M.new(options, open_store, agent, clock)
+  local self = setmetatable({
+    options = options, open_store = open_store, agent = agent, clock = clock, queue = {}, first = 1,
     last = 0, put_off = {}, flying = {}, memory = 0, bytes = 0, failures = 0, paused_until = 0,
     is_proven = false,
-    disk_may_have_more = store ~= nil,
     counts = { accepted = 0, sent = 0, failed = 0, dropped = 0 },
   }, Outbox)
+  local why
+  self.store, why = open_store()
+  if why then
+    agent.alarm("mails can wait in memory only: " .. why)
+  end
+  self.disk_may_have_more = self.store ~= nil
+  return self
 end
 
 -- --- the queue ----------------------------------------------------------------
@@ -175,6 +183,19 @@ local function make_room(self, size)
   return true
 end
 
+-- What is promised to be on disk is not taken without one.
+local function check_durable(self)
+  if not self.options.durable or self.store then
+    return true
+  end
+  local why
+  self.store, why = self.open_store()
+  if self.store then
+    return true
+  end
+  return nil, unwritable(self, why or "outbox.dir is not set")
+end
+
 -- A disk that cannot be written does not stop a mail there is memory for.
 local function place(self, entry, built)
   local is_large = entry.size == nil or entry.size > M.large
@@ -205,7 +226,10 @@ end
 function Outbox:accept(built, agent)
   local entry = entries.new(built)
   entry.agent = agent
-  local ok, err = place(self, entry, built)
+  local ok, err = check_durable(self)
+  if ok then
+    ok, err = place(self, entry, built)
+  end
   if ok then
     self.counts.accepted = self.counts.accepted + 1
   end
@@ -333,15 +357,27 @@ local function succeeded(self, entry, receipt, built)
   end
 end
 
+-- Not a failure: with the option `rate` it was too early.
+local function wait_for_turn(self, entry, seconds)
+  entry.tries = entry.tries - 1
+  self.paused_until = self.clock() + seconds
+  put_off(self, entry, 0)
+end
+
 local function failed(self, entry, err)
+  if err.code == "rate.own_limit" then
+    wait_for_turn(self, entry, err.retry_after)
+    return
+  end
   err.attempts = entry.tries
   local what, seconds = policy.decide(err, self.failures)
   if what == "drop" or too_old(self, entry) then
     give_up(self, entry, err)
     return
   end
-  entry.agent.warn(("mail %s waits for another try in %.0f s: %s"):format(tostring(entry.id),
-    seconds, tostring(err)))
+  local tell = seconds >= policy.mend and entry.agent.alarm or entry.agent.warn
+  tell(("mail %s waits for another try in %.0f s: %s"):format(tostring(entry.id), seconds,
+    tostring(err)))
   if what == "account" then
     self.failures, self.is_proven = self.failures + 1, false
     self.paused_until = self.clock() + seconds
@@ -398,16 +434,66 @@ end
 
 -- --- the end --------------------------------------------------------------------
 
-local function each(self, visit)
+local function each_waiting(self, visit)
   for index = self.first, self.last do
     visit(self.queue[index])
   end
   for _, entry in ipairs(self.put_off) do
     visit(entry)
   end
-  for entry in pairs(self.flying) do
-    visit(entry)
+end
+
+local function forget_waiting(self)
+  self.queue, self.first, self.last, self.put_off = {}, 1, 0, {}
+end
+
+local function report_lost(list, first, report, why)
+  for index = first, #list do
+    report(("mail %s is lost: it could not be written: %s"):format(tostring(list[index].id), why))
   end
+  return #list - first + 1
+end
+
+-- Those that wait; they are not in hand any more when they are on disk.
+local function spool_waiting(self, report)
+  local list = {}
+  each_waiting(self, function(entry)
+    if entry.path then
+      self.store:forget(entry)
+    else
+      list[#list + 1] = entry
+    end
+  end)
+  local done, name, text = self.store:put_all(list)
+  for index = 1, done do
+    count_out(self, list[index])
+  end
+  forget_waiting(self)
+  self.disk_may_have_more = true
+  return report_lost(list, done + 1, report, tostring(text or name))
+end
+
+-- Those under way, one by one: each is removed again when it was sent after all.
+local function spool_flying(self, report)
+  local lost = 0
+  for entry in pairs(self.flying) do
+    if not entry.path then
+      local ok, name, text = self.store:put(entry)
+      if not ok then
+        lost = lost + report_lost({ entry }, 1, report, tostring(text or name))
+      end
+    end
+  end
+  return lost
+end
+
+local function all_lost(self, report)
+  local list = {}
+  each_waiting(self, function(entry)
+    list[#list + 1] = entry
+  end)
+  forget_waiting(self)
+  return report_lost(list, 1, report, "there is no outbox.dir")
 end
 
 --- Write all that waits in memory to disk, mails under way as well: for the end
@@ -416,22 +502,11 @@ end
 --   must not call what a user gave
 -- @treturn number how many mails could not be written
 function Outbox:spool(report)
-  report = report or self.agent.warn
-  local lost = 0
-  each(self, function(entry)
-    if entry.data and not entry.path then
-      local ok, name, text = nil, "no outbox.dir", nil
-      if self.store then
-        ok, name, text = self.store:put(entry)
-      end
-      if not ok then
-        lost = lost + 1
-        report(("mail %s is lost: it could not be written: %s"):format(tostring(entry.id),
-          tostring(text or name)))
-      end
-    end
-  end)
-  return lost
+  report = report or self.agent.alarm
+  if not self.store then
+    return all_lost(self, report)
+  end
+  return spool_waiting(self, report) + spool_flying(self, report)
 end
 
 --- The error of a mail that was not sent because its mailer ended.
@@ -452,12 +527,12 @@ function Outbox:close()
     self:spool()
     self.store:close()
   else
-    each(self, function(entry)
+    each_waiting(self, function(entry)
       entry.agent.tell(nil, self:unsent())
     end)
   end
-  self.queue, self.first, self.last, self.put_off, self.flying = {}, 1, 0, {}, {}
-  self.memory, self.bytes, self.disk_may_have_more = 0, 0, false
+  forget_waiting(self)
+  self.flying, self.memory, self.bytes, self.disk_may_have_more = {}, 0, 0, false
 end
 
 return M

@@ -99,11 +99,16 @@ local function look_for_refusal(self)
   end
 end
 
+-- Shorter pieces are left to the collector's own pace.
+local LONG_PIECE = 16384
+
 -- A long body passes through as strings that are garbage at once. The collector
 -- counts them late, so that a big attachment would look like a leak: work off
 -- about as much as was made.
 local function pay_for_garbage(bytes)
-  collectgarbage("step", math.ceil(#bytes / 1024))
+  if #bytes >= LONG_PIECE then
+    collectgarbage("step", math.ceil(#bytes / 1024))
+  end
 end
 
 local function send(self, bytes, in_body)
@@ -392,9 +397,12 @@ function Connection:resume(deadline)
   return self.io:resume(deadline)
 end
 
---- What the server offers.
+--- What the server offers. It does not change once the login is over.
 function Connection:capabilities()
-  return self.session:capabilities()
+  if not self.offered then
+    self.offered = self.session:capabilities()
+  end
+  return self.offered
 end
 
 --- The last lines of the dialogue.

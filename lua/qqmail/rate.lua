@@ -45,6 +45,7 @@ end
 function M.new(options, name, store)
   return setmetatable({
     interval = options.per / options[1], name = name, store = store or M.store(), from = 0,
+    ready_at = 0,
   }, Limiter)
 end
 
@@ -62,18 +63,21 @@ end
 -- @treturn ?number the moment, taken for this message; nil when it would be too late
 -- @treturn ?number seconds until a moment is free, when none was taken
 function Limiter:take(now, latest)
-  local slot = math.max(math.floor(now / self.interval), self.from)
+  -- Slots keep those apart who share the store; within one limiter the whole
+  -- distance is kept, also after a message that left late in its slot.
+  local earliest = math.max(now, self.ready_at)
+  local slot = math.max(math.floor(earliest / self.interval), self.from)
   while true do
-    local moment = math.max(now, slot * self.interval)
+    local moment = math.max(earliest, slot * self.interval)
     if moment > latest then
       return nil, moment - now
     end
+    self.from = slot + 1
     if claim(self, slot) then
-      self.from = slot + 1
+      self.ready_at = moment + self.interval
       return moment
     end
-    slot = slot + 1
-    self.from = slot
+    slot = self.from
   end
 end
 

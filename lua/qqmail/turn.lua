@@ -45,18 +45,18 @@ local function too_early(settings, seconds)
       zh = "请稍候、调大 rate，或用 mailer:notify 交出邮件。" } })
 end
 
---- Wait until a message may go. At most half of the time for the whole call is
--- spent on it: the rest is needed for sending.
+--- Wait until a message may go.
 -- @tparam table settings
 -- @tparam table driver
+-- @tparam number patience seconds to wait at most
 -- @treturn ?boolean true
 -- @treturn ?table error of kind `rate`: no turn was taken
-function M.wait(settings, driver)
+function M.wait(settings, driver, patience)
   if not settings.rate then
     return true
   end
   local now = driver:now()
-  local moment, seconds = limiter_of(settings):take(now, now + settings.timeout.total / 2)
+  local moment, seconds = limiter_of(settings):take(now, now + patience)
   if not moment then
     return nil, too_early(settings, seconds)
   end

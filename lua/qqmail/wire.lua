@@ -164,7 +164,7 @@ end
 function Wire:start_driver_tls(options, deadline)
   set_deadline(self, deadline)
   local info, code, detail = self.io:start_tls(options)
-  self.driver_info = info
+  self.info = info
   return info ~= nil, code, detail
 end
 
@@ -172,10 +172,10 @@ end
 -- @treturn ?table version, cipher, resumed, ...; nil without TLS; only
 --   `provider` and `verified` where the driver does TLS
 function Wire:tls_info()
-  if self.tls then
-    return self.tls:info()
+  if self.tls and not self.info then
+    self.info = self.tls:info()
   end
-  return self.driver_info
+  return self.info
 end
 
 --- Close at once. A TLS close notice is sent when `deadline` leaves time.

@@ -29,13 +29,13 @@ describe("notify inside nginx", function()
     return { outbox = send.merge({ dir = folder }, more) }
   end
 
-  local function waiting_files()
-    return tonumber((shell.run("find " .. folder .. " -name '*.eml' | wc -l")))
+  local function waiting_mails()
+    return shell.count_mails(folder)
   end
 
   local function ends_well(web)
     web:stop()
-    assert.equal(0, waiting_files())
+    assert.equal(0, waiting_mails())
   end
 
   it("delivers 1,000 mails handed over in one burst of the log phase", function()
@@ -68,7 +68,7 @@ describe("notify inside nginx", function()
     assert.is_true(web:quit(20))
     assert.is_true(#server:messages() < 3000)
     web:stop()
-    assert.is_true(waiting_files() > 0)
+    assert.is_true(waiting_mails() > 0)
     web = notifier.start(server, outbox(), { workers = 2 })
     local missing, doubles = notifier.missing(server, 3000)
     assert.same({ 0, 0 }, { missing, doubles })
@@ -184,6 +184,6 @@ describe("notify inside nginx", function()
     web:quit()
     assert.equal(1, server:auth_attempts())
     web:stop()
-    assert.equal(10, waiting_files())
+    assert.equal(10, waiting_mails())
   end)
 end)

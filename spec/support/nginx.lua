@@ -17,6 +17,10 @@
 -- * `secrets`: the same, but readable for nobody else (mode 0600)
 -- * `user`: whom workers run as when this is root, "root" by default; they can
 --   read the prefix, less the secrets
+-- * `folder`: of an example with a complete nginx.conf, in place of the blocks; all
+--   of it is put into the prefix, and what belongs to its machine is replaced
+--   (modules, user, address, temporary files)
+-- * `edit`: `{ ["old text"] = "new" }` for the nginx.conf of the folder
 -- * `allow`: list of patterns, lines of error.log that are no fault
 --
 -- `require("qqmail")` inside is this checkout, with the build of LuaJIT.
@@ -115,6 +119,14 @@ local function absolute(path, here)
   return path:sub(1, 1) == "/" and path or here .. "/" .. path
 end
 
+local TEMPORARY = [[
+  client_body_temp_path $prefix/temp/body;
+  proxy_temp_path $prefix/temp/proxy;
+  fastcgi_temp_path $prefix/temp/fastcgi;
+  uwsgi_temp_path $prefix/temp/uwsgi;
+  scgi_temp_path $prefix/temp/scgi;
+]]
+
 local CONFIGURATION = [[
 $modules
 daemon off;
@@ -130,11 +142,7 @@ events {
 }
 http {
   access_log off;
-  client_body_temp_path $prefix/temp/body;
-  proxy_temp_path $prefix/temp/proxy;
-  fastcgi_temp_path $prefix/temp/fastcgi;
-  uwsgi_temp_path $prefix/temp/uwsgi;
-  scgi_temp_path $prefix/temp/scgi;
+  $temporary
   client_max_body_size 100m;
   lua_package_path "$prefix/?.lua;$here/lua/?.lua;$here/lua/?/init.lua;$here/?.lua;;";
   lua_package_cpath "$build/?.so;;";
@@ -156,8 +164,37 @@ local function configuration(prefix, options)
     workers = tostring(options.workers or 1), main = options.main or "",
     events = options.events or "", http = options.http or "", server = options.server or "",
   }
+  values.temporary = TEMPORARY:gsub("%$prefix", prefix)
   -- No template in the options: what they say may hold variables of nginx.
   return (CONFIGURATION:gsub("%$(%l+)", values))
+end
+
+-- Lines that begin with a directive, and how many there were.
+local function replace(text, directive, new)
+  return text:gsub("\n *" .. directive .. "[^\n]*", function()
+    return "\n" .. new
+  end)
+end
+
+-- A complete nginx.conf, made fit for this machine.
+local function adapt(text, prefix, options)
+  for old, new in pairs(options.edit or {}) do
+    local at, till = text:find(old, 1, true)
+    text = text:sub(1, assert(at, old) - 1) .. new .. text:sub(till + 1)
+  end
+  local count
+  text = replace(text, "load_module ", "")
+  text = replace(text, "user ", M.is_root() and "user root;" or "")
+  text = replace(text, "http {", "http {\n" .. TEMPORARY:gsub("%$prefix", prefix))
+  text, count = replace(text, "listen ", ("listen unix:%s/http.sock;"):format(prefix))
+  assert(count == 1, "there is one address to listen at")
+  return load_modules() .. "\ndaemon off;\n" .. text
+end
+
+local function copy_folder(prefix, options)
+  shell.run(("cp -r %s/. %s"):format(shell.quote(options.folder), prefix))
+  local path = prefix .. "/nginx.conf"
+  shell.write(path, adapt(assert(read(path), path), prefix, options))
 end
 
 local function make_prefix(options)
@@ -170,7 +207,11 @@ local function make_prefix(options)
   for name, text in pairs(options.secrets or {}) do
     M.write_secret(prefix .. "/" .. name, text)
   end
-  shell.write(prefix .. "/nginx.conf", configuration(prefix, options))
+  if options.folder then
+    copy_folder(prefix, options)
+  else
+    shell.write(prefix .. "/nginx.conf", configuration(prefix, options))
+  end
   return prefix
 end
 

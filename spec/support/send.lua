@@ -174,7 +174,7 @@ M.LOOP_IO = {
     return coroutine.yield(descriptor, direction, seconds)
   end,
   sleep = function(seconds)
-    net.sleep(seconds)
+    coroutine.yield(-1, "r", seconds) -- no descriptor: only time passes
   end,
 }
 

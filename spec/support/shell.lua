@@ -32,6 +32,13 @@ function M.folder()
   end
 end
 
+--- How many mails of the outbox are in the files below a folder, however many
+-- stand in one file.
+function M.count_mails(folder)
+  local output = M.run(("grep -rao 'X-Qqmail-Outbox: 1' %s | wc -l"):format(M.quote(folder)))
+  return tonumber(output)
+end
+
 --- Writes a file and the folders above it.
 function M.write(path, text)
   M.run("mkdir -p " .. M.quote(path:match("^(.*)/")))

@@ -248,6 +248,17 @@ local function read_files(self)
   return true
 end
 
+--- What relative paths count from, `.env` first of all: inside nginx not the
+-- working directory, which is "/" as soon as nginx runs in the background.
+-- @treturn ?string nil: the working directory
+function M.home()
+  local ngx = rawget(_G, "ngx")
+  if type(ngx) == "table" and ngx.config and ngx.config.prefix then
+    return (ngx.config.prefix():gsub("(.)/+$", "%1"))
+  end
+  return nil
+end
+
 --- Read everything there is to read.
 -- @tparam table self loader
 -- @tparam table given options

@@ -102,10 +102,12 @@ end
 
 local NO_HOST_HINT = {
   en = 'Give provider = "qq", or host, or url, or QQMAIL_PROVIDER, QQMAIL_HOST or QQMAIL_URL. '
-    .. "A .env file is read from the working directory; nginx passes on only variables "
-    .. "named by its env directive, and cron none of the shell's.",
+    .. "A .env file is read from the working directory, inside nginx from its prefix; workers of "
+    .. "nginx see only variables named by its env directive (init_by_lua sees all), and cron "
+    .. "none of the shell's.",
   zh = '请设置 provider = "qq"、host 或 url，或环境变量 QQMAIL_PROVIDER、QQMAIL_HOST、QQMAIL_URL。'
-    .. ".env 从当前目录读取；nginx 只传递 env 指令列出的变量，cron 不继承 shell 变量。",
+    .. ".env 从当前目录读取（nginx 内为其 prefix）；nginx 工作进程只能看到 env 指令列出的变量"
+    .. "（init_by_lua 可见全部），cron 不继承 shell 变量。",
 }
 
 local function settle_host(self)

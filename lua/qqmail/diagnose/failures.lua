@@ -14,8 +14,8 @@ M.resolve = {
   not_found = row("resolve", "resolve.not_found", "never",
     { en = "%s does not exist", zh = "找不到主机 %s" }, {
       en = "Check the spelling of host, and that this machine or container has a name server "
-        .. "(/etc/resolv.conf; `resolver` in nginx).",
-      zh = "请检查 host 的拼写，以及本机或容器的 DNS 配置（/etc/resolv.conf；nginx 的 resolver）。",
+        .. "(/etc/resolv.conf). nginx's own `resolver` is not asked.",
+      zh = "请检查 host 的拼写，以及本机或容器的 DNS 配置（/etc/resolv.conf）；不使用 nginx 的 resolver。",
     }),
   again = row("resolve", "resolve.again", "later",
     { en = "the name server did not answer for %s", zh = "DNS 暂时无法解析 %s" }, {

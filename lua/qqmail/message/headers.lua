@@ -290,7 +290,7 @@ end
 local EARLIEST, LATEST = -2208988800, 253402300799 -- the years 1900 to 9999
 
 -- Minutes east of UTC at that moment, as this host's clock is set.
-local function local_offset(seconds)
+local function look_up_offset(seconds)
   -- Not by way of os.time: it takes the second before 1970 for a failure.
   local here, utc = os.date("*t", seconds), os.date("!*t", seconds)
   local days = here.yday - utc.yday
@@ -298,6 +298,17 @@ local function local_offset(seconds)
     days = here.year > utc.year and 1 or -1
   end
   return (days * 24 + here.hour - utc.hour) * 60 + here.min - utc.min
+end
+
+-- Clocks are changed at full quarters of an hour: within one the answer stays.
+local last_quarter, last_offset
+
+local function local_offset(seconds)
+  local quarter = math.floor(seconds / 900)
+  if quarter ~= last_quarter then
+    last_quarter, last_offset = quarter, look_up_offset(seconds)
+  end
+  return last_offset
 end
 
 --- The Date field.

@@ -2,6 +2,7 @@
 --
 --     <dir>/<account>/<owner>/lock    held by the process that works on it
 --     <dir>/<account>/<owner>/*.eml   one mail each
+--     <dir>/<account>/<owner>/*.many  mails that a process left when it ended
 --     <dir>/<account>/failed/*.eml    mails that were given up
 --
 -- A folder belongs to the process that holds its lock. The system frees the lock
@@ -13,6 +14,8 @@ local core = require("qqmail.core")
 local disk = require("qqmail.disk")
 local entries = require("qqmail.outbox.entry")
 
+local unpack = rawget(_G, "unpack") or rawget(table, "unpack")
+
 local M = {}
 
 --- Mails that are kept after they were given up; more are only reported.
@@ -21,6 +24,10 @@ M.failed_max = 1000
 -- Names to try for a folder: another process may take one over, and remove it,
 -- between making and locking it.
 local NAME_TRIES = 20
+
+-- Mails in one file of those that a process leaves: a file for each would take
+-- longer than the end of a process may.
+local BUNDLE = 500
 
 local Store = {}
 Store.__index = Store
@@ -80,14 +87,18 @@ local function own_folder(self)
   return self.own
 end
 
-local function list_mails(folder)
+local function list_files(folder, ending)
   local out = {}
   for _, name in ipairs(disk.list(folder.path) or {}) do
-    if name:find("%.eml$") then
+    if name:sub(-#ending) == ending then
       out[#out + 1] = folder.path .. "/" .. name
     end
   end
   return out
+end
+
+local function is_empty(folder)
+  return #list_files(folder, ".eml") == 0 and #list_files(folder, ".many") == 0
 end
 
 -- A folder without mails is removed with its lock, which then is nobody's, and
@@ -115,10 +126,16 @@ end
 -- --- writing ----------------------------------------------------------------
 
 -- Names sort by age.
-local function new_path(self, folder)
+local function new_path(self, folder, ending)
   self.serial = self.serial + 1
-  return ("%s/%010d-%06d-%s.eml"):format(folder.path, os.time(), self.serial % 1000000,
-    random_name():sub(1, 8))
+  return ("%s/%010d-%06d-%s%s"):format(folder.path, os.time(), self.serial % 1000000,
+    random_name():sub(1, 8), ending)
+end
+
+-- The entry is this file from now on, and `find` leaves it out.
+local function hold(self, entry, path)
+  entry.path = path
+  self.known[path] = true
 end
 
 --- Write the mail of an entry that has its bytes. Nothing of C is needed that a
@@ -132,14 +149,45 @@ function Store:put(entry)
   if not folder then
     return nil, name, text
   end
-  local path = new_path(self, folder)
+  local path = new_path(self, folder, ".eml")
   local ok
   ok, name, text = disk.write(path, self.sync, entries.head(entry), entry.data)
   if ok then
-    entry.path = path
-    self.known[path] = true
+    hold(self, entry, path)
   end
   return ok, name, text
+end
+
+local function put_bundle(self, folder, list, first)
+  local pieces = {}
+  for index = first, math.min(first + BUNDLE - 1, #list) do
+    local head, data = entries.head(list[index]), list[index].data
+    pieces[#pieces + 1] = ("%d\n"):format(#head + #data)
+    pieces[#pieces + 1] = head
+    pieces[#pieces + 1] = data
+  end
+  return disk.write(new_path(self, folder, ".many"), self.sync, unpack(pieces))
+end
+
+--- Write many mails at once, for the end of the process; like `put`, but nobody
+-- can remove one of them alone.
+-- @tparam table list entries
+-- @treturn number how many of them, from the first, are on disk
+-- @treturn ?string name of the failure
+-- @treturn ?string text
+function Store:put_all(list)
+  local folder, name, text = own_folder(self)
+  if not folder then
+    return 0, name, text
+  end
+  for first = 1, #list, BUNDLE do
+    local ok
+    ok, name, text = put_bundle(self, folder, list, first)
+    if not ok then
+      return first - 1, name, text
+    end
+  end
+  return #list
 end
 
 local function write_pieces(writer, entry, built)
@@ -167,7 +215,7 @@ function Store:put_built(entry, built)
   if not folder then
     return nil, name, text
   end
-  local path = new_path(self, folder)
+  local path = new_path(self, folder, ".eml")
   local writer
   writer, name, text = disk.create(path)
   if not writer then
@@ -185,8 +233,7 @@ function Store:put_built(entry, built)
   end
   writer:close()
   if ok then
-    entry.path = path
-    self.known[path] = true
+    hold(self, entry, path)
   end
   return ok, name, text
 end
@@ -260,9 +307,33 @@ local function adopt(self)
   end
 end
 
+-- The mails of a bundle as files of their own. Their names follow from its name:
+-- done twice, after a crash in between, it makes the same files.
+local function take_apart(path)
+  local file = io.open(path, "rb")
+  local stem, count = path:gsub("%.many$", ""), 0
+  local size = file and file:read("*n", 1)
+  while size do
+    count = count + 1
+    local ok = disk.write(("%s-%03d.eml"):format(stem, count), false, file:read(size))
+    if not ok then
+      file:close()
+      return
+    end
+    size = file:read("*n", 1)
+  end
+  if file then
+    file:close()
+    disk.remove(path)
+  end
+end
+
 -- The next mails of a folder that are not in hand; true when it holds none at all.
 local function collect(self, folder, out, limit)
-  local paths = list_mails(folder)
+  for _, path in ipairs(list_files(folder, ".many")) do
+    take_apart(path)
+  end
+  local paths = list_files(folder, ".eml")
   for _, path in ipairs(paths) do
     if #out >= limit then
       break
@@ -271,7 +342,7 @@ local function collect(self, folder, out, limit)
       out[#out + 1] = path
     end
   end
-  return #paths == 0
+  return #paths == 0 and is_empty(folder)
 end
 
 --- Mails on disk that nobody works on, those of processes that are gone as well.
@@ -295,7 +366,7 @@ end
 
 --- Let go of what is on disk; the own folder goes when it is empty.
 function Store:close()
-  if self.own and #list_mails(self.own) == 0 then
+  if self.own and is_empty(self.own) then
     remove_folder(self.own)
   elseif self.own then
     self.own.lock:close()

@@ -7,11 +7,12 @@
 -- could write before the state is taken down is written by a finalizer.
 -- @module qqmail.outbox.worker
 
+local at_exit = require("qqmail.outbox.at_exit")
 local net = require("qqmail.net")
 
 local M = {}
 
---- Seconds between two looks at the disk and at mails put off.
+--- Seconds between two looks at the disk.
 M.tick = 2
 
 -- A drainer is begun anew after so many mails: memory of a timer is freed with it.
@@ -30,14 +31,6 @@ local function to_stderr(text)
   io.stderr:write("qqmail: ", text, "\n")
 end
 
--- Calls `run` when this Lua state is taken down; nginx does so at every end of a
--- worker but a kill. On 5.1 only a userdata has a finalizer.
-local function at_exit(run)
-  local sentinel = newproxy(true)
-  getmetatable(sentinel).__gc = run
-  return sentinel
-end
-
 --- The worker's side of an outbox.
 -- @tparam table outbox
 -- @tparam table options `drainers` (how many), `drain` (seconds while the worker
@@ -46,7 +39,7 @@ end
 function M.new(outbox, options)
   local self = setmetatable({
     outbox = outbox, drainers = options.drainers, drain = options.drain,
-    on_idle = options.on_idle, running = 0, stays = false, is_ticking = false,
+    on_idle = options.on_idle, running = 0, stays = false, is_ticking = false, has_alarm = false,
   }, Worker)
   self.sentinel = at_exit(function()
     outbox:spool(to_stderr)
@@ -79,15 +72,17 @@ local function send(self, entry)
   end
 end
 
+-- Sends what there is. True when there is more to send at once; else in how many
+-- seconds, when that is known.
 local function run(self)
   for _ = 1, BATCH do
     if is_over(self) then
       self.outbox:spool()
       return false
     end
-    local entry = self.outbox:next()
+    local entry, seconds = self.outbox:next()
     if not entry then
-      return false
+      return false, seconds
     end
     send(self, entry)
     self:wake()
@@ -95,13 +90,15 @@ local function run(self)
   return true
 end
 
-local start_one
+local start_one, set_alarm
 
 local function drain(_, self)
-  local has_more = run(self)
+  local has_more, seconds = run(self)
   self.running = self.running - 1
   if has_more then
     start_one(self)
+  elseif seconds then
+    set_alarm(self, seconds)
   end
 end
 
@@ -112,6 +109,21 @@ function start_one(self)
     -- The tick tries again.
     self.running = self.running - 1
     log_error("no timer for the outbox: ", why)
+  end
+end
+
+-- Called early, with `premature`, when the worker ends.
+local function alarm(premature, self)
+  self.has_alarm = false
+  if not premature then
+    self:wake()
+  end
+end
+
+-- Mails that were put off for a while; what is far away is left to the tick.
+function set_alarm(self, seconds)
+  if seconds < M.tick and not self.has_alarm then
+    self.has_alarm = ngx.timer.at(seconds, alarm, self) and true or false
   end
 end
 

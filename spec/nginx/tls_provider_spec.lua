@@ -50,12 +50,15 @@ local function heard_nothing(server, mode)
   assert.equal(0, server:auth_attempts())
   send.lacks(heard, "AUTH")
   if mode == "implicit" then
-    assert.equal("", heard)
+    -- A line end between two connections is all.
+    assert.equal("", (heard:gsub("\n", "")))
   end
 end
 
 -- A handshake that goes through without waiting hides the reason from nginx's Lua
--- side: then the certificate is just not trusted. Here it is rare, not impossible.
+-- side: then the certificate is just not trusted. With SLOW it is rare.
+local SLOW = "spec.support.slow_tls_scenario"
+
 local function refuses(options, code)
   for _ = 1, 30 do
     local err = try(options).err
@@ -124,14 +127,14 @@ describe("TLS by nginx", function()
       -- That is how OpenSSL puts it when the chain ends at lua_ssl_verify_depth.
       longchain = "no_issuer" }) do
       it_runs(("says no secret to %s, %s"):format(cert, mode), function()
-        local server = send.server({ mode = mode, cert = cert })
+        local server = send.server({ mode = mode, cert = cert, scenario = SLOW })
         refuses(options_for(server), "tls." .. code)
         heard_nothing(server, mode)
       end)
     end
 
     it_runs("asks for the name that was set, " .. mode, function()
-      local server = send.server({ mode = mode })
+      local server = send.server({ mode = mode, scenario = SLOW })
       local named = good(options_for(server, { host = "127.0.0.1",
         tls_options = { server_name = "mx.test" } }))
       assert.equal("nginx", named.tls.provider)
@@ -142,7 +145,7 @@ describe("TLS by nginx", function()
     end)
 
     it_runs("verifies nothing where that was asked for, and then alone, " .. mode, function()
-      local server = send.server({ mode = mode, cert = "wronghost" })
+      local server = send.server({ mode = mode, cert = "wronghost", scenario = SLOW })
       local lax = options_for(server, { tls_options = { verify = false } })
       local receipt = good(lax)
       assert.is_false(receipt.tls.verified)

@@ -20,11 +20,15 @@ local function tls_error(settings, text)
 end
 
 -- The module links OpenSSL: loaded only when used, and where the process brings
--- another OpenSSL loading it may fail. Then `why` says how.
+-- another OpenSSL loading it may fail. Then `why` says how. Lua 5.1 tells the
+-- reason once, and later only that there was one.
+local load_failure
+
 local function load_engine()
   local loaded, tls = pcall(require, "qqmail.tls")
   if not loaded then
-    return nil, tostring(tls)
+    load_failure = load_failure or tostring(tls)
+    return nil, load_failure
   elseif not tls.usable then
     return nil, tls.why
   end

@@ -14,6 +14,9 @@
 -- * `env`: `{ NAME = "value" }` for the process; workers see no more of it than
 --   `env NAME;` in `main` lets through
 -- * `files`: `{ ["x.lua"] = text }`, put into the prefix; `require("x")` finds it
+-- * `secrets`: the same, but readable for nobody else (mode 0600)
+-- * `user`: whom workers run as when this is root, "root" by default; they can
+--   read the prefix, less the secrets
 -- * `folder`: of an example with a complete nginx.conf, in place of the blocks; all
 --   of it is put into the prefix, and what belongs to its machine is replaced
 --   (modules, user, address, temporary files)
@@ -82,6 +85,18 @@ end
 M.wait_for = wait_for
 M.is_gone = is_gone
 
+--- Whether this is root, who can run workers as somebody else.
+function M.is_root()
+  return capture("id -u") == "0"
+end
+
+--- Writes a file that nobody else can read.
+function M.write_secret(path, text)
+  shell.write(path, "")
+  shell.run("chmod 600 " .. shell.quote(path))
+  shell.write(path, text)
+end
+
 -- The configuration ----------------------------------------------------------
 
 -- An nginx with the Lua module inside needs none from outside.
@@ -145,7 +160,7 @@ local function configuration(prefix, options)
   local values = {
     prefix = prefix, here = here, modules = load_modules(),
     build = absolute(os.getenv("QQMAIL_BUILD") or "build/luajit", here),
-    user = capture("id -u") == "0" and "user root;" or "",
+    user = M.is_root() and ("user %s;"):format(options.user or "root") or "",
     workers = tostring(options.workers or 1), main = options.main or "",
     events = options.events or "", http = options.http or "", server = options.server or "",
   }
@@ -169,7 +184,7 @@ local function adapt(text, prefix, options)
   end
   local count
   text = replace(text, "load_module ", "")
-  text = replace(text, "user ", capture("id -u") == "0" and "user root;" or "")
+  text = replace(text, "user ", M.is_root() and "user root;" or "")
   text = replace(text, "http {", "http {\n" .. TEMPORARY:gsub("%$prefix", prefix))
   text, count = replace(text, "listen ", ("listen unix:%s/http.sock;"):format(prefix))
   assert(count == 1, "there is one address to listen at")
@@ -184,9 +199,13 @@ end
 
 local function make_prefix(options)
   local prefix = capture("mktemp -d /tmp/qqmail-nginx.XXXXXX")
-  shell.run(("mkdir %s/logs %s/temp"):format(prefix, prefix))
+  shell.run(("mkdir %s/logs %s/temp; chmod %s %s"):format(prefix, prefix,
+    options.user and "755" or "700", prefix))
   for name, text in pairs(options.files or {}) do
     shell.write(prefix .. "/" .. name, text)
+  end
+  for name, text in pairs(options.secrets or {}) do
+    M.write_secret(prefix .. "/" .. name, text)
   end
   if options.folder then
     copy_folder(prefix, options)
@@ -359,11 +378,22 @@ function Instance:kill_worker(pid)
   end
 end
 
+local function memory(pid, name)
+  return tonumber((read(("/proc/%d/status"):format(pid)) or ""):match(name .. ":%s*(%d+)"))
+end
+
 --- Memory of a process.
 -- @tparam number pid
 -- @treturn number KiB
 function Instance.rss(_, pid)
-  return tonumber((read(("/proc/%d/status"):format(pid)) or ""):match("VmRSS:%s*(%d+)"))
+  return memory(pid, "VmRSS")
+end
+
+--- The most memory a process ever had.
+-- @tparam number pid
+-- @treturn number KiB
+function Instance.peak(_, pid)
+  return memory(pid, "VmHWM")
 end
 
 -- Ending -----------------------------------------------------------------------

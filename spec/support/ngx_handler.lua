@@ -1,5 +1,6 @@
 --- Runs inside nginx: takes a job of spec/support/send_work.lua from the body of
--- the request and answers its results.
+-- the request and answers its results; or `code`, a chunk that gets `argument`
+-- and this module, and answers what the chunk returns.
 local wire = require("qqmail.testing.wire")
 local work = require("spec.support.send_work")
 
@@ -32,10 +33,23 @@ local function together(bodies)
   end
 end
 
+M.together = together
+
+--- Sends one message with a mailer: `{ receipt= }` or `{ err= }`, plain data.
+M.send = work.send
+
+local function run_code(job)
+  local chunk, why = load(job.code, "=chunk")
+  if not chunk then
+    error(why, 0)
+  end
+  return { value = chunk(M, job.argument) }
+end
+
 --- The content handler.
 function M.answer()
   local job = wire.decode(read_body())
-  ngx.print(wire.encode(work.run(job, together)))
+  ngx.print(wire.encode(job.code and run_code(job) or work.run(job, together)))
 end
 
 return M

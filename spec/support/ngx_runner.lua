@@ -27,6 +27,22 @@ M.configuration = {
 
 local web
 
+-- What is started: the location beside what the options say.
+local function with_location(options)
+  local out = {}
+  for name, value in pairs(options) do
+    out[name] = value
+  end
+  out.server = M.configuration.server .. (options.server or "")
+  return out
+end
+
+--- Starts nginx with options of `nginx.start`, the location added to them.
+-- @return instance
+function M.start_with(options)
+  return M.start(with_location(options))
+end
+
 --- Starts nginx.
 -- @tparam ?table options for nginx.start instead of `configuration`
 -- @return instance
@@ -59,6 +75,14 @@ end
 --- Sends messages at once through one mailer.
 function M.parallel(options, messages)
   return run({ options = options, messages = messages, parallel = true })
+end
+
+--- Runs a chunk in a content handler.
+-- @tparam string code `...` is spec/support/ngx_handler.lua and the argument
+-- @param argument plain data
+-- @return what the chunk returns: plain data
+function M.call(code, argument)
+  return run({ code = code, argument = argument }).value
 end
 
 return M

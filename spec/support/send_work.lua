@@ -51,7 +51,11 @@ local function prepare(message)
   return built, tostring(built)
 end
 
-local function send(mailer, message)
+--- Sends one message.
+-- @tparam table mailer
+-- @tparam table message
+-- @treturn table `{ receipt= }` or `{ err= }`, plain data
+function M.send(mailer, message)
   local spec, bytes = prepare(message)
   local receipt, err = mailer:send(spec)
   return {
@@ -75,7 +79,7 @@ function M.run(job, together)
   local results, bodies = {}, {}
   for i, message in ipairs(job.messages) do
     bodies[i] = function()
-      results[i] = mailer and send(mailer, message) or { err = plain_error(err) }
+      results[i] = mailer and M.send(mailer, message) or { err = plain_error(err) }
     end
   end
   local run = job.parallel and together or one_by_one

@@ -19,7 +19,8 @@ local CAP = 1000
 -- worth waking up for.
 local FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.02
 
--- By "family host": `{ list =, stale_at = }` or `{ resolver = }`.
+-- By "family host": `{ list =, stale_at = }` or, while it is under way,
+-- `{ resolver =, stale_at = }`: what nobody waited for must not be an answer later.
 local known, count = {}, 0
 
 local function forget(key)
@@ -38,7 +39,7 @@ end
 local function forget_stale()
   local now = net.now()
   for key, entry in pairs(known) do
-    if entry.stale_at and now >= entry.stale_at then
+    if now >= entry.stale_at then
       forget(key)
     end
   end
@@ -46,14 +47,14 @@ end
 
 local function start(key, host, family)
   local entry = known[key]
-  if entry and (entry.resolver or net.now() < entry.stale_at) then
+  if entry and net.now() < entry.stale_at then
     return entry
   end
   local resolver, name, text = net.resolve(host, 0, family)
   if not resolver then
     return nil, name, text
   end
-  entry = { resolver = resolver }
+  entry = { resolver = resolver, stale_at = net.now() + M.fresh }
   if count >= CAP then
     forget_stale()
   end

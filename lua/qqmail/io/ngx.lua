@@ -258,7 +258,11 @@ local TLS_ENDS = {
 function Conn:start_tls(options)
   set_timeouts(self.sock, math.max(1, math.ceil(self.timeout * 1000)))
   local ok, why = self.sock:sslhandshake(false, options.server_name, options.verify)
-  if ok then
+  if ok and not self.sock:getreusedtimes() then
+    -- When all of the handshake went through at once, nginx closes a connection
+    -- whose certificate it refuses, but answers true and not why.
+    return nil, "untrusted", "refused by nginx"
+  elseif ok then
     return { provider = "nginx", verified = options.verify }
   end
   why = tostring(why)

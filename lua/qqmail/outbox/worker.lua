@@ -112,11 +112,20 @@ function start_one(self)
   end
 end
 
+-- Timers of nginx come some milliseconds early: then, as when the time is far, a
+-- drainer finds nothing to send and says when to look again.
+local function look(self)
+  self:wake()
+  if self.running == 0 and self.outbox:waiting() > 0 then
+    start_one(self)
+  end
+end
+
 -- Called early, with `premature`, when the worker ends.
 local function alarm(premature, self)
   self.has_alarm = false
   if not premature then
-    self:wake()
+    look(self)
   end
 end
 
@@ -138,7 +147,7 @@ local function tick(premature, self)
     return
   end
   self.outbox:rescan()
-  self:wake()
+  look(self)
   if self.stays or not self.outbox:is_idle() then
     start_ticking(self)
   else

@@ -99,7 +99,7 @@ describe("the outbox", function()
   end)
 
   local function disk()
-    return store.new(folder .. "/box")
+    return store.new(folder .. "/box", 2)
   end
 
   it("sends what it took, in order", function()
@@ -197,7 +197,7 @@ describe("the outbox", function()
     local self = world({ durable = true }, disk())
     self.answer = function(message)
       ids[#ids + 1] = message.id
-      return nil, failure("connect", "later")
+      return nil, failure("connect", "later", { phase = "connect" })
     end
     local message = built("x")
     assert(self.box:accept(message, self.agent))
@@ -226,7 +226,7 @@ describe("the outbox", function()
     end
 
     it("of the network waits with all mails, longer each time", function()
-      local self, seconds = fails_with(failure("connect", "later"))
+      local self, seconds = fails_with(failure("connect", "later", { phase = "connect" }))
       assert.equal(1, seconds)
       assert.equal(1, #self.sent)
       self.now = 1
@@ -249,7 +249,7 @@ describe("the outbox", function()
     end)
 
     it("of the login waits long, with all mails", function()
-      local self, seconds = fails_with(failure("auth", "never"))
+      local self, seconds = fails_with(failure("auth", "never", { phase = "auth" }))
       assert.equal(policy.mend, seconds)
       assert.equal(1, #self.sent)
       assert.equal(2, self.box:waiting())
@@ -276,16 +276,21 @@ describe("the outbox", function()
       assert.same({ "sent" }, self.told)
     end)
 
-    it("that leaves the delivery unknown sends again: twice is better than never", function()
-      local self, seconds = fails_with(failure("closed", "never", { delivered = "unknown" }))
-      assert.equal(1, seconds)
+    it("that leaves the delivery unknown sends again, a few times", function()
+      local self = fails_with(failure("closed", "never", { delivered = "unknown" }))
       assert.equal(2, self.box:waiting())
+      for _ = 1, 100 do
+        self.now = self.now + 1000
+        drain(self)
+      end
+      assert.equal(2 * policy.unknown_max, #self.sent)
+      assert.same({ "closed.x", "closed.x" }, self.told)
     end)
 
     it("is given up in the end", function()
       local self = world({ keep = 0 })
       self.answer = function()
-        return nil, failure("connect", "later")
+        return nil, failure("connect", "later", { phase = "connect" })
       end
       accept(self, "1")
       drain(self)
@@ -365,7 +370,7 @@ describe("the outbox", function()
       assert(self.box:accept(message, self.agent))
     end
     self.box:spool()
-    assert.equal(3, #files(folder))
+    assert.equal(7, #files(folder))
     self.box.store:close()
     local later, count = world({}, disk()), 0
     later.answer = function(again)
@@ -380,7 +385,7 @@ describe("the outbox", function()
   end)
 
   it("says which mails are lost when nothing can be written", function()
-    local self = world({}, store.new("/dev/null/box"))
+    local self = world({}, store.new("/dev/null/box", 2))
     accept(self, "1")
     local reports = {}
     assert.equal(1, self.box:spool(function(text)
@@ -409,7 +414,7 @@ describe("the outbox", function()
     local later = world({}, disk())
     drain(later)
     assert.same({ "1>a@test.local" }, later.sent)
-    assert.is_truthy(later.warned[1]:find("strange", 1, true))
+    has_text(later.alarmed[1], "strange")
     -- With the next look the folder of the dead process goes, and what it left half written.
     later.box:rescan()
     drain(later)
@@ -417,13 +422,13 @@ describe("the outbox", function()
   end)
 
   it("takes a mail into memory when the disk cannot be written", function()
-    local self = world({}, store.new("/dev/null/box"))
+    local self = world({}, store.new("/dev/null/box", 2))
     assert(accept(self, "1", { attachments = { { data = ("x"):rep(outbox.large), name = "x" } } }))
     assert.equal(1, self.box.memory)
   end)
 
   it("refuses it where it was promised that it is on disk", function()
-    local self = world({ durable = true }, store.new("/dev/null/box"))
+    local self = world({ durable = true }, store.new("/dev/null/box", 2))
     local ok, err = accept(self, "1")
     assert.is_nil(ok)
     assert.equal("outbox.disk", err.code)
@@ -453,6 +458,184 @@ describe("the outbox", function()
     assert.same({}, self.warned)
     assert.same({ "sent" }, self.told)
     assert.equal(1, self.receipt.attempts)
+  end)
+
+  it("never sends less safely what was handed over under TLS", function()
+    local self = world({ durable = true }, disk())
+    accept(self, "1")
+    self.box.store:close()
+    local clear = world({}, store.new(folder .. "/box", 0))
+    drain(clear)
+    assert.same({}, clear.sent)
+    local safe = world({}, store.new(folder .. "/box", 2))
+    drain(safe)
+    assert.same({ "1>a@test.local" }, safe.sent)
+  end)
+
+  it("sends more safely what was handed over in clear text", function()
+    local clear = world({ durable = true }, store.new(folder .. "/box", 0))
+    accept(clear, "1")
+    clear.box.store:close()
+    local safe = world({}, disk())
+    drain(safe)
+    assert.same({ "1>a@test.local" }, safe.sent)
+  end)
+
+  it("leaves what waits to others at once, and keeps what is under way", function()
+    local self = world({ durable = true }, disk())
+    local other = world({}, disk())
+    for subject = 1, 4 do
+      accept(self, tostring(subject))
+    end
+    local entry = self.box:next()
+    self.box.options.durable = false
+    accept(self, "5")
+    self.box:leave()
+    drain(other)
+    other.box:rescan()
+    drain(other)
+    table.sort(other.sent)
+    assert.same({ "2>a@test.local", "3>a@test.local", "4>a@test.local", "5>a@test.local" },
+      other.sent)
+    self.box:send(entry)
+    assert.same({ "1>a@test.local" }, self.sent)
+    self.box:close()
+    other.box:close()
+    assert.same({}, files(folder))
+  end)
+
+  it("takes a bundle apart wholly or not at all", function()
+    local lib = require("qqmail.disk")
+    local self = world({}, disk())
+    for subject = 1, 5 do
+      accept(self, tostring(subject))
+    end
+    self.box:spool()
+    self.box.store:close()
+    local write, written = lib.write, 0
+    finally(function() lib.write = write end)
+    function lib.write(...)
+      written = written + 1
+      if written > 3 then
+        return nil, "ENOSPC", "no space left"
+      end
+      return write(...)
+    end
+    local later = world({}, disk())
+    drain(later)
+    assert.same({}, later.sent)
+    lib.write = write
+    later.box:rescan()
+    drain(later)
+    assert.equal(5, #later.sent)
+  end)
+
+  it("makes its folder anew when somebody cleaned up", function()
+    local self = world({ durable = true }, disk())
+    accept(self, "1")
+    drain(self)
+    shell.run("rm -rf " .. folder .. "/box")
+    assert(accept(self, "2"))
+    assert.equal(1, #files(folder))
+    drain(self)
+    assert.same({ "sent", "sent" }, self.told)
+  end)
+
+  it("waits with a mail whose file is there and cannot be opened", function()
+    local self = world({ durable = true }, disk())
+    local has = self.box.store.has
+    function self.box.store.has()
+      return true
+    end
+    accept(self, "1")
+    shell.run("rm " .. self.box.queue[1].path) -- so that opening it fails
+    assert.equal(policy.deferred, drain(self))
+    assert.same({}, self.told)
+    self.box.store.has = has
+    self.now = policy.deferred
+    drain(self)
+    assert.same({ "message.unreadable" }, self.told)
+  end)
+
+  it("does what is to be done before it tells anybody", function()
+    local self = world({ durable = true }, disk())
+    local seen
+    self.agent.tell = function()
+      seen = #files(folder)
+    end
+    accept(self, "1")
+    drain(self)
+    assert.equal(0, seen)
+    self.agent.warn = function()
+      seen = self.box:waiting()
+    end
+    self.answer = function()
+      return nil, failure("recipient", "later")
+    end
+    accept(self, "2")
+    drain(self)
+    assert.equal(1, seen)
+  end)
+
+  it("stops reading an attachment that is too large for memory", function()
+    local self = world({ bytes = 100000 })
+    local asked = 0
+    local ok, err = accept(self, "1", { attachments = { { name = "x", read = function()
+      asked = asked + 1
+      return ("x"):rep(10000)
+    end } } })
+    assert.is_nil(ok)
+    assert.equal("outbox.full", err.code)
+    assert.is_true(asked < 20)
+    assert.equal(0, self.box.memory)
+  end)
+
+  it("gives up no mail on disk to make room in memory", function()
+    local self = world({ max = 1, overflow = "drop_oldest" }, disk())
+    accept(self, "big", { text = ("x\n"):rep(outbox.large / 2) })
+    accept(self, "1")
+    accept(self, "2")
+    drain(self)
+    table.sort(self.sent)
+    assert.same({ "2>a@test.local", "big>a@test.local" }, self.sent)
+  end)
+
+  it("refuses a header it could not read again", function()
+    for _, given in ipairs({ world(), world({ durable = true }, disk()) }) do
+      local many = {}
+      for index = 1, 12000 do
+        many[index] = ("somebody%d@test.local"):format(index)
+      end
+      local ok, err = accept(given, "1", { bcc = many })
+      assert.is_nil(ok)
+      assert.equal("message.too_large", err.code)
+      assert.is_true(given.box:waiting() == 0)
+    end
+    assert.same({}, files(folder))
+  end)
+
+  it("lets mails on disk have a turn while others keep coming", function()
+    local self = world({ max = 2 }, disk())
+    for subject = 1, 6 do
+      accept(self, "old" .. subject)
+    end
+    for _ = 1, 500 do
+      local entry = self.box:next()
+      self.box:send(entry)
+      accept(self, "new")
+    end
+    local old = 0
+    for _, line in ipairs(self.sent) do
+      old = old + (line:find("^old") and 1 or 0)
+    end
+    assert.equal(6, old)
+  end)
+
+  it("refuses header fields that would be taken for its own", function()
+    local message, err = qqmail.message({ from = "me@test.local", to = "a@test.local", text = "t",
+      headers = { ["x-qqmail-OUTBOX-to"] = "evil@test.local" } })
+    assert.is_nil(message)
+    assert.equal("message.reserved_header", err.code)
   end)
 
   it("the envelope it writes never goes out", function()

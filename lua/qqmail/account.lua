@@ -12,11 +12,19 @@ local M = {}
 
 -- --- TLS --------------------------------------------------------------------
 
-local function tls_error(settings, text)
+local FILES_HINT = { en = "Check the files in `tls_options`.", zh = "请检查 tls_options 中的文件。" }
+
+local ENGINE_HINT = {
+  en = "Build qqmail for the OpenSSL of this process; inside nginx its own TLS can be used: "
+    .. 'tls_provider = "nginx".',
+  zh = '请针对本进程的 OpenSSL 重新编译 qqmail；在 nginx 内可改用其自身的 TLS：tls_provider = "nginx"。',
+}
+
+local function tls_error(settings, text, hint)
   return errors.new({ kind = "tls", code = "tls.bad_options", phase = "config",
     delivered = "no", retry = "never", lang = settings.lang,
     text = { en = "TLS cannot be set up: " .. text, zh = "无法建立 TLS 环境：" .. text },
-    hint = { en = "Check the files in `tls_options`.", zh = "请检查 tls_options 中的文件。" } })
+    hint = hint or FILES_HINT })
 end
 
 -- The module links OpenSSL: loaded only when used, and where the process brings
@@ -41,7 +49,7 @@ local function engine_context(settings)
   end
   local tls, why = load_engine()
   if not tls then
-    return nil, tls_error(settings, why)
+    return nil, tls_error(settings, why, ENGINE_HINT)
   end
   local options = settings.tls_options
   local context, name, text = tls.context({
@@ -71,6 +79,12 @@ local function engine_filter(settings)
     return context:client(server_name, session_key(settings))
   end
 end
+
+local NGINX_CA_HINT = {
+  en = "nginx does TLS here: set lua_ssl_trusted_certificate and lua_ssl_verify_depth in "
+    .. "nginx.conf.",
+  zh = "此处由 nginx 完成 TLS：请在 nginx.conf 设置 lua_ssl_trusted_certificate 与 lua_ssl_verify_depth。",
+}
 
 -- What only the engine can do; nginx has directives for it.
 local ENGINE_ONLY = { "ca_file", "ca_path", "cert", "key", "min_version" }
@@ -109,7 +123,10 @@ local function prepare_tls(settings, driver)
     local make_filter, err = engine_filter(settings)
     return make_filter, nil, err
   elseif not driver.can_tls then
-    return nil, nil, tls_error(settings, 'tls_provider = "nginx" works inside nginx only')
+    return nil, nil, tls_error(settings, 'tls_provider = "nginx" works inside nginx only', {
+      en = 'Leave tls_provider out, or set it to "engine".',
+      zh = '请去掉 tls_provider，或设为 "engine"。',
+    })
   end
   local driver_tls, err = check_nginx_tls(settings)
   return nil, driver_tls, err
@@ -173,7 +190,11 @@ function M.open(settings, driver, deadline, spare)
     timeout = settings.timeout, deadline = deadline,
   })
   if not connection then
-    return nil, failure.session(why, settings)
+    err = failure.session(why, settings)
+    if driver_tls and err.code == "tls.no_issuer" then
+      err.hint = errors.resolve(NGINX_CA_HINT, settings.lang)
+    end
+    return nil, err
   end
   return connection
 end
@@ -233,6 +254,17 @@ function M.name(settings)
   local parts = { settings.host or "", settings.port or "", settings.socket or "",
     settings.user or "" }
   return core.hash(table.concat(parts, "|")):sub(1, 16)
+end
+
+--- How safely these settings send: what was handed over under one level is never
+-- sent under a lower one.
+-- @tparam table settings
+-- @treturn number 0: in clear text, 1: to whoever answers, 2: to a verified server
+function M.level(settings)
+  if settings.tls == "none" then
+    return 0
+  end
+  return settings.tls_options.verify and 2 or 1
 end
 
 --- The pool for these settings under a driver.

@@ -42,6 +42,19 @@ function M.place()
   return phase == "exit_worker" and "exit" or "none", phase
 end
 
+-- Directives whose name is not the phase's.
+local DIRECTIVES = {
+  ssl_cert = "ssl_certificate_by_lua", ssl_client_hello = "ssl_client_hello_by_lua",
+  timer = "a timer",
+}
+
+--- How a user knows a phase.
+-- @tparam string phase
+-- @treturn string
+function M.directive(phase)
+  return DIRECTIVES[phase] or phase .. "_by_lua"
+end
+
 local function fail(settings, code, text, hint)
   return nil, errors.new({ kind = "config", code = code, phase = "config", delivered = "no",
     retry = "never", lang = settings.lang, text = text, hint = hint })
@@ -49,8 +62,8 @@ end
 
 local function wrong_phase(settings, phase)
   return fail(settings, "config.wrong_phase", {
-    en = ("nginx lets nobody wait for a server in %s_by_lua"):format(phase),
-    zh = ("nginx 的 %s_by_lua 阶段不能等待服务器"):format(phase),
+    en = "nginx lets nobody wait for a server in " .. M.directive(phase),
+    zh = ("nginx 的 %s 阶段不能等待服务器"):format(M.directive(phase)),
   }, {
     en = "Use mailer:notify(message) there: it hands the mail over and returns at once.",
     zh = "请在该阶段使用 mailer:notify(message)：交出邮件后立即返回。",
@@ -59,8 +72,8 @@ end
 
 local function would_block(settings, phase)
   return fail(settings, "config.driver_unavailable", {
-    en = ("this io driver would stop the whole nginx worker in %s_by_lua"):format(phase),
-    zh = ("该 io 驱动会在 %s_by_lua 中阻塞整个 nginx 工作进程"):format(phase),
+    en = "this io driver would stop the whole nginx worker in " .. M.directive(phase),
+    zh = ("该 io 驱动会在 %s 中阻塞整个 nginx 工作进程"):format(M.directive(phase)),
   }, {
     en = 'Leave io out, or set io = "auto" or "ngx".', zh = '请去掉 io 选项，或设为 "auto"、"ngx"。',
   })

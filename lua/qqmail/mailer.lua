@@ -29,19 +29,26 @@ local function pool_for(self, driver)
   return found
 end
 
+local function close_pools(self)
+  for _, pool in pairs(self.pools) do
+    pool:close()
+  end
+  self.pools = {}
+end
+
 local function send_on(self, built, pool, connection, reused, deadline)
   local receipt, err, stale = delivery.send(self.settings, built, connection, reused, deadline)
   pool:give(connection, connection.now())
   return receipt, err, stale
 end
 
-local function send_over_smtp(self, built, driver)
-  local timeout, began = self.settings.timeout, driver:now()
-  local deadline = began + timeout.total
+local function send_over_smtp(self, built, driver, deadline)
+  local timeout, now = self.settings.timeout, driver:now()
   local pool = pool_for(self, driver)
-  local connection, spare = pool:take(began, math.min(deadline, began + timeout.connect))
+  local connection, spare = pool:take(now, math.min(deadline, now + timeout.connect))
   local receipt, err, stale
   if connection then
+    connection.timeout = timeout -- it may be another mailer's
     receipt, err, stale = send_on(self, built, pool, connection, true, deadline)
     if receipt or not stale then
       return receipt, err
@@ -90,10 +97,15 @@ local function deliver(self, built, patience)
   elseif driver.deliver then
     return driver:deliver(built, self)
   end
+  local deadline = driver:now() + self.settings.timeout.total
   local ok, receipt
   ok, err = turn.wait(self.settings, driver, patience)
   if ok then
-    receipt, err = send_over_smtp(self, built, driver)
+    receipt, err = send_over_smtp(self, built, driver, deadline)
+  end
+  if drivers.place() == "init" then
+    -- Workers would get the socket by fork.
+    close_pools(self)
   end
   if err then
     err.attempts = err.attempts or 1
@@ -233,9 +245,7 @@ function Mailer:close()
     self.closed = true
     notify.close(self)
   end
-  for _, pool in pairs(self.pools) do
-    pool:close()
-  end
+  close_pools(self)
 end
 
 Mailer.__close = Mailer.close

@@ -13,8 +13,8 @@ local FLUSH_PAUSE = 0.01
 local function wrong_phase(mailer, phase)
   return errors.new({ kind = "config", code = "config.wrong_phase", phase = "config",
     delivered = "no", retry = "never", lang = mailer.settings.lang,
-    text = { en = ("nothing can be handed over in %s_by_lua"):format(phase),
-      zh = ("%s_by_lua 阶段不能交出邮件"):format(phase) },
+    text = { en = "nothing can be handed over in " .. drivers.directive(phase),
+      zh = drivers.directive(phase) .. " 阶段不能交出邮件" },
     hint = { en = "Use init_worker_by_lua or any later phase.",
       zh = "请在 init_worker_by_lua 或之后的阶段使用。" } })
 end
@@ -109,13 +109,17 @@ end
 -- @treturn ?table `sent`, `failed`, `waiting` (0): mails since the call
 -- @treturn ?table error, with the same fields
 function M.flush(mailer, seconds)
+  local place, phase = drivers.place()
+  if place == "init" then
+    return nil, wrong_phase(mailer, phase)
+  end
   local driver, err = drivers.choose(mailer.settings)
   if not driver then
     return nil, err
   elseif driver.deliver then
     return { sent = 0, failed = 0, waiting = 0 }
   end
-  local box = boxes.of(mailer, (drivers.place()))
+  local box = boxes.of(mailer, place)
   local before = { sent = box.outbox.counts.sent, failed = box.outbox.counts.failed }
   local deadline = driver:now() + seconds
   local done
@@ -135,7 +139,7 @@ end
 -- outbox belongs to the worker.
 -- @tparam table mailer
 function M.close(mailer)
-  local box = mailer.box
+  local box = mailer.box and boxes.find(mailer)
   if not box then
     return
   end

@@ -4,11 +4,14 @@
 -- Bounded in mails and in bytes. What is large, what finds no room and, with
 -- `durable`, everything waits on disk (`qqmail.outbox.store`). Who sends is told
 -- by others: `qqmail.outbox.worker` inside nginx, `flush` elsewhere. A mail
--- leaves the outbox when it was sent, or when no further try can help.
+-- leaves the outbox when it was sent, or when no further try can help
+-- (`qqmail.outbox.policy`). How one ends: `qqmail.outbox.ending`.
 -- @module qqmail.outbox
 
+local ending = require("qqmail.outbox.ending")
 local entries = require("qqmail.outbox.entry")
 local errors = require("qqmail.errors")
+local faults = require("qqmail.outbox.faults")
 local policy = require("qqmail.outbox.policy")
 
 local M = {}
@@ -16,8 +19,9 @@ local M = {}
 --- Larger messages go to disk where there is one.
 M.large = 262144
 
--- How many mails are fetched from disk at a time.
-local FETCH = 200
+-- How many mails are fetched from disk at a time; and after how many mails from
+-- memory they have a turn, so that new ones never keep them waiting for ever.
+local FETCH, TURNS = 200, 50
 
 local Outbox = {}
 Outbox.__index = Outbox
@@ -35,9 +39,12 @@ Outbox.__index = Outbox
 -- @treturn table outbox
 function M.new(options, open_store, agent, clock)
   local self = setmetatable({
-    options = options, open_store = open_store, agent = agent, clock = clock, queue = {}, first = 1,
-    last = 0, put_off = {}, flying = {}, memory = 0, bytes = 0, failures = 0, paused_until = 0,
-    is_proven = false,
+    options = options, open_store = open_store, agent = agent, clock = clock,
+    queue = {}, first = 1, last = 0,      -- mails that can be sent now
+    put_off = {}, next_due = math.huge,   -- mails that wait until their `due`
+    flying = {},                          -- mails under way, as keys
+    memory = 0, bytes = 0,                -- mails with their bytes in memory
+    failures = 0, paused_until = 0, is_proven = false, turns = 0,
     counts = { accepted = 0, sent = 0, failed = 0, dropped = 0 },
   }, Outbox)
   local why
@@ -102,41 +109,21 @@ function Outbox:is_idle()
   return self:waiting() == 0 and not self.disk_may_have_more
 end
 
+--- True while nothing can be sent, whatever waits.
+function Outbox:is_paused()
+  return self.paused_until > self.clock()
+end
+
 -- --- handing over -------------------------------------------------------------
-
-local function fault(self, code, text, hint)
-  return errors.new({ kind = "limit", code = code, phase = "config", delivered = "no",
-    retry = "later", lang = self.options.lang, text = text, hint = hint })
-end
-
-local function full(self)
-  return fault(self, "outbox.full", {
-    en = ("the outbox is full (%d mails)"):format(self.memory),
-    zh = ("待发队列已满（%d 封）"):format(self.memory),
-  }, {
-    en = "Raise outbox.max or outbox.bytes, or set outbox.dir so that mails can wait on disk.",
-    zh = "请调大 outbox.max 或 outbox.bytes，或设置 outbox.dir 让邮件在磁盘上等待。",
-  })
-end
-
-local function unwritable(self, text)
-  return fault(self, "outbox.disk", {
-    en = "the mail cannot be written to the outbox: " .. tostring(text),
-    zh = "邮件无法写入待发目录：" .. tostring(text),
-  }, {
-    en = "See that outbox.dir exists, is writable for this process, and has room.",
-    zh = "请确认 outbox.dir 存在、本进程可写且空间充足。",
-  })
-end
 
 local function has_room(self, size)
   return self.memory < self.options.max and self.bytes + (size or 0) <= self.options.bytes
 end
 
 local function keep_in_memory(self, entry, built)
-  local ok, err = entries.load_data(entry, built)
+  local ok, err = entries.load_data(entry, built, self.options.bytes - self.bytes)
   if not ok then
-    return nil, err
+    return nil, err == "limit" and faults.full(self) or err
   end
   count_in(self, entry)
   push(self, entry)
@@ -146,7 +133,7 @@ end
 local function keep_on_disk(self, entry, built)
   local ok, why, text = self.store:put_built(entry, built)
   if not ok then
-    return nil, errors.is(why) and why or unwritable(self, text or why)
+    return nil, errors.is(why) and why or faults.unwritable(self, text or why)
   end
   if self.last - self.first < self.options.max then
     push(self, entry)
@@ -157,14 +144,26 @@ local function keep_on_disk(self, entry, built)
   return true
 end
 
--- Makes room by giving up the mail that has waited longest.
+-- The place of the mail in memory that has waited longest.
+local function find_oldest(self)
+  for index = self.first, self.last do
+    if self.queue[index].data then
+      return index
+    end
+  end
+end
+
+-- Makes room by giving that one up.
 local function drop_oldest(self)
-  local oldest = pop(self)
-  if not oldest then
+  local index = find_oldest(self)
+  if not index then
     return false
   end
+  local oldest = self.queue[index]
+  self.queue[index] = self.queue[self.first]
+  pop(self)
   self.counts.dropped = self.counts.dropped + 1
-  local err = full(self)
+  local err = faults.full(self)
   err.message_id = oldest.id
   finish(self, oldest)
   oldest.agent.tell(nil, err)
@@ -193,7 +192,7 @@ local function check_durable(self)
   if self.store then
     return true
   end
-  return nil, unwritable(self, why or "outbox.dir is not set")
+  return nil, faults.unwritable(self, why or "outbox.dir is not set")
 end
 
 -- A disk that cannot be written does not stop a mail there is memory for.
@@ -214,7 +213,7 @@ local function place(self, entry, built)
   elseif make_room(self, entry.size) then
     return keep_in_memory(self, entry, built)
   end
-  return nil, err or full(self)
+  return nil, err or faults.full(self)
 end
 
 --- Take a message over.
@@ -236,23 +235,35 @@ function Outbox:accept(built, agent)
   return ok, err
 end
 
--- --- sending --------------------------------------------------------------------
+-- --- what comes next --------------------------------------------------------------
 
-local function fetch(self)
-  if not self.disk_may_have_more or self.first <= self.last then
+-- A file that cannot be read now may be readable later; one that is none of our
+-- mails never will.
+local function fetch_one(self, path)
+  local entry, why, is_strange = entries.read(path)
+  if entry then
+    entry.agent = self.agent
+    push(self, entry)
     return
   end
-  local paths = self.store:find(FETCH)
-  self.disk_may_have_more = #paths == FETCH
+  self.agent.alarm(("%s is not sent: %s"):format(path, why))
+  if is_strange then
+    self.store:fail({ path = path })
+  else
+    self.store:forget({ path = path })
+  end
+end
+
+local function fetch(self)
+  self.turns = self.turns + 1
+  local is_due = self.first > self.last or self.turns % TURNS == 0
+  if not self.disk_may_have_more or not is_due then
+    return
+  end
+  local paths, has_more = self.store:find(FETCH)
+  self.disk_may_have_more = has_more
   for _, path in ipairs(paths) do
-    local entry, why = entries.read(path)
-    if entry then
-      entry.agent = self.agent
-      push(self, entry)
-    else
-      self.agent.warn(("%s is no mail of the outbox: %s"):format(path, why))
-      self.store:fail({ path = path })
-    end
+    fetch_one(self, path)
   end
 end
 
@@ -261,29 +272,30 @@ function Outbox:rescan()
   self.disk_may_have_more = self.store ~= nil
 end
 
+local function put_off(self, entry, seconds)
+  entry.due = self.clock() + seconds
+  self.next_due = math.min(self.next_due, entry.due)
+  self.put_off[#self.put_off + 1] = entry
+end
+
 -- Mails put off come back when their time has come.
 local function call_back(self, now)
-  local still = {}
-  for _, entry in ipairs(self.put_off) do
+  if now < self.next_due then
+    return
+  end
+  local list = self.put_off
+  self.put_off, self.next_due = {}, math.huge
+  for _, entry in ipairs(list) do
     if entry.due <= now then
       push(self, entry)
     else
-      still[#still + 1] = entry
+      self.next_due = math.min(self.next_due, entry.due)
+      self.put_off[#self.put_off + 1] = entry
     end
   end
-  self.put_off = still
 end
 
-local function first_due(self)
-  local due
-  for _, entry in ipairs(self.put_off) do
-    due = math.min(due or entry.due, entry.due)
-  end
-  return due
-end
-
---- The next mail to send; it is under way until `send` has
--- returned.
+--- The next mail to send; it is under way until `send` has returned.
 -- @treturn ?table entry
 -- @treturn ?number when there is none: seconds until another look makes sense;
 --   nil when nothing waits
@@ -299,91 +311,7 @@ function Outbox:next()
     self.flying[entry] = true
     return entry
   end
-  local due = first_due(self)
-  return nil, due and due - now
-end
-
--- Recipients that the server put off, and only those, are tried again.
-local function deferred(receipt)
-  local out = {}
-  for _, refusal in ipairs(receipt.rejected) do
-    if refusal.retry ~= "never" then
-      out[#out + 1] = refusal.address
-    end
-  end
-  return out
-end
-
--- By the clock on the wall: a mail may outlive the machine's uptime.
-local function too_old(self, entry)
-  return os.time() - entry.born >= self.options.keep
-end
-
-local function put_off(self, entry, seconds)
-  entry.due = self.clock() + seconds
-  self.put_off[#self.put_off + 1] = entry
-end
-
-local function give_up(self, entry, err)
-  self.counts.failed = self.counts.failed + 1
-  err.kept = self.store and self.store:fail(entry) or nil
-  finish(self, entry)
-  entry.agent.tell(nil, err)
-end
-
--- What is left to do must be on disk before it is forgotten: a crash must not
--- send to those again who have the mail.
-local function narrow(self, entry, built, to)
-  entry.to = to
-  if entry.path then
-    local ok, name, text = self.store:replace(entry, built)
-    if not ok then
-      entry.agent.warn(("mail %s: %s"):format(tostring(entry.id), tostring(text or name)))
-    end
-  end
-end
-
-local function succeeded(self, entry, receipt, built)
-  self.failures, self.is_proven = 0, true
-  self.counts.sent = self.counts.sent + 1
-  receipt.attempts = entry.tries
-  entry.agent.tell(receipt)
-  local again = deferred(receipt)
-  if #again > 0 and not too_old(self, entry) then
-    narrow(self, entry, built, again)
-    put_off(self, entry, policy.deferred)
-  else
-    finish(self, entry)
-  end
-end
-
--- Not a failure: with the option `rate` it was too early.
-local function wait_for_turn(self, entry, seconds)
-  entry.tries = entry.tries - 1
-  self.paused_until = self.clock() + seconds
-  put_off(self, entry, 0)
-end
-
-local function failed(self, entry, err)
-  if err.code == "rate.own_limit" then
-    wait_for_turn(self, entry, err.retry_after)
-    return
-  end
-  err.attempts = entry.tries
-  local what, seconds = policy.decide(err, self.failures)
-  if what == "drop" or too_old(self, entry) then
-    give_up(self, entry, err)
-    return
-  end
-  local tell = seconds >= policy.mend and entry.agent.alarm or entry.agent.warn
-  tell(("mail %s waits for another try in %.0f s: %s"):format(tostring(entry.id), seconds,
-    tostring(err)))
-  if what == "account" then
-    self.failures, self.is_proven = self.failures + 1, false
-    self.paused_until = self.clock() + seconds
-    seconds = 0
-  end
-  put_off(self, entry, seconds)
+  return nil, self.next_due < math.huge and self.next_due - now or nil
 end
 
 --- How many could be sent side by side right now.
@@ -403,12 +331,114 @@ function Outbox:wanted()
   return self.is_proven and waiting or 1
 end
 
+-- --- what comes of it -------------------------------------------------------------
+
+-- Recipients that the server put off, and only those, are tried again.
+local function deferred(receipt)
+  local out = {}
+  for _, refusal in ipairs(receipt.rejected) do
+    if refusal.retry ~= "never" then
+      out[#out + 1] = refusal.address
+    end
+  end
+  return out
+end
+
+-- By the clock on the wall: a mail may outlive the machine's uptime.
+local function too_old(self, entry)
+  return os.time() - entry.born >= self.options.keep
+end
+
+-- What is left to do must be on disk before it is forgotten: a crash must not
+-- send to those again who have the mail.
+local function narrow(self, entry, built, to)
+  entry.to = to
+  if entry.path then
+    local ok, name, text = self.store:replace(entry, built)
+    if not ok then
+      entry.agent.warn(("mail %s: %s"):format(tostring(entry.id), tostring(text or name)))
+    end
+  end
+end
+
+-- What was to be done is done before anybody is told: a function of the user's may
+-- do anything, and the mail must be somewhere while it does.
+local function succeeded(self, entry, receipt, built)
+  self.failures, self.is_proven = 0, true
+  self.counts.sent = self.counts.sent + 1
+  receipt.attempts = entry.tries
+  local again = deferred(receipt)
+  if #again > 0 and not too_old(self, entry) then
+    narrow(self, entry, built, again)
+    put_off(self, entry, policy.deferred)
+  else
+    finish(self, entry)
+  end
+  self.flying[entry] = nil
+  entry.agent.tell(receipt)
+end
+
+local function give_up(self, entry, err)
+  self.counts.failed = self.counts.failed + 1
+  err.message_id = entry.id
+  err.kept = self.store and self.store:fail(entry) or nil
+  finish(self, entry)
+  self.flying[entry] = nil
+  entry.agent.tell(nil, err)
+end
+
+local function wait_longer(self, entry, what)
+  if what.account then
+    self.failures, self.is_proven = self.failures + 1, false
+    self.paused_until = self.clock() + what.account
+  end
+  put_off(self, entry, what.mail or 0)
+  self.flying[entry] = nil
+end
+
+local function report(entry, err, what)
+  local seconds = math.max(what.account or 0, what.mail or 0)
+  local tell = what.account == policy.mend and entry.agent.alarm or entry.agent.warn
+  tell(("mail %s waits for another try in %.0f s: %s"):format(tostring(entry.id), seconds,
+    tostring(err)))
+end
+
+local function failed(self, entry, err)
+  err.attempts = entry.tries
+  entry.unknown = entry.unknown + (err.delivered == "unknown" and 1 or 0)
+  local what = policy.decide(err, entry, self.failures)
+  if what.drop or too_old(self, entry) then
+    give_up(self, entry, err)
+    return
+  end
+  wait_longer(self, entry, what)
+  report(entry, err, what)
+end
+
+-- Not a failure: with the option `rate` it was too early.
+local function wait_for_turn(self, entry, seconds)
+  entry.tries = entry.tries - 1
+  self.paused_until = self.clock() + seconds
+  put_off(self, entry, 0)
+  self.flying[entry] = nil
+end
+
+-- A file that cannot be opened now (too many are open) may be next time.
+local function unreadable(self, entry, err)
+  if err.code == "message.unreadable" and self.store and self.store:has(entry) then
+    wait_longer(self, entry, { mail = policy.deferred })
+    report(entry, err, { mail = policy.deferred })
+  else
+    give_up(self, entry, err)
+  end
+end
+
 --- A mail whose sending broke off by a fault of the program waits for another try.
 -- @tparam table entry from `next`
 function Outbox:put_back(entry)
   if self.flying[entry] then
-    self.flying[entry] = nil
     put_off(self, entry, policy.cap)
+    self.flying[entry] = nil
   end
 end
 
@@ -418,121 +448,42 @@ end
 function Outbox:send(entry)
   local agent = entry.agent
   local built, err = entries.message(entry, agent.settings)
-  local receipt
-  if built then
-    receipt, err = agent.send(built)
-  end
-  self.flying[entry] = nil
   entry.tries = entry.tries + 1
+  if not built then
+    unreadable(self, entry, err)
+    return false
+  end
+  entry.id = entry.id or built.id
+  local receipt
+  receipt, err = agent.send(built)
   if receipt then
     succeeded(self, entry, receipt, built)
+  elseif err.code == "rate.own_limit" then
+    wait_for_turn(self, entry, err.retry_after)
   else
     failed(self, entry, err)
   end
   return receipt ~= nil
 end
 
--- --- the end --------------------------------------------------------------------
-
-local function each_waiting(self, visit)
-  for index = self.first, self.last do
-    visit(self.queue[index])
-  end
-  for _, entry in ipairs(self.put_off) do
-    visit(entry)
-  end
-end
-
-local function forget_waiting(self)
-  self.queue, self.first, self.last, self.put_off = {}, 1, 0, {}
-end
-
-local function report_lost(list, first, report, why)
-  for index = first, #list do
-    report(("mail %s is lost: it could not be written: %s"):format(tostring(list[index].id), why))
-  end
-  return #list - first + 1
-end
-
--- Those that wait; they are not in hand any more when they are on disk.
-local function spool_waiting(self, report)
-  local list = {}
-  each_waiting(self, function(entry)
-    if entry.path then
-      self.store:forget(entry)
-    else
-      list[#list + 1] = entry
-    end
-  end)
-  local done, name, text = self.store:put_all(list)
-  for index = 1, done do
-    count_out(self, list[index])
-  end
-  forget_waiting(self)
-  self.disk_may_have_more = true
-  return report_lost(list, done + 1, report, tostring(text or name))
-end
-
--- Those under way, one by one: each is removed again when it was sent after all.
-local function spool_flying(self, report)
-  local lost = 0
-  for entry in pairs(self.flying) do
-    if not entry.path then
-      local ok, name, text = self.store:put(entry)
-      if not ok then
-        lost = lost + report_lost({ entry }, 1, report, tostring(text or name))
-      end
-    end
-  end
-  return lost
-end
-
-local function all_lost(self, report)
-  local list = {}
-  each_waiting(self, function(entry)
-    list[#list + 1] = entry
-  end)
-  forget_waiting(self)
-  return report_lost(list, 1, report, "there is no outbox.dir")
-end
+-- --- the end ----------------------------------------------------------------------
 
 --- Write all that waits in memory to disk, mails under way as well: for the end
 -- of the process, when nobody can wait any more. May be called again.
 -- @tparam ?function report (text) for a mail that cannot be written; a finalizer
 --   must not call what a user gave
 -- @treturn number how many mails could not be written
-function Outbox:spool(report)
-  report = report or self.agent.alarm
-  if not self.store then
-    return all_lost(self, report)
-  end
-  return spool_waiting(self, report) + spool_flying(self, report)
-end
+Outbox.spool = ending.spool
 
---- The error of a mail that was not sent because its mailer ended.
--- @treturn table
-function Outbox:unsent()
-  return fault(self, "outbox.not_sent", {
-    en = "the mailer was closed before this mail could be sent",
-    zh = "mailer 在该邮件发出之前被关闭",
-  }, {
-    en = "Call mailer:flush() first, or set outbox.dir so that mails can wait on disk.",
-    zh = "请先调用 mailer:flush()，或设置 outbox.dir 让邮件在磁盘上等待。",
-  })
-end
+--- Leave all that waits to other processes, which may take it at once; what is
+-- under way stays here, but on disk. Without a disk nothing happens.
+Outbox.leave = ending.leave
 
 --- End: what still waits goes to disk, or is reported as not sent.
-function Outbox:close()
-  if self.store then
-    self:spool()
-    self.store:close()
-  else
-    each_waiting(self, function(entry)
-      entry.agent.tell(nil, self:unsent())
-    end)
-  end
-  forget_waiting(self)
-  self.flying, self.memory, self.bytes, self.disk_may_have_more = {}, 0, 0, false
-end
+Outbox.close = ending.close
+
+--- Forget everything without a word: after a fork, in the process that has no
+-- right to it.
+Outbox.forget = ending.forget
 
 return M

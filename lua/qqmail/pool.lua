@@ -56,12 +56,14 @@ local function list_of(self)
   if not self.key then
     return self.kept
   end
-  local list = shared.lists[self.key]
-  if not list then
-    list = {}
-    shared.lists[self.key] = list
+  return shared.lists[self.key] or {}
+end
+
+local function add(self, list, connection)
+  list[#list + 1] = connection
+  if self.key then
+    shared.lists[self.key], shared.count = list, shared.count + 1
   end
-  return list
 end
 
 local function drop(list, index)
@@ -115,6 +117,30 @@ local function find(self, list)
   end
 end
 
+-- While a worker of nginx ends, nothing can be parked: nginx would close it. A
+-- light thread that sends several mails keeps its connection then; otherwise each
+-- mail would cost a login.
+local held = setmetatable({}, { __mode = "k" })
+
+local function take_held(self, now)
+  local thread = coroutine.running()
+  local connection = thread and held[thread]
+  if not connection or connection.pool ~= self then
+    return nil
+  end
+  held[thread] = nil
+  return now < connection.idle_until and not connection:is_over() and connection or nil
+end
+
+local function hold(self, connection)
+  local thread = coroutine.running()
+  if thread and held[thread] and held[thread] ~= connection then
+    held[thread]:abandon()
+  end
+  connection.pool = self
+  held[thread] = connection
+end
+
 --- A connection that can be used at once.
 -- @tparam number now the driver's clock
 -- @tparam ?number deadline until when a driver may look for it
@@ -122,6 +148,10 @@ end
 -- @treturn ?table a fresh connection of the driver, when one was made on the way
 function Pool:take(now, deadline)
   forget_after_fork(self)
+  local kept = self.key and take_held(self, now)
+  if kept then
+    return kept
+  end
   local list = list_of(self)
   local index = find(self, list)
   while index do
@@ -145,11 +175,34 @@ local function used_up(self, connection)
   return self.messages ~= nil and connection.sent_count >= self.messages
 end
 
+-- Of a key with another secret none is of use here: the oldest makes room.
+local function drop_stranger(self, list)
+  for index, connection in ipairs(list) do
+    if not self.may_share(connection.lease, self.lease) then
+      drop(list, index):abandon()
+      return true
+    end
+  end
+  return false
+end
+
 local function has_room(self, list)
-  if #list >= self.max or self.closed then
+  if self.closed or (self.key and shared.count >= M.shared_max) then
     return false
   end
-  return not self.key or shared.count < M.shared_max
+  return #list < self.max or (self.key ~= nil and drop_stranger(self, list))
+end
+
+local function keep(self, connection, now)
+  connection.idle_until, connection.lease = now + self.idle, self.lease
+  connection.is_shared = self.key ~= nil
+  if self.key and connection:is_leaving() then
+    hold(self, connection)
+  elseif connection:park(self.idle) then
+    add(self, list_of(self), connection)
+  else
+    connection:abandon()
+  end
 end
 
 --- Give a connection back; it is kept, or closed where it cannot be.
@@ -159,18 +212,12 @@ function Pool:give(connection, now)
   if self.key then
     sweep(now)
   end
-  local list = list_of(self)
   if connection:is_over() then
     connection:abandon()
-  elseif used_up(self, connection) or not has_room(self, list) then
+  elseif used_up(self, connection) or not has_room(self, list_of(self)) then
     connection:quit()
-  elseif not connection:park(self.idle) then
-    connection:abandon()
   else
-    connection.idle_until, connection.lease = now + self.idle, self.lease
-    connection.is_shared = self.key ~= nil
-    shared.count = shared.count + (self.key and 1 or 0)
-    list[#list + 1] = connection
+    keep(self, connection, now)
   end
 end
 

@@ -376,6 +376,12 @@ function Connection:park(seconds)
   return not self.io.park or self.io:park(seconds)
 end
 
+--- Whether the process ends, so that the driver could keep nothing.
+-- @treturn boolean
+function Connection:is_leaving()
+  return self.driver.is_leaving ~= nil and self.driver.is_leaving()
+end
+
 local function is_silent(self)
   local data, why = self.wire:recv(self.now())
   return not data and why == "timeout"

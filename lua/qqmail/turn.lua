@@ -11,7 +11,10 @@ local rate = require("qqmail.rate")
 
 local M = {}
 
-local limiters = {}
+-- By account and rate. A limiter that is thrown away forgets one slot: many
+-- accounts, each seldom used, must not fill the memory.
+local limiters, count = {}, 0
+local MOST = 1000
 
 local function nginx()
   local ngx = rawget(_G, "ngx")
@@ -31,7 +34,10 @@ end
 local function limiter_of(settings)
   local name = ("%s:%s/%s"):format(account.name(settings), settings.rate[1], settings.rate.per)
   if not limiters[name] then
-    limiters[name] = make(settings, name)
+    if count >= MOST then
+      limiters, count = {}, 0
+    end
+    limiters[name], count = make(settings, name), count + 1
   end
   return limiters[name]
 end

@@ -18,7 +18,8 @@ end
 
 M.options_text = options_text
 
-local LOCATIONS = [[
+--- Locations that hand over a mail, tell counts, and wait.
+M.LOCATIONS = [[
   location /notify {
     return 200 "ok";
     log_by_lua_block {
@@ -57,7 +58,7 @@ function M.start(server, more, web)
       init_by_lua_block { mailer = require("qqmail").setup(%s) }
       init_worker_by_lua_block { mailer:start() }
     ]]):format(options_text(M.mailer_options(server, more))),
-    server = LOCATIONS,
+    server = M.LOCATIONS,
   }, web)
   return nginx.start(options)
 end

@@ -37,9 +37,15 @@ local REASONS = {
 local Conn = {}
 Conn.__index = Conn
 
--- Milliseconds until a deadline; nginx takes 0 for "the default".
+-- What nginx takes, in milliseconds; it takes 0 for "the default".
+local LEAST, MOST = 1, 2147483647
+
+local function to_ms(seconds)
+  return math.min(MOST, math.max(LEAST, math.ceil(seconds * 1000)))
+end
+
 local function ms_left(deadline)
-  return math.max(1, math.ceil((deadline - net.now()) * 1000))
+  return to_ms(deadline - net.now())
 end
 
 local function set_timeouts(sock, ms)
@@ -136,6 +142,12 @@ function M.now()
   return net.now()
 end
 
+--- Whether this worker ends: nginx keeps no connection then.
+-- @treturn boolean
+function M.is_leaving()
+  return ngx.worker.exiting()
+end
+
 --- Pauses this light thread.
 -- @tparam number seconds
 function M.sleep(_, seconds)
@@ -193,7 +205,7 @@ function Conn:recv(max)
   if self.timeout <= 0 then
     return nil, "timeout"
   end
-  set_timeouts(self.sock, math.max(1, math.ceil(self.timeout * 1000)))
+  set_timeouts(self.sock, to_ms(self.timeout))
   local bytes, why = self.sock:receiveany(max)
   if bytes then
     return bytes
@@ -214,7 +226,7 @@ end
 -- @tparam number seconds
 -- @treturn boolean
 function Conn:park(seconds)
-  local ok = self.sock:setkeepalive(math.ceil(seconds * 1000), 1)
+  local ok = self.sock:setkeepalive(to_ms(seconds), 1)
   if ok then
     self.sock = nil
   end
@@ -256,7 +268,7 @@ local TLS_ENDS = {
 -- @treturn ?string code of `qqmail.tls`
 -- @treturn ?string text
 function Conn:start_tls(options)
-  set_timeouts(self.sock, math.max(1, math.ceil(self.timeout * 1000)))
+  set_timeouts(self.sock, to_ms(self.timeout))
   local ok, why = self.sock:sslhandshake(false, options.server_name, options.verify)
   if ok and not self.sock:getreusedtimes() then
     -- When all of the handshake went through at once, nginx closes a connection

@@ -23,6 +23,11 @@ local function is_structural(key)
   return key == "mime-version" or key:sub(1, 8) == "content-"
 end
 
+-- Fields of a mail that waits in the outbox; there they would be taken for ours.
+local function is_ours(key)
+  return key:sub(1, 15) == "x-qqmail-outbox"
+end
+
 -- Fields that stand once, beside those above.
 local ONCE = {}
 for name in ([[importance priority x-priority x-mailer user-agent organization
@@ -52,6 +57,11 @@ local function reserved(lang, field, name)
       zh = ("有专门的选项：请使用 `%s`"):format(option),
     })
   end
+  if is_ours(name:lower()) then
+    return fault.new(lang, "message.reserved_header", field, {
+      en = "is used by qqmail itself: choose another name", zh = "由 qqmail 自身使用：请换一个名称",
+    })
+  end
   return fault.new(lang, "message.reserved_header", field, {
     en = "describes the body and is made by qqmail", zh = "描述正文结构，由 qqmail 生成",
   })
@@ -63,7 +73,7 @@ local function add(out, lang, prefix, name, value)
   end
   local field = prefix .. "." .. name
   local key = name:lower()
-  if OPTION_OF[key] or is_structural(key) then
+  if OPTION_OF[key] or is_structural(key) or is_ours(key) then
     return nil, reserved(lang, field, name)
   end
   if type(value) == "number" then

@@ -50,7 +50,7 @@ local function open_store(settings, in_nginx)
     dir = home .. "/" .. dir
   end
   local store = require("qqmail.outbox.store").new(dir .. "/" .. account.name(settings),
-    settings.outbox.durable == "sync")
+    account.level(settings), settings.outbox.durable == "sync")
   local ok, name, text = store:prepare()
   if not ok then
     return nil, ("%s: %s"):format(dir, text or name)
@@ -128,11 +128,23 @@ end
 
 -- --- elsewhere ------------------------------------------------------------------
 
+-- After a fork the mails are the parent's: the child would send them twice.
+local function drop_after_fork(mailer)
+  local box = mailer.box
+  if box and box.pid ~= net.pid() then
+    box.outbox:forget()
+    mailer.box = nil
+  end
+end
+
 local function own_box(mailer)
+  drop_after_fork(mailer)
   if not mailer.box then
-    local waiting = new_outbox(mailer, false)
-    mailer.box = { outbox = waiting, sentinel = at_exit(function()
-      waiting:close()
+    local waiting, pid = new_outbox(mailer, false), net.pid()
+    mailer.box = { outbox = waiting, pid = pid, sentinel = at_exit(function()
+      if net.pid() == pid then
+        waiting:close()
+      end
     end) }
   end
   return mailer.box
@@ -150,6 +162,7 @@ end
 -- @tparam table mailer
 -- @treturn ?table
 function M.find(mailer)
+  drop_after_fork(mailer)
   return mailer.box or find_shared(key_of(mailer), account.lease(mailer.settings))
 end
 

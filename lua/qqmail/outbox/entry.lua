@@ -6,6 +6,8 @@
 -- (`X-Qqmail-Outbox-...`); these fields never go out (see `qm_raw.h`).
 -- @module qqmail.outbox.entry
 
+local errors = require("qqmail.errors")
+local fault = require("qqmail.message.fault")
 local message = require("qqmail.message")
 
 local M = {}
@@ -29,25 +31,78 @@ end
 
 --- What waits of a built message. The bytes are not in it yet, see `load_data`.
 -- @tparam table built
--- @treturn table `id`, `from`, `to`, `size`, `born` (seconds since 1970), `tries`
+-- @treturn table `id`, `from`, `to`, `size`, `born` (seconds since 1970), `tries`,
+-- `unknown` (how many of them left the delivery unknown)
 function M.new(built)
   local to = {}
   for index, address in ipairs(built.envelope.to) do
     to[index] = address
   end
   return { id = built.id, from = built.envelope.from, to = to, size = built:size(),
-    born = os.time(), tries = 0 }
+    born = os.time(), tries = 0, unknown = 0 }
+end
+
+-- A mail is read again as a raw message, with our lines on top: its header must
+-- fit into what such a one may have (QM_RAW_HEAD_MAX).
+local HEADER_MAX = 262144
+
+local function too_large(lang)
+  return fault.new(lang, "message.too_large", nil, {
+    en = ("the header and the recipients are larger than %d bytes; an outbox takes no more")
+      :format(HEADER_MAX),
+    zh = ("邮件头与收件人超过 %d 字节，待发队列无法收下"):format(HEADER_MAX),
+  })
+end
+
+--- The pieces of a message, with a look at its header on the way.
+-- @tparam table entry
+-- @tparam table built
+-- @treturn function iterator; raises the error of a source, or of a header that is
+-- too large
+function M.pieces(entry, built)
+  local room, seen, tail = HEADER_MAX - #M.head(entry), 0, ""
+  local next_piece = built:chunks()
+  return function()
+    local piece = next_piece()
+    if piece and tail then
+      local ends = (tail .. piece):find("\r\n\r\n", 1, true)
+      seen = seen + (ends or #piece)
+      if seen > room then
+        error(too_large(built.lang), 0)
+      end
+      tail = not ends and piece:sub(-3) or nil
+    end
+    return piece
+  end
+end
+
+-- The bytes, or nil and "limit".
+local function gather(entry, built, limit)
+  local parts, size = {}, 0
+  for piece in M.pieces(entry, built) do
+    parts[#parts + 1], size = piece, size + #piece
+    if size > limit then
+      return nil, "limit"
+    end
+  end
+  return table.concat(parts)
 end
 
 --- Take the bytes of the message into the entry.
 -- @tparam table entry
 -- @tparam table built
+-- @tparam number limit bytes there is room for
 -- @treturn ?boolean true
--- @treturn ?table error
-function M.load_data(entry, built)
-  local data, err = built:bytes()
-  if not data then
-    return nil, err
+-- @treturn ?table|string error; "limit": there are more bytes
+function M.load_data(entry, built, limit)
+  -- What goes wrong on the way is raised, see `pieces`.
+  local ran, data, why = pcall(gather, entry, built, limit)
+  if not ran and not errors.is(data) then
+    error(data, 0)
+  elseif not ran then
+    return nil, data
+  elseif not data then
+    return nil, why
   end
   entry.data, entry.size = data, #data
   return true
@@ -78,20 +133,21 @@ end
 -- @tparam string path
 -- @treturn ?table entry
 -- @treturn ?string why not
+-- @treturn ?boolean true when it is no mail of an outbox, and never will be
 function M.read(path)
   local file, why = io.open(path, "rb")
   if not file then
     return nil, why
   end
   local born = tonumber(path:match("/(%d+)[^/]*$")) or os.time()
-  local entry = { to = {}, path = path, born = born, tries = 0 }
+  local entry = { to = {}, path = path, born = born, tries = 0, unknown = 0 }
   local line = file:read("*l")
   while line and #line <= LINE_CAP and read_line(entry, line) do
     line = file:read("*l")
   end
   file:close()
   if not entry.from or #entry.to == 0 then
-    return nil, "no envelope in it"
+    return nil, "there is no envelope in it", true
   end
   return entry
 end

@@ -1,13 +1,14 @@
 --- The outbox on disk: mails that wait in files, which outlive the process.
 --
---     <dir>/<account>/<owner>/lock    held by the process that works on it
---     <dir>/<account>/<owner>/*.eml   one mail each
---     <dir>/<account>/<owner>/*.many  mails that a process left when it ended
---     <dir>/<account>/failed/*.eml    mails that were given up
+--     <dir>/<account>/<level>-<owner>/lock    held by the process that works on it
+--     <dir>/<account>/<level>-<owner>/*.eml   one mail each
+--     <dir>/<account>/<level>-<owner>/*.many  mails that a process left when it ended
+--     <dir>/<account>/failed/*.eml            mails that were given up
 --
 -- A folder belongs to the process that holds its lock. The system frees the lock
 -- with the process, however that ends: whoever finds it free takes the folder
--- over. Files are there whole or not at all.
+-- over, if he sends as safely as its mails were to be sent (the level). Files are
+-- there whole or not at all.
 -- @module qqmail.outbox.store
 
 local core = require("qqmail.core")
@@ -26,19 +27,21 @@ M.failed_max = 1000
 local NAME_TRIES = 20
 
 -- Mails in one file of those that a process leaves: a file for each would take
--- longer than the end of a process may.
-local BUNDLE = 500
+-- longer than the end of a process may; too many would hold up who takes it apart.
+local BUNDLE = 200
 
 local Store = {}
 Store.__index = Store
 
 --- A store. Nothing is written before it is needed.
 -- @tparam string base folder of this account
+-- @tparam number level how safely its mails are to be sent, 0 to 9
 -- @tparam ?boolean sync whether a mail must also survive a power failure
 -- @treturn table
-function M.new(base, sync)
+function M.new(base, level, sync)
   return setmetatable({
-    base = base, sync = sync or false, own = nil, adopted = {}, known = {}, serial = 0,
+    base = base, level = level, sync = sync or false, own = nil, adopted = {}, known = {},
+    serial = 0,
   }, Store)
 end
 
@@ -62,7 +65,7 @@ local function make_folder(self)
     return nil, name, text
   end
   for _ = 1, NAME_TRIES do
-    local path = self.base .. "/" .. random_name()
+    local path = ("%s/%d-%s"):format(self.base, self.level, random_name())
     local folder
     ok, name, text = disk.folder(path)
     if ok then
@@ -87,18 +90,41 @@ local function own_folder(self)
   return self.own
 end
 
-local function list_files(folder, ending)
-  local out = {}
-  for _, name in ipairs(disk.list(folder.path) or {}) do
-    if name:sub(-#ending) == ending then
-      out[#out + 1] = folder.path .. "/" .. name
-    end
+-- Somebody may clean up behind us: then the folder is made anew, once.
+local function in_own_folder(self, write)
+  local folder, name, text = own_folder(self)
+  if not folder then
+    return nil, name, text
   end
-  return out
+  local ok
+  ok, name, text = write(folder)
+  if ok or name ~= "ENOENT" then
+    return ok, name, text
+  end
+  self.own.lock:close()
+  self.own = nil
+  folder, name, text = own_folder(self)
+  if not folder then
+    return nil, name, text
+  end
+  return write(folder)
 end
 
-local function is_empty(folder)
-  return #list_files(folder, ".eml") == 0 and #list_files(folder, ".many") == 0
+local function is_mail(name)
+  return name:find("%.eml$") ~= nil
+end
+
+local function is_bundle(name)
+  return name:find("%.many$") ~= nil
+end
+
+local function holds_mails(folder)
+  for _, name in ipairs(disk.list(folder.path) or {}) do
+    if is_mail(name) or is_bundle(name) then
+      return true
+    end
+  end
+  return false
 end
 
 -- A folder without mails is removed with its lock, which then is nobody's, and
@@ -125,10 +151,10 @@ end
 
 -- --- writing ----------------------------------------------------------------
 
--- Names sort by age.
-local function new_path(self, folder, ending)
+-- Names sort by age, and tell it.
+local function new_path(self, folder, born, ending)
   self.serial = self.serial + 1
-  return ("%s/%010d-%06d-%s%s"):format(folder.path, os.time(), self.serial % 1000000,
+  return ("%s/%010d-%06d-%s%s"):format(folder.path, born, self.serial % 1000000,
     random_name():sub(1, 8), ending)
 end
 
@@ -145,17 +171,14 @@ end
 -- @treturn ?string name of the failure
 -- @treturn ?string text
 function Store:put(entry)
-  local folder, name, text = own_folder(self)
-  if not folder then
-    return nil, name, text
-  end
-  local path = new_path(self, folder, ".eml")
-  local ok
-  ok, name, text = disk.write(path, self.sync, entries.head(entry), entry.data)
-  if ok then
-    hold(self, entry, path)
-  end
-  return ok, name, text
+  return in_own_folder(self, function(folder)
+    local path = new_path(self, folder, entry.born, ".eml")
+    local ok, name, text = disk.write(path, self.sync, entries.head(entry), entry.data)
+    if ok then
+      hold(self, entry, path)
+    end
+    return ok, name, text
+  end)
 end
 
 local function put_bundle(self, folder, list, first)
@@ -166,7 +189,18 @@ local function put_bundle(self, folder, list, first)
     pieces[#pieces + 1] = head
     pieces[#pieces + 1] = data
   end
-  return disk.write(new_path(self, folder, ".many"), self.sync, unpack(pieces))
+  local path = new_path(self, folder, list[first].born, ".many")
+  return disk.write(path, self.sync, unpack(pieces))
+end
+
+local function put_bundles(self, folder, list)
+  for first = 1, #list, BUNDLE do
+    local ok, name, text = put_bundle(self, folder, list, first)
+    if not ok then
+      return first - 1, name, text
+    end
+  end
+  return #list
 end
 
 --- Write many mails at once, for the end of the process; like `put`, but nobody
@@ -176,18 +210,14 @@ end
 -- @treturn ?string name of the failure
 -- @treturn ?string text
 function Store:put_all(list)
+  if #list == 0 then
+    return 0
+  end
   local folder, name, text = own_folder(self)
   if not folder then
     return 0, name, text
   end
-  for first = 1, #list, BUNDLE do
-    local ok
-    ok, name, text = put_bundle(self, folder, list, first)
-    if not ok then
-      return first - 1, name, text
-    end
-  end
-  return #list
+  return put_bundles(self, folder, list)
 end
 
 local function write_pieces(writer, entry, built)
@@ -195,13 +225,27 @@ local function write_pieces(writer, entry, built)
   if not ok then
     return nil, name, text
   end
-  for piece in built:chunks() do
+  for piece in entries.pieces(entry, built) do
     ok, name, text = writer:write(piece)
     if not ok then
       return nil, name, text
     end
   end
   return true
+end
+
+-- A source that fails on the way raises its error, see `entries.pieces`.
+local function write_and_commit(self, writer, entry, built)
+  local ran, ok, name, text = pcall(write_pieces, writer, entry, built)
+  if not ran then
+    writer:close()
+    return nil, ok
+  end
+  if ok then
+    ok, name, text = writer:commit(self.sync)
+  end
+  writer:close()
+  return ok, name, text
 end
 
 --- Write a message piece by piece, without holding it whole.
@@ -211,31 +255,19 @@ end
 -- @treturn ?string|table name of the failure, or the error of a source
 -- @treturn ?string text
 function Store:put_built(entry, built)
-  local folder, name, text = own_folder(self)
-  if not folder then
-    return nil, name, text
-  end
-  local path = new_path(self, folder, ".eml")
-  local writer
-  writer, name, text = disk.create(path)
-  if not writer then
-    return nil, name, text
-  end
-  -- A source that fails on the way raises its error, see `chunks`.
-  local ran, ok
-  ran, ok, name, text = pcall(write_pieces, writer, entry, built)
-  if not ran then
-    writer:close()
-    return nil, ok
-  end
-  if ok then
-    ok, name, text = writer:commit(self.sync)
-  end
-  writer:close()
-  if ok then
-    hold(self, entry, path)
-  end
-  return ok, name, text
+  return in_own_folder(self, function(folder)
+    local path = new_path(self, folder, entry.born, ".eml")
+    local writer, name, text = disk.create(path)
+    if not writer then
+      return nil, name, text
+    end
+    local ok
+    ok, name, text = write_and_commit(self, writer, entry, built)
+    if ok then
+      hold(self, entry, path)
+    end
+    return ok, name, text
+  end)
 end
 
 --- Write a mail anew, for the recipients that are left.
@@ -252,6 +284,15 @@ function Store:replace(entry, built)
     self.known[old] = nil
   end
   return ok, name, text
+end
+
+-- --- mails that are there -----------------------------------------------------
+
+--- Whether the file of a mail is there.
+-- @tparam table entry
+-- @treturn boolean
+function Store.has(_, entry)
+  return entry.path ~= nil and disk.size(entry.path) ~= nil
 end
 
 --- A mail is left to a later `find`.
@@ -300,73 +341,194 @@ end
 -- Takes over the folders of processes that are gone.
 local function adopt(self)
   for _, name in ipairs(disk.list(self.base) or {}) do
-    local path = self.base .. "/" .. name
-    if name ~= "failed" and not is_ours(self, path) then
+    local path, level = self.base .. "/" .. name, tonumber(name:match("^(%d)%-"))
+    if level and level <= self.level and not is_ours(self, path) then
       self.adopted[path] = claim(path)
     end
   end
 end
 
--- The mails of a bundle as files of their own. Their names follow from its name:
--- done twice, after a crash in between, it makes the same files.
-local function take_apart(path)
-  local file = io.open(path, "rb")
-  local stem, count = path:gsub("%.many$", ""), 0
-  local size = file and file:read("*n", 1)
-  while size do
-    count = count + 1
-    local ok = disk.write(("%s-%03d.eml"):format(stem, count), false, file:read(size))
-    if not ok then
-      file:close()
-      return
-    end
-    size = file:read("*n", 1)
+-- One mail of a bundle as a file of its own. Its name follows from that of the
+-- bundle: done again, after a crash in between, it is the same file.
+local function take_one(file, path)
+  local size = file:read("*n", 1)
+  if not size then
+    return false
   end
-  if file then
-    file:close()
+  return disk.write(path, false, file:read(size)) and true or nil
+end
+
+local function undo(paths)
+  for _, path in ipairs(paths) do
     disk.remove(path)
   end
 end
 
--- The next mails of a folder that are not in hand; true when it holds none at all.
-local function collect(self, folder, out, limit)
-  for _, path in ipairs(list_files(folder, ".many")) do
-    take_apart(path)
+-- All of a bundle or none: half of it would be sent again with the next try.
+local function take_apart(path)
+  local file = io.open(path, "rb")
+  if not file then
+    return
   end
-  local paths = list_files(folder, ".eml")
-  for _, path in ipairs(paths) do
-    if #out >= limit then
+  local stem, made = path:gsub("%.many$", ""), {}
+  local ok
+  repeat
+    local piece = ("%s-%03d.eml"):format(stem, #made + 1)
+    ok = take_one(file, piece)
+    made[#made + 1] = ok and piece or nil
+  until not ok
+  file:close()
+  if ok == nil then
+    undo(made)
+  else
+    disk.remove(path)
+  end
+end
+
+-- The names of a folder, kept from one `find` to the next: a large one is not to
+-- be listed for every few mails.
+local function list(folder)
+  folder.names, folder.at = disk.list(folder.path) or {}, 1
+  folder.has_bundle = false
+  for _, name in ipairs(folder.names) do
+    folder.has_bundle = folder.has_bundle or is_bundle(name)
+  end
+end
+
+-- One bundle at a time, before all else: its mails are files only then.
+local function open_bundle(folder)
+  for _, name in ipairs(folder.names) do
+    if is_bundle(name) then
+      take_apart(folder.path .. "/" .. name)
       break
-    elseif not self.known[path] then
+    end
+  end
+  list(folder)
+end
+
+-- The next mails of a folder that are not in hand. True when there may be more.
+local function collect(self, folder, out, limit)
+  if not folder.names then
+    list(folder)
+  end
+  if folder.has_bundle then
+    open_bundle(folder)
+  end
+  while folder.at <= #folder.names and #out < limit do
+    local name = folder.names[folder.at]
+    local path = folder.path .. "/" .. name
+    folder.at = folder.at + 1
+    if is_mail(name) and not self.known[path] then
       self.known[path] = true
       out[#out + 1] = path
     end
   end
-  return #paths == 0 and is_empty(folder)
+  if folder.at <= #folder.names then
+    return true
+  end
+  folder.names = nil
+  return folder.has_bundle
+end
+
+local function collect_adopted(self, out, limit)
+  local has_more = false
+  for path, folder in pairs(self.adopted) do
+    local before = #out
+    if collect(self, folder, out, limit) then
+      has_more = true
+    elseif #out == before and not holds_mails(folder) then
+      self.adopted[path] = nil
+      remove_folder(folder)
+    end
+  end
+  return has_more
 end
 
 --- Mails on disk that nobody works on, those of processes that are gone as well.
 -- @tparam number limit most of them
 -- @treturn table list of paths, oldest first within a folder; `forget` those
 -- that are not taken
+-- @treturn boolean whether there may be more
 function Store:find(limit)
-  local out = {}
+  local out, has_more = {}, false
   adopt(self)
   if self.own then
-    collect(self, self.own, out, limit)
+    has_more = collect(self, self.own, out, limit)
+  end
+  return out, collect_adopted(self, out, limit) or has_more
+end
+
+-- --- the end ------------------------------------------------------------------
+
+-- Moves the mails of a folder that are not in use; true when none is left in it.
+local function move_out(self, from, to, in_use)
+  local is_free = true
+  for _, name in ipairs(disk.list(from.path) or {}) do
+    local path = from.path .. "/" .. name
+    if in_use[path] then
+      is_free = false
+    elseif is_mail(name) or is_bundle(name) then
+      is_free = disk.rename(path, to.path .. "/" .. name) and is_free
+      self.known[path] = nil
+    end
+  end
+  return is_free
+end
+
+local function move_all_out(self, to, in_use)
+  if self.own then
+    move_out(self, self.own, to, in_use)
+    self.own.names = nil
   end
   for path, folder in pairs(self.adopted) do
-    if collect(self, folder, out, limit) then
+    if move_out(self, folder, to, in_use) then
       self.adopted[path] = nil
       remove_folder(folder)
     end
   end
-  return out
+end
+
+local function has_any(self)
+  local found = self.own ~= nil and holds_mails(self.own)
+  for _, folder in pairs(self.adopted) do
+    found = found or holds_mails(folder)
+  end
+  return found
+end
+
+--- Leave mails to other processes, which may take them at once: those of a list,
+-- and all files but the ones in use.
+-- @tparam table waiting entries that have their bytes
+-- @tparam table flying entries in use, as keys
+-- @treturn number how many of the list, from the first, are on disk
+-- @treturn ?string name of the failure
+-- @treturn ?string text
+function Store:leave(waiting, flying)
+  if #waiting == 0 and not has_any(self) then
+    return 0
+  end
+  local in_use = {}
+  for entry in pairs(flying) do
+    in_use[entry.path or ""] = true
+  end
+  local folder, name, text = make_folder(self)
+  if not folder then
+    return 0, name, text
+  end
+  local done
+  done, name, text = put_bundles(self, folder, waiting)
+  move_all_out(self, folder, in_use)
+  if holds_mails(folder) then
+    folder.lock:close()
+  else
+    remove_folder(folder)
+  end
+  return done, name, text
 end
 
 --- Let go of what is on disk; the own folder goes when it is empty.
 function Store:close()
-  if self.own and is_empty(self.own) then
+  if self.own and not holds_mails(self.own) then
     remove_folder(self.own)
   elseif self.own then
     self.own.lock:close()

@@ -1,10 +1,14 @@
---- Sends what is in an outbox from inside nginx: in timers, a few at a time.
+--- Sends what is in the outboxes of an nginx worker: in timers, a few at a time.
 --
 -- No timer per mail: a burst would use up nginx's running timers, which then
--- drops mails without a word. A drainer sends until nothing is left and ends:
--- one that waited would hold up the worker's exit. While the worker ends,
--- drainers go on for a moment; then what is left goes to disk, and what nobody
--- could write before the state is taken down is written by a finalizer.
+-- drops mails without a word. A drainer sends until nothing is left and ends: one
+-- that waited would hold up the worker's exit. nginx drops timers of others' doing
+-- too, so that each is watched: one that does not come, or whose thread is gone,
+-- is made up for.
+--
+-- When the worker ends, drainers go on for a moment. Then what is left goes to
+-- disk, where other workers find it at once; and what nobody could write before
+-- the state is taken down is written by a finalizer.
 -- @module qqmail.outbox.worker
 
 local at_exit = require("qqmail.outbox.at_exit")
@@ -12,14 +16,23 @@ local net = require("qqmail.net")
 
 local M = {}
 
---- Seconds between two looks at the disk.
+--- Seconds between two looks at the disk, at timers and at threads.
 M.tick = 2
 
 -- A drainer is begun anew after so many mails: memory of a timer is freed with it.
 local BATCH = 200
 
+-- Seconds after which a timer that did not come is taken for dropped.
+local LATE = 1
+
+-- Between two looks while the worker ends.
+local LEAVING_PAUSE = 0.05
+
 local Worker = {}
 Worker.__index = Worker
+
+-- Of this process: all that tick, and whether the ticker runs.
+local workers, is_ticking = {}, false
 
 local function log_error(...)
   ngx.log(ngx.ERR, "qqmail: ", ...)
@@ -38,8 +51,8 @@ end
 -- @treturn table
 function M.new(outbox, options)
   local self = setmetatable({
-    outbox = outbox, drainers = options.drainers, drain = options.drain,
-    on_idle = options.on_idle, running = 0, stays = false, is_ticking = false, has_alarm = false,
+    outbox = outbox, limit = options.drainers, drain = options.drain,
+    on_idle = options.on_idle, drainers = {}, stays = false, alarm_at = nil,
   }, Worker)
   self.sentinel = at_exit(function()
     outbox:spool(to_stderr)
@@ -58,14 +71,15 @@ local function is_over(self)
   return net.now() >= self.drain_until
 end
 
--- --- draining -------------------------------------------------------------------
+-- --- drainers -------------------------------------------------------------------
 
--- Whatever a user's function does, this drainer is counted off again, and the
--- mail is not lost: it is still under way, so that `spool` writes it.
-local function send(self, entry)
+-- Whatever a user's function does, the mail is not lost: it waits again.
+local function send(self, drainer, entry)
+  drainer.entry = entry
   local ok, why = xpcall(function()
     self.outbox:send(entry)
   end, debug.traceback)
+  drainer.entry = nil
   if not ok then
     log_error("sending from the outbox failed: ", why)
     self.outbox:put_back(entry)
@@ -74,17 +88,17 @@ end
 
 -- Sends what there is. True when there is more to send at once; else in how many
 -- seconds, when that is known.
-local function run(self)
+local function run(self, drainer)
   for _ = 1, BATCH do
     if is_over(self) then
-      self.outbox:spool()
+      self.outbox:leave()
       return false
     end
     local entry, seconds = self.outbox:next()
     if not entry then
       return false, seconds
     end
-    send(self, entry)
+    send(self, drainer, entry)
     self:wake()
   end
   return true
@@ -92,9 +106,10 @@ end
 
 local start_one, set_alarm
 
-local function drain(_, self)
-  local has_more, seconds = run(self)
-  self.running = self.running - 1
+local function drain(_, self, drainer)
+  drainer.thread = coroutine.running()
+  local has_more, seconds = run(self, drainer)
+  self.drainers[drainer] = nil
   if has_more then
     start_one(self)
   elseif seconds then
@@ -103,27 +118,54 @@ local function drain(_, self)
 end
 
 function start_one(self)
-  self.running = self.running + 1
-  local ok, why = ngx.timer.at(0, drain, self)
-  if not ok then
-    -- The tick tries again.
-    self.running = self.running - 1
-    log_error("no timer for the outbox: ", why)
+  local drainer = { due = net.now() }
+  local ok, why = ngx.timer.at(0, drain, self, drainer)
+  if ok then
+    self.drainers[drainer] = true
+  else
+    log_error("no timer for the outbox: ", why) -- the tick tries again
   end
+  return ok
 end
+
+-- nginx dropped its timer, or a function of the user's ended its thread.
+local function is_lost(drainer)
+  if drainer.thread then
+    return coroutine.status(drainer.thread) == "dead"
+  end
+  return net.now() - drainer.due > LATE
+end
+
+-- How many drainers there are; those that are lost are forgotten.
+local function count_drainers(self)
+  local count = 0
+  for drainer in pairs(self.drainers) do
+    if is_lost(drainer) then
+      self.drainers[drainer] = nil
+      if drainer.entry then
+        self.outbox:put_back(drainer.entry)
+      end
+    else
+      count = count + 1
+    end
+  end
+  return count
+end
+
+-- --- looking --------------------------------------------------------------------
 
 -- Timers of nginx come some milliseconds early: then, as when the time is far, a
 -- drainer finds nothing to send and says when to look again.
 local function look(self)
   self:wake()
-  if self.running == 0 and self.outbox:waiting() > 0 then
+  if next(self.drainers) == nil and self.outbox:waiting() > 0 then
     start_one(self)
   end
 end
 
 -- Called early, with `premature`, when the worker ends.
 local function alarm(premature, self)
-  self.has_alarm = false
+  self.alarm_at = nil
   if not premature then
     look(self)
   end
@@ -131,37 +173,59 @@ end
 
 -- Mails that were put off for a while; what is far away is left to the tick.
 function set_alarm(self, seconds)
-  if seconds < M.tick and not self.has_alarm then
-    self.has_alarm = ngx.timer.at(seconds, alarm, self) and true or false
+  local now = net.now()
+  local is_set = self.alarm_at and now < self.alarm_at + LATE
+  if seconds < M.tick and not is_set and ngx.timer.at(seconds, alarm, self) then
+    self.alarm_at = now + seconds
   end
 end
 
--- --- ticking --------------------------------------------------------------------
-
-local start_ticking
-
--- A pending timer is called early, with `premature`, when the worker ends.
-local function tick(premature, self)
-  self.is_ticking = false
-  if premature then
-    return
-  end
-  self.outbox:rescan()
-  look(self)
+local function look_at(self)
   if self.stays or not self.outbox:is_idle() then
-    start_ticking(self)
-  else
+    self.outbox:rescan()
+    look(self)
+  elseif next(self.drainers) == nil then
+    workers[self] = nil
     self.on_idle()
   end
 end
 
-function start_ticking(self)
-  if self.is_ticking then
+-- While the worker ends: until nothing waits, or the time is over, or nobody can
+-- send anyway. Others may have what is left.
+local function leave(self)
+  is_over(self) -- the time counts from here
+  look(self)
+  while self.outbox:waiting() > 0 and not self.outbox:is_paused() and not is_over(self) do
+    ngx.sleep(LEAVING_PAUSE)
+  end
+  self.drain_until = net.now()
+  self.outbox:leave()
+end
+
+-- `ngx.timer.every` goes on where a call of it was dropped; when the worker ends
+-- it calls once more, early, with `premature`.
+local function tick(premature)
+  local list = {}
+  for self in pairs(workers) do
+    list[#list + 1] = self
+  end
+  for _, self in ipairs(list) do
+    if premature then
+      ngx.thread.spawn(leave, self)
+    else
+      look_at(self)
+    end
+  end
+end
+
+local function start_ticking(self)
+  workers[self] = true
+  if is_ticking then
     return
   end
-  local ok, why = ngx.timer.at(M.tick, tick, self)
-  self.is_ticking = ok ~= nil and ok ~= false
-  if not self.is_ticking and why ~= "process exiting" then
+  local ok, why = ngx.timer.every(M.tick, tick)
+  is_ticking = ok and true or false
+  if not ok and not ngx.worker.exiting() then
     log_error("no timer for the outbox: ", why)
   end
 end
@@ -169,11 +233,13 @@ end
 --- There may be something to send: see that somebody does.
 function Worker:wake()
   start_ticking(self)
-  local wanted = math.min(self.drainers, self.outbox:wanted())
-  while self.running < wanted do
-    local before = self.running
-    start_one(self)
-    if self.running == before then
+  if is_over(self) then
+    self.outbox:leave()
+    return
+  end
+  local wanted = math.min(self.limit, self.outbox:wanted())
+  for _ = count_drainers(self) + 1, wanted do
+    if not start_one(self) then
       return
     end
   end

@@ -1,0 +1,46 @@
+--- What an outbox has to say itself.
+-- @module qqmail.outbox.faults
+
+local errors = require("qqmail.errors")
+
+local M = {}
+
+local function fault(self, code, text, hint)
+  return errors.new({ kind = "limit", code = code, phase = "config", delivered = "no",
+    retry = "later", lang = self.options.lang, text = text, hint = hint })
+end
+
+--- There is no room.
+function M.full(self)
+  return fault(self, "outbox.full", {
+    en = ("the outbox is full (%d mails)"):format(self.memory),
+    zh = ("待发队列已满（%d 封）"):format(self.memory),
+  }, {
+    en = "Raise outbox.max or outbox.bytes, or set outbox.dir so that mails can wait on disk.",
+    zh = "请调大 outbox.max 或 outbox.bytes，或设置 outbox.dir 让邮件在磁盘上等待。",
+  })
+end
+
+--- There is no writing to the disk.
+function M.unwritable(self, text)
+  return fault(self, "outbox.disk", {
+    en = "the mail cannot be written to the outbox: " .. tostring(text),
+    zh = "邮件无法写入待发目录：" .. tostring(text),
+  }, {
+    en = "See that outbox.dir exists, is writable for this process, and has room.",
+    zh = "请确认 outbox.dir 存在、本进程可写且空间充足。",
+  })
+end
+
+--- The mailer ended before the mail was sent.
+function M.unsent(self)
+  return fault(self, "outbox.not_sent", {
+    en = "the mailer was closed before this mail could be sent",
+    zh = "mailer 在该邮件发出之前被关闭",
+  }, {
+    en = "Call mailer:flush() first, or set outbox.dir so that mails can wait on disk.",
+    zh = "请先调用 mailer:flush()，或设置 outbox.dir 让邮件在磁盘上等待。",
+  })
+end
+
+return M

@@ -360,8 +360,9 @@ describe("qqmail.disk", function()
 
     it("is free when it is forgotten", function()
       local function take()
-        assert(disk.lock(path "lock"))
+        local lock = assert(disk.lock(path "lock"))
         assert.are.equal(1, open_here())
+        assert.is_userdata(lock) -- held until here
       end
       take()
       collectgarbage()

@@ -10,7 +10,7 @@ local send = require("spec.support.send")
 local shell = require("spec.support.shell")
 
 -- Enough to be at work when a signal comes, little enough to end soon.
-local SLOW = { mode = "implicit", delay = 0.005 }
+local SLOW = { mode = "implicit", delay = 0.002 }
 
 describe("notify inside nginx", function()
   local folder, remove
@@ -128,7 +128,7 @@ describe("notify inside nginx", function()
   end)
 
   it("refuses what it cannot take where there is no disk, and says so", function()
-    local server = send.server({ mode = "implicit", delay = { greeting = 3 } })
+    local server = send.server({ mode = "implicit", delay = { greeting = 1 } })
     local web = notifier.start(server, { outbox = { dir = false, max = 20 } })
     notifier.hit(web, 1, 30)
     send.has(web:log(), "not taken: qqmail: the outbox is full (20 mails)")
@@ -155,12 +155,28 @@ describe("notify inside nginx", function()
     assert.equal(50, #server:messages())
   end)
 
-  it("tries again after failures of the network, without a new Message-ID", function()
-    local server = send.server({ mode = "implicit", drop_at = "body", drop_times = 1 })
+  it("tries again when the server was away", function()
+    local server = send.server({ mode = "implicit", drop_at = "mail", drop_times = 1 })
     local web = notifier.start(server, outbox())
     notifier.hit(web, 1, 1)
     assert.equal(0, (notifier.missing(server, 1)))
     assert.is_true(#server:connections() >= 2)
+  end)
+
+  it("sends a mail of unknown fate again, under the same Message-ID", function()
+    local server = send.server({ mode = "implicit", drop_at = "dot", drop_times = 1 })
+    local web = notifier.start(server, outbox(), { http = ([[
+      init_by_lua_block {
+        require("qqmail.outbox.policy").deferred = 0.1
+        mailer = require("qqmail").setup(%s)
+      }
+    ]]):format(notifier.options_text(notifier.mailer_options(server, outbox()))) })
+    notifier.hit(web, 1, 1)
+    assert.is_true(server:wait(2, 20))
+    local first, second = server:messages()[1], server:messages()[2]
+    assert.is_nil(first.reply)
+    assert.equal(first.data, second.data)
+    assert.is_truthy(first.data:find("\r\nMessage%-ID: <"))
   end)
 
   it("reports a mail that nobody can deliver, in error.log", function()

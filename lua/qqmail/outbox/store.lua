@@ -193,8 +193,9 @@ local function put_bundle(self, folder, list, first)
   return disk.write(path, self.sync, unpack(pieces))
 end
 
-local function put_bundles(self, folder, list)
-  for first = 1, #list, BUNDLE do
+-- From a place in the list on; how many of the list are on disk then.
+local function put_bundles(self, folder, list, from)
+  for first = from, #list, BUNDLE do
     local ok, name, text = put_bundle(self, folder, list, first)
     if not ok then
       return first - 1, name, text
@@ -213,11 +214,13 @@ function Store:put_all(list)
   if #list == 0 then
     return 0
   end
-  local folder, name, text = own_folder(self)
-  if not folder then
-    return 0, name, text
-  end
-  return put_bundles(self, folder, list)
+  local done = 0
+  local _, name, text = in_own_folder(self, function(folder)
+    local why, explained
+    done, why, explained = put_bundles(self, folder, list, done + 1)
+    return done == #list, why, explained
+  end)
+  return done, name, text
 end
 
 local function write_pieces(writer, entry, built)
@@ -516,7 +519,7 @@ function Store:leave(waiting, flying)
     return 0, name, text
   end
   local done
-  done, name, text = put_bundles(self, folder, waiting)
+  done, name, text = put_bundles(self, folder, waiting, 1)
   move_all_out(self, folder, in_use)
   if holds_mails(folder) then
     folder.lock:close()

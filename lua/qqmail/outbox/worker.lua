@@ -128,28 +128,34 @@ function start_one(self)
   return ok
 end
 
--- nginx dropped its timer, or a function of the user's ended its thread.
-local function is_lost(drainer)
-  if drainer.thread then
-    return coroutine.status(drainer.thread) == "dead"
-  end
-  return net.now() - drainer.due > LATE
+-- nginx dropped its timer.
+local function is_late(drainer)
+  return not drainer.thread and net.now() - drainer.due > LATE
 end
 
--- How many drainers there are; those that are lost are forgotten.
 local function count_drainers(self)
   local count = 0
   for drainer in pairs(self.drainers) do
-    if is_lost(drainer) then
+    count = count + (is_late(drainer) and 0 or 1)
+  end
+  return count
+end
+
+-- A function of the user's ended its thread. Not every phase may ask.
+local function is_dead(drainer)
+  return drainer.thread ~= nil and coroutine.status(drainer.thread) == "dead"
+end
+
+-- Forgets drainers that will never come back, and takes their mails from them.
+local function bury(self)
+  for drainer in pairs(self.drainers) do
+    if is_late(drainer) or is_dead(drainer) then
       self.drainers[drainer] = nil
       if drainer.entry then
         self.outbox:put_back(drainer.entry)
       end
-    else
-      count = count + 1
     end
   end
-  return count
 end
 
 -- --- looking --------------------------------------------------------------------
@@ -181,6 +187,7 @@ function set_alarm(self, seconds)
 end
 
 local function look_at(self)
+  bury(self)
   if self.stays or not self.outbox:is_idle() then
     self.outbox:rescan()
     look(self)

@@ -204,9 +204,11 @@ test: deps
 	@tools/tally.sh 'C: $(SUBMAKE) test-c' $(foreach l,$(LUAS),$(call suite,$(l)))
 
 # Without the specs of nginx: the collector that matters there is in another process.
-GC_FLAGS := BUSTED_FLAGS="--helper=spec/support/gc_helper.lua" SPEC="spec/*_spec.lua"
+GC_LUAS  ?= lua5.4 luajit
+GC_FLAGS := BUSTED_FLAGS="--helper=spec/support/gc_helper.lua" SPEC="spec/*_spec.lua" \
+  LUA_RUN="env QQMAIL_INSTRUMENTED=gc"
 test-gc: deps
-	@tools/tally.sh $(foreach l,lua5.4 luajit,$(call suite,$(l),$(GC_FLAGS)))
+	@tools/tally.sh $(foreach l,$(GC_LUAS),$(call suite,$(l),$(GC_FLAGS)))
 
 # The modules stay mapped until the process ends (nodelete), so that the frames
 # in a leak report still have names.

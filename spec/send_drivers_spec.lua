@@ -5,8 +5,8 @@ local suite = require("spec.support.send_suite")
 
 suite("blocking", runners.blocking)
 
--- Under valgrind and sanitizers what counts is our C, which is the same below all
--- of them; spec/io_loops_spec.lua runs both loops there.
+-- Under valgrind, sanitizers and the aggressive collector what counts is our C,
+-- which is the same below all of them; spec/io_loops_spec.lua runs both loops there.
 if not os.getenv("QQMAIL_INSTRUMENTED") then
   suite("cqueues", runners.cqueues)
   suite("luv", runners.luv)

@@ -205,7 +205,8 @@ test: deps
 
 # Without the specs of nginx: the collector that matters there is in another process.
 GC_LUAS  ?= lua5.4 luajit
-GC_FLAGS := BUSTED_FLAGS="--helper=spec/support/gc_helper.lua" SPEC="spec/*_spec.lua" \
+GC_SPEC  ?= spec/*_spec.lua
+GC_FLAGS := BUSTED_FLAGS="--helper=spec/support/gc_helper.lua" SPEC="$(GC_SPEC)" \
   LUA_RUN="env QQMAIL_INSTRUMENTED=gc"
 test-gc: deps
 	@tools/tally.sh $(foreach l,$(GC_LUAS),$(call suite,$(l),$(GC_FLAGS)))

@@ -232,7 +232,10 @@ local function make_header(self, spec, defaults, people)
   if not date then
     return nil, err
   end
-  self.id, err = message_id(self, spec.id, people.from)
+  self.id, err = defaults.message_id, nil
+  if not self.id then
+    self.id, err = message_id(self, spec.id, people.from)
+  end
   if not self.id then
     return nil, err
   end
@@ -396,7 +399,7 @@ end
 --- Build a message.
 -- @tparam table spec the fields of a message, or a built message (answered as
 -- it is)
--- @tparam ?table defaults `from`, `reply_to`, `headers`, `lang`
+-- @tparam ?table defaults `from`, `reply_to`, `headers`, `lang`, `message_id`
 -- @treturn ?table see `qqmail.message.built`
 -- @treturn ?table error
 function M.new(spec, defaults)

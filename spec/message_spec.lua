@@ -268,7 +268,6 @@ describe("options", function()
     for _, key in ipairs({ "template", "vars", "dsn" }) do
       refused({ [key] = {} }, "message.unsupported", key)
     end
-    refused({ deadline = 5 }, "message.unsupported", "deadline")
   end)
 
   it("come with texts in both languages", function()

@@ -4,8 +4,8 @@
  * The one place where messages and the machine meet: body() moves bytes from
  * the encoder to the machine without making Lua strings of them.
  */
-#include "codec/qm_charset.h"
 #include "lua/lq_core.h"
+#include "lua/lq_event.h"
 #include "lua/lq_message.h"
 #include "lua/lq_util.h"
 #include "smtp/qm_smtp.h"
@@ -190,51 +190,6 @@ static int l_session_want(lua_State *L)
 
 /* --- events -------------------------------------------------------------- */
 
-static void set_text(lua_State *L, const char *key, struct qm_span text)
-{
-    lua_pushlstring(L, text.len > 0 ? text.ptr : "", text.len);
-    lua_setfield(L, -2, key);
-}
-
-static void set_number(lua_State *L, const char *key, lua_Number value)
-{
-    lua_pushinteger(L, (lua_Integer)value);
-    lua_setfield(L, -2, key);
-}
-
-static void set_enhanced(lua_State *L, const struct qm_enhanced *enhanced)
-{
-    if (enhanced->status != 0) {
-        lua_pushfstring(L, "%d.%d.%d", (int)enhanced->status,
-                        (int)enhanced->subject, (int)enhanced->detail);
-        lua_setfield(L, -2, "enhanced");
-    }
-}
-
-static const char *const event_names[] = { "none",      "ready",   "recipient",
-                                           "delivered", "refused", "lost",
-                                           "failed",    "closed" };
-
-static void push_event(lua_State *L, const struct qm_smtp_event *event)
-{
-    lua_createtable(L, 0, 9);
-    lua_pushstring(L, event_names[event->type]);
-    lua_setfield(L, -2, "type");
-    set_number(L, "id", event->id);
-    set_number(L, "index", event->index + 1);
-    lua_pushstring(L, qm_smtp_fault_name(event->fault));
-    lua_setfield(L, -2, "fault");
-    lua_pushstring(L, qm_phase_name(event->phase));
-    lua_setfield(L, -2, "phase");
-    if (event->code != 0) {
-        set_number(L, "code", event->code);
-    }
-    set_enhanced(L, &event->enhanced);
-    set_text(L, "text", event->text);
-    lua_pushboolean(L, event->handed_over);
-    lua_setfield(L, -2, "handed_over");
-}
-
 /* The next event as a table, nil when nothing happened. */
 static int l_session_event(lua_State *L)
 {
@@ -243,7 +198,7 @@ static int l_session_event(lua_State *L)
     if (!qm_smtp_next_event(&check(L)->smtp, &event)) {
         return 0;
     }
-    push_event(L, &event);
+    lq_push_event(L, &event);
     return 1;
 }
 
@@ -267,54 +222,10 @@ static int l_session_progress(lua_State *L)
 
 /* --- capabilities and trace ---------------------------------------------- */
 
-static void push_mechanisms(lua_State *L, unsigned bits)
-{
-    unsigned mechanism;
-    int count = 0;
-
-    lua_newtable(L);
-    for (mechanism = 0; mechanism < QM_SASL_COUNT; mechanism++) {
-        if ((bits & QM_SASL_BIT(mechanism)) != 0) {
-            lua_pushstring(L, qm_sasl_name((enum qm_sasl_mechanism)mechanism));
-            lua_rawseti(L, -2, ++count);
-        }
-    }
-}
-
-/* { PIPELINING = true, ..., size_limit = bytes, auth = { names } } */
 static int l_session_capabilities(lua_State *L)
 {
-    const struct qm_ehlo *ehlo = &check(L)->smtp.ehlo;
-    const char *keyword;
-    unsigned number;
-
-    lua_newtable(L);
-    for (number = 0; (keyword = qm_ehlo_keyword(number)) != NULL; number++) {
-        if ((ehlo->flags & (1u << number)) != 0) {
-            lua_pushboolean(L, 1);
-            lua_setfield(L, -2, keyword);
-        }
-    }
-    if (ehlo->size_limit > 0) {
-        lua_pushnumber(L, (lua_Number)ehlo->size_limit);
-        lua_setfield(L, -2, "size_limit");
-    }
-    push_mechanisms(L, ehlo->mechanisms);
-    lua_setfield(L, -2, "auth");
+    lq_push_capabilities(L, &check(L)->smtp.ehlo);
     return 1;
-}
-
-static void push_trace_line(lua_State *L, struct session *session,
-                            const struct qm_trace_line *line)
-{
-    lua_createtable(L, 0, 3);
-    lua_pushnumber(L, (lua_Number)line->time_ms / 1000);
-    lua_setfield(L, -2, "t");
-    lua_pushlstring(L, &line->direction, 1);
-    lua_setfield(L, -2, "dir");
-    qm_buf_reset(&session->line);
-    (void)qm_charset_reply(&session->line, qm_span_make(line->text, line->len));
-    set_text(L, "line", qm_buf_span(&session->line));
 }
 
 /* The last lines of the dialogue, oldest first; secrets are masked. */
@@ -327,7 +238,7 @@ static int l_session_trace(lua_State *L)
     lua_newtable(L);
     for (index = 0; (line = qm_trace_get(&session->smtp.trace, index)) != NULL;
          index++) {
-        push_trace_line(L, session, line);
+        lq_push_trace_line(L, line, &session->line);
         lua_rawseti(L, -2, (int)index + 1);
     }
     return 1;

@@ -20,6 +20,7 @@ struct session {
     char slice[SLICE]; /* body bytes read but not yet taken */
     size_t slice_at;
     size_t slice_len;
+    uint32_t slice_id;  /* whose they are */
     struct qm_buf line; /* scratch for a trace line */
 };
 
@@ -96,6 +97,7 @@ static void read_settings(lua_State *L, struct qm_smtp_settings *set)
     set->allow_clear_auth = lq_field_bool(L, 1, "allow_plaintext_auth", false);
     set->pipelining = lq_field_bool(L, 1, "pipelining", true);
     set->smtputf8 = lq_field_bool(L, 1, "smtputf8", true);
+    set->chunking = lq_field_bool(L, 1, "chunking", true);
     set->window = (unsigned)lq_field_integer(L, 1, "window", 1);
     set->no_reset = lq_field_bool(L, 1, "no_reset", false);
 }
@@ -188,6 +190,13 @@ static int l_session_want(lua_State *L)
     return 5;
 }
 
+/* How many more messages may be submitted now. */
+static int l_session_room(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)qm_smtp_room(&check(L)->smtp));
+    return 1;
+}
+
 /* --- events -------------------------------------------------------------- */
 
 /* The next event as a table, nil when nothing happened. */
@@ -228,20 +237,39 @@ static int l_session_capabilities(lua_State *L)
     return 1;
 }
 
+/* The lines kept, from number `index` on, as a list. */
+static void push_trace(lua_State *L, struct session *session, unsigned index)
+{
+    const struct qm_trace_line *line;
+    int count = 0;
+
+    lua_newtable(L);
+    while ((line = qm_trace_get(&session->smtp.trace, index++)) != NULL) {
+        lq_push_trace_line(L, line, &session->line);
+        lua_rawseti(L, -2, ++count);
+    }
+}
+
 /* The last lines of the dialogue, oldest first; secrets are masked. */
 static int l_session_trace(lua_State *L)
 {
-    struct session *session = check(L);
-    const struct qm_trace_line *line;
-    unsigned index;
-
-    lua_newtable(L);
-    for (index = 0; (line = qm_trace_get(&session->smtp.trace, index)) != NULL;
-         index++) {
-        lq_push_trace_line(L, line, &session->line);
-        lua_rawseti(L, -2, (int)index + 1);
-    }
+    push_trace(L, check(L), 0);
     return 1;
+}
+
+/*
+ * trace_since(mark) -> those of them that came after the mark (0: all), and the
+ * mark to give next time.
+ */
+static int l_session_trace_since(lua_State *L)
+{
+    struct session *session = check(L);
+    const struct qm_trace *trace = &session->smtp.trace;
+    int64_t mark = lq_check_integer(L, 2, 0, INT64_C(1) << 53);
+
+    push_trace(L, session, qm_trace_since(trace, (uint64_t)mark));
+    lua_pushnumber(L, (lua_Number)trace->total);
+    return 2;
 }
 
 /* --- messages ------------------------------------------------------------ */
@@ -267,8 +295,9 @@ static enum qm_err add_recipients(lua_State *L, struct session *session,
 }
 
 /*
- * begin{ from=, to={...}, size=, eightbit=, utf8= } -> id, or nil, name, text
- * and the number of the recipient at fault (0: the sender or the message).
+ * begin{ from=, to={...}, size=, eightbit=, utf8=, eager= } -> id, or nil,
+ * name, text and the number of the recipient at fault (0: the sender or the
+ * message).
  */
 static int l_session_begin(lua_State *L)
 {
@@ -286,6 +315,7 @@ static int l_session_begin(lua_State *L)
     message.size = size >= 0 ? (uint64_t)size : 0;
     message.eightbit = lq_field_bool(L, 2, "eightbit", false);
     message.utf8 = lq_field_bool(L, 2, "utf8", false);
+    message.eager = lq_field_bool(L, 2, "eager", false);
     lua_getfield(L, 2, "to");
     luaL_checktype(L, -1, LUA_TTABLE);
     err = qm_smtp_begin(&session->smtp, &message, &id);
@@ -305,6 +335,19 @@ static int l_session_begin(lua_State *L)
     }
     lua_pushnumber(L, (lua_Number)id);
     return 1;
+}
+
+/*
+ * The bytes at hand belong to one message. An eager one may be given up before
+ * any of them was taken; the next must not begin with them.
+ */
+static void own_slice(struct session *session, uint32_t id)
+{
+    if (session->slice_id != id) {
+        session->slice_id = id;
+        session->slice_at = 0;
+        session->slice_len = 0;
+    }
 }
 
 /* Fills the slice when it is used up; *end_out at the end of the message. */
@@ -339,7 +382,7 @@ static enum qm_err move_slice(struct session *session)
 }
 
 /*
- * body(message) -> "end" (end mark written), "more" (output full: send, then
+ * body(message) -> "end" (all of it written), "more" (output full: send, then
  * call again), "source" (the message needs data from its reader), or nil,
  * name, text when the source failed; body_abort() is then due.
  */
@@ -347,9 +390,14 @@ static int l_session_body(lua_State *L)
 {
     struct session *session = check(L);
     struct qm_message *message = lq_message_check(L, 2);
+    uint32_t id = qm_smtp_body_id(&session->smtp);
     bool end = false;
     enum qm_err err;
 
+    if (id == 0) {
+        return lq_push_error(L, QM_E_MISUSE);
+    }
+    own_slice(session, id);
     for (;;) {
         err = fill_slice(session, message, &end);
         if (err == QM_E_AGAIN) {
@@ -417,12 +465,14 @@ static const luaL_Reg methods[] = { { "set_time", l_session_set_time },
                                     { "output", l_session_output },
                                     { "sent", l_session_sent },
                                     { "want", l_session_want },
+                                    { "room", l_session_room },
                                     { "event", l_session_event },
                                     { "phase", l_session_phase },
                                     { "state", l_session_state },
                                     { "progress", l_session_progress },
                                     { "capabilities", l_session_capabilities },
                                     { "trace", l_session_trace },
+                                    { "trace_since", l_session_trace_since },
                                     { "begin", l_session_begin },
                                     { "body", l_session_body },
                                     { "body_id", l_session_body_id },

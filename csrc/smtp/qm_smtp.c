@@ -74,6 +74,13 @@ enum qm_err qm_smtp_init(struct qm_smtp *smtp,
 
     memset(smtp, 0, sizeof(*smtp));
     smtp->set = *settings;
+    if (smtp->set.window > QM_SMTP_WINDOW_MAX) {
+        smtp->set.window = QM_SMTP_WINDOW_MAX;
+    }
+    smtp->txn_max = smtp->set.window + 2;
+    if (smtp->txn_max < QM_SMTP_TXN_MIN) {
+        smtp->txn_max = QM_SMTP_TXN_MIN;
+    }
     smtp->mechanism = QM_SASL_NONE;
     qm_buf_init(&smtp->names, NAMES_MAX, false);
     qm_buf_init(&smtp->secrets, SECRETS_MAX, true);
@@ -165,6 +172,26 @@ bool qm_smtp_is_over(const struct qm_smtp *smtp)
     return smtp->state == QM_S_FAILED || smtp->state == QM_S_CLOSED;
 }
 
+/* What the server has not answered; its own greeting answers nothing. */
+static void count_flight(const struct qm_smtp *smtp,
+                         struct qm_smtp_event *failure)
+{
+    unsigned slot = 0;
+    unsigned i;
+
+    for (i = 0; i < smtp->flight_count; i++) {
+        const struct qm_smtp_expected *due =
+            &smtp->flight[(smtp->flight_first + i) % QM_SMTP_FLIGHT_MAX];
+
+        if (due->ask == QM_ASK_GREETING || due->after > smtp->sent) {
+            continue;
+        }
+        slot = failure->in_flight == 0 ? due->slot : slot;
+        failure->in_flight++;
+        failure->behind |= due->slot != slot;
+    }
+}
+
 enum qm_state qm_smtp_fail(struct qm_smtp *smtp, enum qm_smtp_fault fault,
                            enum qm_phase phase)
 {
@@ -172,6 +199,7 @@ enum qm_state qm_smtp_fail(struct qm_smtp *smtp, enum qm_smtp_fault fault,
         smtp->failure.type = QM_EVENT_FAILED;
         smtp->failure.fault = fault;
         smtp->failure.phase = phase;
+        count_flight(smtp, &smtp->failure);
     }
     return QM_S_FAILED;
 }
@@ -185,20 +213,25 @@ void qm_smtp_describe_reply(struct qm_smtp *smtp, struct qm_smtp_event *event)
     event->text = qm_buf_span(&smtp->text);
 }
 
-enum qm_state qm_smtp_fail_reply(struct qm_smtp *smtp, enum qm_phase phase)
+enum qm_state qm_smtp_fail_with(struct qm_smtp *smtp, enum qm_smtp_fault fault,
+                                enum qm_phase phase)
 {
     bool first = smtp->failure.fault == QM_FAULT_NONE;
-    int reply_class = qm_reply_class(&smtp->reply);
 
-    (void)qm_smtp_fail(smtp,
-                       reply_class == 4 || reply_class == 5
-                           ? QM_FAULT_REPLY
-                           : QM_FAULT_UNEXPECTED,
-                       phase);
+    (void)qm_smtp_fail(smtp, fault, phase);
     if (first) {
         qm_smtp_describe_reply(smtp, &smtp->failure);
     }
     return QM_S_FAILED;
+}
+
+enum qm_state qm_smtp_fail_reply(struct qm_smtp *smtp, enum qm_phase phase)
+{
+    int reply_class = qm_reply_class(&smtp->reply);
+    bool refusal = reply_class == 4 || reply_class == 5;
+
+    return qm_smtp_fail_with(
+        smtp, refusal ? QM_FAULT_REPLY : QM_FAULT_UNEXPECTED, phase);
 }
 
 /* --- output and the flight of expected replies --------------------------- */

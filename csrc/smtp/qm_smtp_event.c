@@ -128,14 +128,21 @@ static bool take_reply(struct qm_smtp *smtp)
     return true;
 }
 
-/* From the 354 on until the end mark has left, written or not. */
-static bool is_sending_body(const struct qm_smtp *smtp)
+/*
+ * The message whose body is on its way: from the 354, or from when the line of
+ * BDAT has left, until its last byte has left, written or not. NULL when none.
+ */
+static const struct qm_txn *sending_txn(const struct qm_smtp *smtp)
 {
     const struct qm_smtp_expected *due = &smtp->flight[smtp->flight_first];
+    const struct qm_txn *txn = NULL;
 
-    return qm_smtp_body_id(smtp) != 0 ||
-           (smtp->flight_count > 0 && due->ask == QM_ASK_FINAL &&
-            due->after > smtp->sent);
+    if (smtp->flight_count == 0) {
+        txn = qm_smtp_body_txn(smtp);
+    } else if (due->ask == QM_ASK_FINAL && due->after > smtp->sent) {
+        txn = &smtp->txns[due->slot];
+    }
+    return txn != NULL && txn->begin_offset <= smtp->sent ? txn : NULL;
 }
 
 /*
@@ -146,16 +153,18 @@ static bool is_sending_body(const struct qm_smtp *smtp)
  */
 static enum qm_state on_unasked(struct qm_smtp *smtp)
 {
-    bool in_body = is_sending_body(smtp);
+    const struct qm_txn *sending = sending_txn(smtp);
+    enum qm_phase phase = qm_smtp_phase(smtp);
     int reply_class = qm_reply_class(&smtp->reply);
 
-    if (smtp->reply.code == 421 ||
-        (in_body && (reply_class == 4 || reply_class == 5))) {
-        return qm_smtp_fail_reply(smtp, qm_smtp_phase(smtp));
+    if (sending != NULL && sending->bdat && qm_smtp_lacks_chunking(smtp)) {
+        return qm_smtp_fail_with(smtp, QM_FAULT_NO_CHUNKING, phase);
     }
-    (void)qm_smtp_fail(smtp, QM_FAULT_UNEXPECTED, qm_smtp_phase(smtp));
-    qm_smtp_describe_reply(smtp, &smtp->failure);
-    return QM_S_FAILED;
+    if (smtp->reply.code == 421 ||
+        (sending != NULL && (reply_class == 4 || reply_class == 5))) {
+        return qm_smtp_fail_reply(smtp, phase);
+    }
+    return qm_smtp_fail_with(smtp, QM_FAULT_UNEXPECTED, phase);
 }
 
 /*
@@ -229,7 +238,7 @@ unsigned qm_smtp_want(const struct qm_smtp *smtp)
         !qm_smtp_is_unasked(smtp)) {
         want |= QM_WANT_BODY;
     }
-    if (smtp->txn_count < QM_SMTP_TXN_MAX) {
+    if (qm_smtp_room(smtp) > 0) {
         want |= QM_WANT_WORK;
     }
     return want;

@@ -43,6 +43,10 @@ enum qm_state qm_smtp_fail(struct qm_smtp *smtp, enum qm_smtp_fault fault,
                            enum qm_phase phase);
 
 /* As above, with the reply just read as the reason. */
+enum qm_state qm_smtp_fail_with(struct qm_smtp *smtp, enum qm_smtp_fault fault,
+                                enum qm_phase phase);
+
+/* As above; the fault is UNEXPECTED unless the reply is a refusal. */
 enum qm_state qm_smtp_fail_reply(struct qm_smtp *smtp, enum qm_phase phase);
 
 /* Fills code, enhanced code and text of an event from the reply just read. */
@@ -88,6 +92,12 @@ void qm_smtp_write_commands(struct qm_smtp *smtp);
 /* --- verdicts (qm_smtp_verdict.c) ---------------------------------------- */
 
 /*
+ * The reply just read, to a BDAT, says that the server does not know BDAT: it
+ * took the chunk for commands. Not so when it has taken one before.
+ */
+bool qm_smtp_lacks_chunking(const struct qm_smtp *smtp);
+
+/*
  * Judges the reply just read. May fill *event_out (its type stays
  * QM_EVENT_NONE otherwise); returns the next state.
  */
@@ -110,7 +120,10 @@ bool qm_smtp_take_lost(struct qm_smtp *smtp, struct qm_smtp_event *event_out);
 size_t qm_smtp_body_room(const struct qm_smtp *smtp);
 
 /* The message whose body is being sent, NULL when none. */
-struct qm_txn *qm_smtp_body_txn(struct qm_smtp *smtp);
+const struct qm_txn *qm_smtp_body_txn(const struct qm_smtp *smtp);
+
+/* The body of the message may be given from now on. */
+void qm_smtp_open_body(struct qm_smtp *smtp, struct qm_txn *txn);
 
 QM_DECLS_END
 

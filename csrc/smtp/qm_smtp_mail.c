@@ -9,7 +9,7 @@
 struct qm_txn *qm_smtp_txn_at(struct qm_smtp *smtp, unsigned position,
                               unsigned *slot_out)
 {
-    unsigned slot = (smtp->txn_first + position) % QM_SMTP_TXN_MAX;
+    unsigned slot = (smtp->txn_first + position) % smtp->txn_max;
 
     if (slot_out != NULL) {
         *slot_out = slot;
@@ -20,7 +20,7 @@ struct qm_txn *qm_smtp_txn_at(struct qm_smtp *smtp, unsigned position,
 void qm_smtp_pop_txn(struct qm_smtp *smtp)
 {
     qm_txn_reset(&smtp->txns[smtp->txn_first]);
-    smtp->txn_first = (smtp->txn_first + 1) % QM_SMTP_TXN_MAX;
+    smtp->txn_first = (smtp->txn_first + 1) % smtp->txn_max;
     smtp->txn_count--;
 }
 
@@ -50,6 +50,23 @@ static enum qm_err check_message(const struct qm_smtp *smtp,
     return QM_OK;
 }
 
+unsigned qm_smtp_room(const struct qm_smtp *smtp)
+{
+    unsigned room = smtp->set.window + 1;
+    unsigned slots = smtp->txn_max - smtp->txn_count;
+    unsigned i;
+
+    if (smtp->state != QM_S_READY) {
+        return 0;
+    }
+    for (i = 0; i < smtp->txn_count && room > 0; i++) {
+        unsigned slot = (smtp->txn_first + i) % smtp->txn_max;
+
+        room -= smtp->txns[slot].told ? 0 : 1;
+    }
+    return room < slots ? room : slots;
+}
+
 static uint32_t next_id(struct qm_smtp *smtp)
 {
     smtp->last_id = smtp->last_id == UINT32_MAX ? 1 : smtp->last_id + 1;
@@ -67,7 +84,7 @@ enum qm_err qm_smtp_begin(struct qm_smtp *smtp,
         (txn != NULL && txn->stage == QM_TXN_BUILDING)) {
         return QM_E_MISUSE;
     }
-    if (smtp->txn_count == QM_SMTP_TXN_MAX) {
+    if (smtp->txn_count == smtp->txn_max) {
         return QM_E_AGAIN;
     }
     err = check_message(smtp, message);
@@ -76,7 +93,10 @@ enum qm_err qm_smtp_begin(struct qm_smtp *smtp,
     }
     txn = qm_smtp_txn_at(smtp, smtp->txn_count, NULL);
     qm_txn_reset(txn);
-    txn->has_size = message->has_size && qm_ehlo_has(&smtp->ehlo, QM_EHLO_SIZE);
+    txn->has_size = message->has_size;
+    txn->announce_size =
+        message->has_size && qm_ehlo_has(&smtp->ehlo, QM_EHLO_SIZE);
+    txn->eager = message->eager;
     txn->size = message->size;
     txn->eightbit = message->eightbit;
     txn->utf8 = message->utf8;
@@ -132,29 +152,44 @@ static bool can_pipeline(const struct qm_smtp *smtp)
     return smtp->set.pipelining && qm_ehlo_has(&smtp->ehlo, QM_EHLO_PIPELINING);
 }
 
+/* The messages in front of one that have no verdict yet. */
+struct ahead {
+    unsigned count;
+    bool chunks; /* one of them went by BDAT */
+};
+
+static bool may_follow(const struct qm_smtp *smtp, const struct ahead *ahead)
+{
+    if (ahead->count == 0) {
+        return true;
+    }
+    /* see wants_reset(): without RSET the chunk has to be confirmed first */
+    if (ahead->chunks && smtp->set.no_reset) {
+        return false;
+    }
+    return can_pipeline(smtp) && ahead->count <= smtp->set.window;
+}
+
 /*
  * The message whose envelope is to be written, NULL when none may be now: a
  * body is on its way, or verdicts are due and the window is used up.
  */
-static struct qm_txn *envelope_txn(struct qm_smtp *smtp, unsigned *slot_out)
+static struct qm_txn *envelope_txn(struct qm_smtp *smtp, unsigned *slot_out,
+                                   struct ahead *ahead)
 {
-    unsigned unconfirmed = 0;
     unsigned i;
 
     for (i = 0; i < smtp->txn_count; i++) {
         struct qm_txn *txn = qm_smtp_txn_at(smtp, i, slot_out);
 
         if (txn->stage == QM_TXN_QUEUED || txn->stage == QM_TXN_ENVELOPE) {
-            bool window_open =
-                unconfirmed == 0 ||
-                (can_pipeline(smtp) && unconfirmed <= smtp->set.window);
-
-            return window_open && !txn->told ? txn : NULL;
+            return !txn->told && may_follow(smtp, ahead) ? txn : NULL;
         }
         if (txn->stage != QM_TXN_HANDED) {
             return NULL;
         }
-        unconfirmed++;
+        ahead->count++;
+        ahead->chunks |= txn->bdat;
     }
     return NULL;
 }
@@ -168,45 +203,110 @@ static bool may_write(const struct qm_smtp *smtp)
            qm_buf_len(&smtp->out) < QM_SMTP_BODY_AIM;
 }
 
-static enum qm_err write_mail(const struct qm_cmd *cmd, struct qm_txn *txn)
+/*
+ * A chunk may turn out to be refused, and the server's transaction then stays
+ * open: its recipients would be added to, with its sender. So MAIL behind a
+ * chunk without verdict follows a RSET, in the same flight (RFC 2920 section
+ * 3.1), and so does MAIL after a refusal.
+ */
+static bool wants_reset(const struct qm_smtp *smtp, const struct qm_txn *txn,
+                        const struct ahead *ahead)
 {
+    if (txn->mail_written || txn->reset_written) {
+        return false;
+    }
+    return smtp->must_reset || ahead->chunks;
+}
+
+static enum qm_err write_reset(struct qm_smtp *smtp, struct qm_txn *txn)
+{
+    struct qm_cmd cmd = qm_smtp_writer(smtp);
+
+    smtp->must_reset = false;
+    txn->reset_written = true;
+    return qm_cmd_plain(&cmd, "RSET");
+}
+
+/*
+ * Where RSET does harm a chunk would keep the messages behind it waiting, so
+ * that in a row of messages DATA is faster.
+ */
+static bool goes_by_bdat(const struct qm_smtp *smtp, const struct qm_txn *txn,
+                         const struct ahead *ahead)
+{
+    return smtp->set.chunking && qm_ehlo_has(&smtp->ehlo, QM_EHLO_CHUNKING) &&
+           txn->has_size && !(smtp->set.no_reset && ahead->count > 0);
+}
+
+static enum qm_err write_mail(struct qm_smtp *smtp, struct qm_txn *txn,
+                              const struct ahead *ahead)
+{
+    struct qm_cmd cmd = qm_smtp_writer(smtp);
     struct qm_cmd_mail mail;
 
     mail.path = qm_txn_from(txn);
-    mail.has_size = txn->has_size;
+    mail.has_size = txn->announce_size;
     mail.size = txn->size;
     mail.eightbit = txn->eightbit;
     mail.utf8 = txn->utf8;
     txn->mail_written = true;
-    return qm_cmd_mail(cmd, &mail);
+    txn->bdat = goes_by_bdat(smtp, txn, ahead);
+    return qm_cmd_mail(&cmd, &mail);
+}
+
+static enum qm_err write_rcpt(struct qm_smtp *smtp, struct qm_txn *txn)
+{
+    struct qm_cmd cmd = qm_smtp_writer(smtp);
+
+    txn->rcpt_written++;
+    return qm_cmd_rcpt(&cmd, qm_txn_next_rcpt(txn), txn->utf8);
+}
+
+static enum qm_err write_data(struct qm_smtp *smtp, struct qm_txn *txn)
+{
+    struct qm_cmd cmd = qm_smtp_writer(smtp);
+
+    txn->data_written = true;
+    return qm_cmd_plain(&cmd, "DATA");
+}
+
+/* The chunk needs no reply of its own; the recipients' may be waited for. */
+static void open_chunk(struct qm_smtp *smtp, struct qm_txn *txn)
+{
+    bool eager = txn->eager && can_pipeline(smtp) &&
+                 txn->size <= (uint64_t)QM_SMTP_EAGER_MAX;
+
+    if (eager || txn->rcpt_answered == txn->rcpt_count) {
+        qm_smtp_open_body(smtp, txn);
+    }
 }
 
 /*
  * Writes the next command of the envelope. False when nothing is to be written
  * before more replies are read.
  */
-static bool write_next(struct qm_smtp *smtp, struct qm_txn *txn, unsigned slot)
+static bool write_next(struct qm_smtp *smtp, struct qm_txn *txn, unsigned slot,
+                       const struct ahead *ahead)
 {
-    struct qm_cmd cmd = qm_smtp_writer(smtp);
     enum qm_smtp_ask ask = QM_ASK_MAIL;
-    unsigned index = 0;
+    unsigned index = txn->rcpt_written;
     enum qm_err err;
 
-    if (smtp->must_reset) {
-        smtp->must_reset = false;
+    if (wants_reset(smtp, txn, ahead)) {
         ask = QM_ASK_RESET;
-        err = qm_cmd_plain(&cmd, "RSET");
+        err = write_reset(smtp, txn);
     } else if (!txn->mail_written) {
-        err = write_mail(&cmd, txn);
+        err = write_mail(smtp, txn, ahead);
     } else if (txn->rcpt_written < txn->rcpt_count) {
         ask = QM_ASK_RCPT;
-        index = txn->rcpt_written++;
-        err = qm_cmd_rcpt(&cmd, qm_txn_next_rcpt(txn), txn->utf8);
+        err = write_rcpt(smtp, txn);
+    } else if (txn->bdat) {
+        open_chunk(smtp, txn);
+        return false;
     } else if (!txn->data_written && (txn->rcpt_accepted > 0 ||
                                       txn->rcpt_answered < txn->rcpt_count)) {
         ask = QM_ASK_DATA;
-        txn->data_written = true;
-        err = qm_cmd_plain(&cmd, "DATA");
+        err = write_data(smtp, txn);
     } else {
         return false;
     }
@@ -224,6 +324,7 @@ static bool write_next(struct qm_smtp *smtp, struct qm_txn *txn, unsigned slot)
 
 void qm_smtp_write_commands(struct qm_smtp *smtp)
 {
+    struct ahead ahead = { 0, false };
     unsigned slot = 0;
     struct qm_txn *txn;
 
@@ -231,12 +332,12 @@ void qm_smtp_write_commands(struct qm_smtp *smtp)
     if (smtp->state != QM_S_READY || qm_smtp_is_unasked(smtp)) {
         return;
     }
-    txn = envelope_txn(smtp, &slot);
+    txn = envelope_txn(smtp, &slot, &ahead);
     if (txn == NULL) {
         return;
     }
     while (may_write(smtp)) {
-        if (!write_next(smtp, txn, slot)) {
+        if (!write_next(smtp, txn, slot, &ahead)) {
             return;
         }
     }

@@ -14,12 +14,18 @@ static void fill_event(struct qm_smtp *smtp, struct qm_smtp_event *event,
     qm_smtp_describe_reply(smtp, event);
 }
 
-/* Tells the caller that the message was refused; replies due are drained. */
+/*
+ * Tells the caller that the message was refused; replies due are drained. A
+ * body that nobody promised to the server is not wanted any more.
+ */
 static void refuse(struct qm_smtp *smtp, struct qm_smtp_event *event,
                    struct qm_txn *txn, enum qm_phase phase)
 {
     fill_event(smtp, event, QM_EVENT_REFUSED, txn, phase);
     txn->told = true;
+    if (txn->stage == QM_TXN_BODY && !txn->data_written) {
+        txn->stage = QM_TXN_ENVELOPE;
+    }
 }
 
 static bool is_refusal(const struct qm_smtp *smtp)
@@ -40,7 +46,7 @@ static enum qm_state on_mail(struct qm_smtp *smtp, struct qm_txn *txn,
                              struct qm_smtp_event *event)
 {
     if (qm_reply_is_done(&smtp->reply)) {
-        txn->mail_accepted = true;
+        txn->open = true;
         return smtp->state;
     }
     if (!is_refusal(smtp)) {
@@ -82,7 +88,7 @@ static enum qm_state end_empty_data(struct qm_smtp *smtp, struct qm_txn *txn,
     if (qm_buf_append_text(&smtp->out, ".\r\n") != QM_OK) {
         return qm_smtp_fail(smtp, QM_FAULT_MEMORY, QM_PHASE_DATA);
     }
-    txn->mail_accepted = false;
+    txn->open = false;
     txn->outstanding++;
     qm_smtp_expect(smtp, QM_ASK_FINAL, slot, 0);
     return smtp->state;
@@ -95,8 +101,7 @@ static enum qm_state on_data(struct qm_smtp *smtp, struct qm_txn *txn,
         if (txn->told) {
             return end_empty_data(smtp, txn, slot);
         }
-        txn->stage = QM_TXN_BODY;
-        qm_dot_init(&smtp->dot, true);
+        qm_smtp_open_body(smtp, txn);
         return smtp->state;
     }
     if (!is_refusal(smtp)) {
@@ -108,19 +113,48 @@ static enum qm_state on_data(struct qm_smtp *smtp, struct qm_txn *txn,
     return smtp->state;
 }
 
+bool qm_smtp_lacks_chunking(const struct qm_smtp *smtp)
+{
+    return !smtp->chunking_proven &&
+           (smtp->reply.code == 500 || smtp->reply.code == 502);
+}
+
+/*
+ * The reply to a body that had nobody to go to. An empty one after DATA may
+ * end in any way; a chunk that was taken all the same would be a message that
+ * we called refused.
+ */
+static enum qm_state on_final_of_told(struct qm_smtp *smtp, struct qm_txn *txn,
+                                      bool done)
+{
+    if (txn->bdat && done) {
+        return qm_smtp_fail_reply(smtp, QM_PHASE_FINAL);
+    }
+    txn->open |= txn->bdat;
+    return smtp->state;
+}
+
 /* The final reply decides: nothing later may change this message's result. */
 static enum qm_state on_final(struct qm_smtp *smtp, struct qm_txn *txn,
                               struct qm_smtp_event *event)
 {
     bool done = qm_reply_is_done(&smtp->reply);
 
+    if (txn->bdat && qm_smtp_lacks_chunking(smtp)) {
+        return qm_smtp_fail_with(smtp, QM_FAULT_NO_CHUNKING, QM_PHASE_FINAL);
+    }
     if (!done && !is_refusal(smtp)) {
         return qm_smtp_fail_reply(smtp, QM_PHASE_FINAL);
     }
     if (txn->told) {
-        return smtp->state; /* the empty body of end_empty_data() */
+        return on_final_of_told(smtp, txn, done);
     }
-    txn->mail_accepted = false; /* RFC 5321 section 4.1.1.4: buffers cleared */
+    /*
+     * RFC 5321 section 4.1.1.4: the end mark clears the buffers in any case.
+     * RFC 3030 section 2 leaves open what a refused chunk does.
+     */
+    txn->open = txn->bdat && !done;
+    smtp->chunking_proven |= txn->bdat && done;
     txn->told = true;
     fill_event(smtp, event, done ? QM_EVENT_DELIVERED : QM_EVENT_REFUSED, txn,
                QM_PHASE_FINAL);
@@ -150,18 +184,20 @@ static enum qm_state judge_mail(struct qm_smtp *smtp, struct qm_txn *txn,
 
 /*
  * A message that is told and has no reply due leaves the ring. If the server
- * still holds its transaction open, RSET comes before the next MAIL; where RSET
- * does harm the session ends instead.
+ * still holds its transaction open, RSET comes before the next MAIL, unless it
+ * went there already; where RSET does harm the session ends instead.
  */
 static enum qm_state retire(struct qm_smtp *smtp, const struct qm_txn *txn,
                             enum qm_state next)
 {
-    bool open = txn->mail_accepted;
+    bool open = txn->open;
 
     if (next != QM_S_READY || !txn->told || txn->outstanding > 0) {
         return next;
     }
     qm_smtp_pop_txn(smtp);
+    open &=
+        smtp->txn_count == 0 || !qm_smtp_txn_at(smtp, 0, NULL)->reset_written;
     if (!open) {
         return next;
     }
@@ -194,8 +230,18 @@ enum qm_state qm_smtp_on_mail_reply(struct qm_smtp *smtp,
     }
     txn->outstanding--;
     next = judge_mail(smtp, txn, asked, event_out);
-    next = retire(smtp, txn, next);
-    return close_after_421(smtp, asked->ask, next);
+    next = close_after_421(smtp, asked->ask, next);
+    return retire(smtp, txn, next);
+}
+
+/* All of it had left. What knows no BDAT cannot have taken a chunk. */
+static bool may_be_delivered(const struct qm_smtp *smtp,
+                             const struct qm_txn *txn)
+{
+    bool ignored = txn->bdat && smtp->failure.fault == QM_FAULT_NO_CHUNKING;
+
+    return !ignored && txn->stage == QM_TXN_HANDED &&
+           smtp->sent >= txn->end_offset;
 }
 
 bool qm_smtp_take_lost(struct qm_smtp *smtp, struct qm_smtp_event *event_out)
@@ -208,8 +254,7 @@ bool qm_smtp_take_lost(struct qm_smtp *smtp, struct qm_smtp_event *event_out)
             *event_out = smtp->failure;
             event_out->type = QM_EVENT_LOST;
             event_out->id = txn->id;
-            event_out->handed_over =
-                txn->stage == QM_TXN_HANDED && smtp->sent >= txn->end_offset;
+            event_out->handed_over = may_be_delivered(smtp, txn);
         }
         qm_smtp_pop_txn(smtp);
         if (untold) {

@@ -66,7 +66,8 @@ local function verdicts_of(settings, job)
     if verdict and verdict.fault == "reply" then
       local err = failure.event(verdict, { settings = settings })
       rejected[#rejected + 1] = { address = address, code = verdict.code,
-        enhanced = verdict.enhanced, text = verdict.text, retry = err.retry }
+        enhanced = verdict.enhanced, text = verdict.text, retry = err.retry,
+        retry_after = err.retry_after }
     else
       accepted[#accepted + 1] = address
     end

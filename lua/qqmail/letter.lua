@@ -88,14 +88,16 @@ local function note(self, receipt, err)
   end
 end
 
--- The server put off some recipients and took or refused the others.
+-- The server put off some recipients: for as long as the most patient one asks.
 local function put_off(rows)
-  local first = rows[1]
+  local after
   for _, row in ipairs(rows) do
-    first = row.retry ~= "never" and row or first
+    if row.retry ~= "never" and row.retry_after then
+      after = math.max(after or 0, row.retry_after)
+    end
   end
-  return { kind = "recipient", phase = "rcpt", delivered = "no", retry = first.retry,
-    retry_after = first.retry_after }
+  return { kind = "recipient", phase = "rcpt", delivered = "no", retry = "later",
+    retry_after = after }
 end
 
 local function is_known_refused(rows, address)

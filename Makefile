@@ -245,11 +245,12 @@ demo: deps build
 # --- measurements ----------------------------------------------------------
 
 BENCH := build/bench$(VARIANT)
-BENCH_PROGRAMS := $(BENCH)/sink $(BENCH)/probe
+BENCH_PROGRAMS := $(BENCH)/sink $(BENCH)/probe $(BENCH)/link
 BENCH_FLAGS ?=
 
-$(BENCH)/sink: bench/sink.c bench/sink_conn.c bench/bench.c
+$(BENCH)/sink: bench/sink.c bench/sink_conn.c bench/sink_ids.c bench/bench.c
 $(BENCH)/probe: bench/probe.c bench/bench.c
+$(BENCH)/link: bench/link.c bench/bench.c
 $(BENCH_PROGRAMS): $(wildcard bench/*.h) $(C)/.flags
 	@mkdir -p $(@D)
 	$(CC) $(OPENSSL_DIR:%=-I%/include) $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) \

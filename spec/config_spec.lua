@@ -111,9 +111,7 @@ describe("config", function()
 
   describe("options of later versions", function()
     it("are refused by name rather than ignored", function()
-      for _, key in ipairs {
-        "retry", "failover", "breaker", "proxy", "lmtp", "dkim", "dsn", "chunking",
-      } do
+      for _, key in ipairs { "proxy", "lmtp", "dkim", "dsn" } do
         local err = bad(qq { [key] = true })
         assert.are.equal("config.unsupported_option", err.code)
         has(err, key)
@@ -121,15 +119,8 @@ describe("config", function()
       end
       assert.are.equal("config.unsupported_option", bad(qq { tls_options = { pin = "x" } }).code)
       assert.are.equal("config.unsupported_option", bad(qq { auth = "CRAM-MD5" }).code)
-      assert.are.equal("config.unsupported_option",
-        bad(qq(), { QQMAIL_RETRY_ATTEMPTS = "3" }).code)
-      good(qq(), { QQMAIL_RETRY_ATTEMPTS = "0" })
     end)
 
-    it("window is 0 or 1", function()
-      assert.are.equal(1, good(qq { window = 1 }).window)
-      assert.are.equal("config.invalid_value", bad(qq { window = 2 }).code)
-    end)
   end)
 
   describe("order of places", function()

@@ -93,6 +93,22 @@ describe("diagnose.reply", function()
       { "mail", 501, "请登录 exmail.qq.com", "auth.client_password_required", nil,
         "SMTP.exmail.qq.com." },
       { "mail", 450, "SMTP account is not yet activated", "auth.account_not_active" },
+      { "final", 554, "Reject by content spam", "content.refused" },
+      { "final", 454, "Transient reject by behaviour spam", "content.refused_for_now", 600 },
+      { "mail", 421, "[TSS04] Messages from 192.0.2.1 temporarily deferred",
+        "rate.frequency_limited", 3600 },
+      { "mail", 553, "[TSS09] All messages from 192.0.2.1 will be permanently deferred;",
+        "reject.reputation" },
+      { "final", 454, "Throttling failure: Maximum sending rate exceeded.",
+        "rate.frequency_limited", 1 },
+      { "final", 454, "Throttling failure: Daily message quota exceeded.", "rate.daily_quota",
+        3600 },
+      { "final", 554, "submission quota exceeded", "rate.daily_quota", 86400 },
+      { "final", 421, "Domain x.org is not allowed to send: Free accounts are for test purposes "
+        .. "only.", "sender.not_verified" },
+      { "rcpt", 452, "The recipient's inbox is out of storage space.", "recipient.mailbox_full",
+        3600 },
+      { "mail", 452, "Disk out of storage", "reject.out_of_storage", 600 },
     } do
       local found = reply(row[1], row[2], row[3], row[6])
       assert.are.same({ row[4], row[5] }, { found.code, found.retry_after })

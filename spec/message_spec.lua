@@ -268,7 +268,37 @@ describe("options", function()
     for _, key in ipairs({ "template", "vars", "dsn" }) do
       refused({ [key] = {} }, "message.unsupported", key)
     end
-    refused({ deadline = 5 }, "message.unsupported", "deadline")
+  end)
+
+  it("about the sending are kept beside the mail", function()
+    local token = { cancelled = false }
+    local function stop()
+      return true
+    end
+    local raw = { raw = "From: a@x.org\nTo: b@x.org\n\nbody", deadline = 0.5, cancel = token }
+    for _, spec in ipairs({ spec_with({ deadline = 30, cancel = stop }), raw }) do
+      local built = assert(message.new(spec))
+      assert.equal(spec.deadline, built.deadline)
+      assert.equal(spec.cancel, built.cancel)
+      assert.equal(built, message.new(built))
+      for _, word in ipairs({ "deadline", "cancel" }) do
+        assert.is_nil(tostring(built):lower():find(word, 1, true))
+      end
+    end
+    local built = build()
+    assert.is_nil(built.deadline)
+    assert.is_nil(built.cancel)
+    assert.equal(stop, assert(message.new(spec_with({ charset = "gb18030", cancel = stop })))
+      .cancel)
+  end)
+
+  it("about the sending are checked", function()
+    for _, value in ipairs({ 0, -1, math.huge, 0 / 0, "5", true }) do
+      refused({ deadline = value }, "message.bad_value", "deadline")
+    end
+    for _, value in ipairs({ true, "x", {}, { cancelled = 1 }, 5 }) do
+      refused({ cancel = value }, "message.bad_value", "cancel")
+    end
   end)
 
   it("come with texts in both languages", function()

@@ -44,6 +44,25 @@ local qqmail = {}
 ---@field drain? number seconds
 ---@field keep? number seconds
 
+---@class qqmail.RetryOptions
+---@field attempts? integer tries of one message, 1 to 100
+---@field base? number seconds before the second try
+---@field cap? number seconds that doubling leads to at most
+---@field jitter? number seconds added by chance at most
+---@field budget? number seconds of all waits together
+---@field when_unknown? "stop" | "retry"
+
+---@class qqmail.BreakerOptions
+---@field failures? integer in a row that open it; 0: never
+---@field pause? number seconds
+
+---@class qqmail.Hooks
+---@field sent? fun(receipt: qqmail.Receipt)
+---@field failed? fun(err: qqmail.Error)
+---@field retry? function
+---@field reply? function
+---@field state? function
+
 ---@class qqmail.Options
 ---@field provider? string preset, such as "qq"
 ---@field url? string smtps://user:code@host:465
@@ -67,11 +86,15 @@ local qqmail = {}
 ---@field pool? { max: integer?, idle: number?, messages: integer? }
 ---@field rate? string | { [1]: integer, per: number } most messages in seconds
 ---@field outbox? string | false | qqmail.OutboxOptions
+---@field retry? boolean | qqmail.RetryOptions
+---@field failover? (qqmail.Options | string)[] | false further accounts
+---@field breaker? boolean | qqmail.BreakerOptions
 ---@field window? integer
+---@field chunking? boolean
 ---@field pipelining? boolean
 ---@field smtputf8? boolean
 ---@field io? "auto" | "blocking" | "ngx" | "cqueues" | "luv" | "memory" | { file: string } | { wait: function, sleep: function }
----@field on? { sent: fun(receipt: qqmail.Receipt)?, failed: fun(err: qqmail.Error)? }
+---@field on? qqmail.Hooks
 ---@field log? fun(level: string, text: string) | "stderr" | "off"
 ---@field lang? "zh" | "en"
 
@@ -106,6 +129,8 @@ local qqmail = {}
 ---@field charset? string of the given texts, default "utf-8"
 ---@field list_unsubscribe? string | string[]
 ---@field envelope? { from: qqmail.Mailbox?, to: qqmail.Mailboxes? }
+---@field deadline? number seconds after which the message is not sent any more
+---@field cancel? { cancelled: boolean } | fun(): boolean? stops the sending when true
 
 ---@class qqmail.Reply
 ---@field code integer
@@ -140,6 +165,7 @@ local qqmail = {}
 ---@field delivered "no" | "unknown"
 ---@field retry "now" | "later" | "never"
 ---@field retry_after? number seconds
+---@field not_tried? boolean true where a login was refused a while ago and not tried again
 ---@field smtp? qqmail.Reply
 ---@field recipients? qqmail.Rejected[]
 ---@field field? string the option or message field at fault
@@ -194,6 +220,8 @@ function Mailer:close() end
 ---@class qqmail.Message
 ---@field id string the Message-ID
 ---@field envelope { from: string, to: string[] }
+---@field deadline? number
+---@field cancel? { cancelled: boolean } | fun(): boolean?
 local Message = {}
 
 ---Bytes of the message as it would be sent.

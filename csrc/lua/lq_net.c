@@ -7,12 +7,14 @@
 #include "net/qm_clock.h"
 #include "net/qm_errno.h"
 #include "net/qm_listen.h"
+#include "net/qm_signal.h"
 
 #include <errno.h>
 #include <unistd.h>
 
 #define STREAM_CLASS   "qqmail.stream"
 #define LISTENER_CLASS "qqmail.listener"
+#define SIGNAL_CLASS   "qqmail.signal"
 
 enum {
     READ_CAP = 16384, /* most bytes of one stream:read() */
@@ -323,6 +325,44 @@ static int l_net_listen(lua_State *L)
     return err == QM_OK ? 1 : lq_net_push_error(L, err);
 }
 
+/* --- signals ------------------------------------------------------------- */
+
+static struct qm_signal *check_signal(lua_State *L)
+{
+    return luaL_checkudata(L, 1, SIGNAL_CLASS);
+}
+
+static int l_signal_fd(lua_State *L)
+{
+    struct qm_signal *signal = check_signal(L);
+
+    if (!signal->is_open) {
+        return lq_push_error(L, QM_E_CLOSED);
+    }
+    lua_pushinteger(L, signal->ends[0]);
+    return 1;
+}
+
+static int l_signal_set(lua_State *L)
+{
+    qm_signal_set(check_signal(L));
+    return 0;
+}
+
+static int l_signal_close(lua_State *L)
+{
+    qm_signal_close(check_signal(L));
+    return 0;
+}
+
+static int l_net_signal(lua_State *L)
+{
+    struct qm_signal *signal = lq_new_object(L, sizeof(*signal), SIGNAL_CLASS);
+    enum qm_err err = qm_signal_open(signal);
+
+    return err == QM_OK ? 1 : lq_net_push_error(L, err);
+}
+
 /* --- time ---------------------------------------------------------------- */
 
 static int l_net_now(lua_State *L)
@@ -413,6 +453,15 @@ static int l_net_poll(lua_State *L)
 
 /* --- module -------------------------------------------------------------- */
 
+/* Whether a person looks at what is written to a descriptor. */
+static int l_net_isatty(lua_State *L)
+{
+    int fd = (int)lq_check_integer(L, 1, 0, INT32_MAX);
+
+    lua_pushboolean(L, isatty(fd) == 1);
+    return 1;
+}
+
 /* Who holds a socket: after a fork() there are two. */
 static int l_net_pid(lua_State *L)
 {
@@ -440,17 +489,26 @@ static const luaL_Reg listener_methods[] = {
     { NULL, NULL },
 };
 
+static const luaL_Reg signal_methods[] = {
+    { "fd", l_signal_fd },
+    { "set", l_signal_set },
+    { "close", l_signal_close },
+    { NULL, NULL },
+};
+
 static const luaL_Reg module_functions[] = {
     { "connect", l_net_connect }, { "listen", l_net_listen },
-    { "now", l_net_now },         { "sleep", l_net_sleep },
-    { "wait", l_net_wait },       { "poll", l_net_poll },
-    { "pid", l_net_pid },         { NULL, NULL },
+    { "signal", l_net_signal },   { "now", l_net_now },
+    { "sleep", l_net_sleep },     { "wait", l_net_wait },
+    { "poll", l_net_poll },       { "pid", l_net_pid },
+    { "isatty", l_net_isatty },   { NULL, NULL },
 };
 
 int luaopen_qqmail_net(lua_State *L)
 {
     lq_class(L, STREAM_CLASS, stream_methods, NULL, l_stream_close);
     lq_class(L, LISTENER_CLASS, listener_methods, NULL, l_listener_close);
+    lq_class(L, SIGNAL_CLASS, signal_methods, NULL, l_signal_close);
     lua_newtable(L);
     lq_setfuncs(L, module_functions);
     lq_resolve_open(L);

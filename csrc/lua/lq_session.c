@@ -4,8 +4,8 @@
  * The one place where messages and the machine meet: body() moves bytes from
  * the encoder to the machine without making Lua strings of them.
  */
-#include "codec/qm_charset.h"
 #include "lua/lq_core.h"
+#include "lua/lq_event.h"
 #include "lua/lq_message.h"
 #include "lua/lq_util.h"
 #include "smtp/qm_smtp.h"
@@ -20,6 +20,7 @@ struct session {
     char slice[SLICE]; /* body bytes read but not yet taken */
     size_t slice_at;
     size_t slice_len;
+    uint32_t slice_id;  /* whose they are */
     struct qm_buf line; /* scratch for a trace line */
 };
 
@@ -96,6 +97,7 @@ static void read_settings(lua_State *L, struct qm_smtp_settings *set)
     set->allow_clear_auth = lq_field_bool(L, 1, "allow_plaintext_auth", false);
     set->pipelining = lq_field_bool(L, 1, "pipelining", true);
     set->smtputf8 = lq_field_bool(L, 1, "smtputf8", true);
+    set->chunking = lq_field_bool(L, 1, "chunking", true);
     set->window = (unsigned)lq_field_integer(L, 1, "window", 1);
     set->no_reset = lq_field_bool(L, 1, "no_reset", false);
 }
@@ -188,52 +190,14 @@ static int l_session_want(lua_State *L)
     return 5;
 }
 
+/* How many more messages may be submitted now. */
+static int l_session_room(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)qm_smtp_room(&check(L)->smtp));
+    return 1;
+}
+
 /* --- events -------------------------------------------------------------- */
-
-static void set_text(lua_State *L, const char *key, struct qm_span text)
-{
-    lua_pushlstring(L, text.len > 0 ? text.ptr : "", text.len);
-    lua_setfield(L, -2, key);
-}
-
-static void set_number(lua_State *L, const char *key, lua_Number value)
-{
-    lua_pushinteger(L, (lua_Integer)value);
-    lua_setfield(L, -2, key);
-}
-
-static void set_enhanced(lua_State *L, const struct qm_enhanced *enhanced)
-{
-    if (enhanced->status != 0) {
-        lua_pushfstring(L, "%d.%d.%d", (int)enhanced->status,
-                        (int)enhanced->subject, (int)enhanced->detail);
-        lua_setfield(L, -2, "enhanced");
-    }
-}
-
-static const char *const event_names[] = { "none",      "ready",   "recipient",
-                                           "delivered", "refused", "lost",
-                                           "failed",    "closed" };
-
-static void push_event(lua_State *L, const struct qm_smtp_event *event)
-{
-    lua_createtable(L, 0, 9);
-    lua_pushstring(L, event_names[event->type]);
-    lua_setfield(L, -2, "type");
-    set_number(L, "id", event->id);
-    set_number(L, "index", event->index + 1);
-    lua_pushstring(L, qm_smtp_fault_name(event->fault));
-    lua_setfield(L, -2, "fault");
-    lua_pushstring(L, qm_phase_name(event->phase));
-    lua_setfield(L, -2, "phase");
-    if (event->code != 0) {
-        set_number(L, "code", event->code);
-    }
-    set_enhanced(L, &event->enhanced);
-    set_text(L, "text", event->text);
-    lua_pushboolean(L, event->handed_over);
-    lua_setfield(L, -2, "handed_over");
-}
 
 /* The next event as a table, nil when nothing happened. */
 static int l_session_event(lua_State *L)
@@ -243,7 +207,7 @@ static int l_session_event(lua_State *L)
     if (!qm_smtp_next_event(&check(L)->smtp, &event)) {
         return 0;
     }
-    push_event(L, &event);
+    lq_push_event(L, &event);
     return 1;
 }
 
@@ -267,70 +231,45 @@ static int l_session_progress(lua_State *L)
 
 /* --- capabilities and trace ---------------------------------------------- */
 
-static void push_mechanisms(lua_State *L, unsigned bits)
-{
-    unsigned mechanism;
-    int count = 0;
-
-    lua_newtable(L);
-    for (mechanism = 0; mechanism < QM_SASL_COUNT; mechanism++) {
-        if ((bits & QM_SASL_BIT(mechanism)) != 0) {
-            lua_pushstring(L, qm_sasl_name((enum qm_sasl_mechanism)mechanism));
-            lua_rawseti(L, -2, ++count);
-        }
-    }
-}
-
-/* { PIPELINING = true, ..., size_limit = bytes, auth = { names } } */
 static int l_session_capabilities(lua_State *L)
 {
-    const struct qm_ehlo *ehlo = &check(L)->smtp.ehlo;
-    const char *keyword;
-    unsigned number;
-
-    lua_newtable(L);
-    for (number = 0; (keyword = qm_ehlo_keyword(number)) != NULL; number++) {
-        if ((ehlo->flags & (1u << number)) != 0) {
-            lua_pushboolean(L, 1);
-            lua_setfield(L, -2, keyword);
-        }
-    }
-    if (ehlo->size_limit > 0) {
-        lua_pushnumber(L, (lua_Number)ehlo->size_limit);
-        lua_setfield(L, -2, "size_limit");
-    }
-    push_mechanisms(L, ehlo->mechanisms);
-    lua_setfield(L, -2, "auth");
+    lq_push_capabilities(L, &check(L)->smtp.ehlo);
     return 1;
 }
 
-static void push_trace_line(lua_State *L, struct session *session,
-                            const struct qm_trace_line *line)
+/* The lines kept, from number `index` on, as a list. */
+static void push_trace(lua_State *L, struct session *session, unsigned index)
 {
-    lua_createtable(L, 0, 3);
-    lua_pushnumber(L, (lua_Number)line->time_ms / 1000);
-    lua_setfield(L, -2, "t");
-    lua_pushlstring(L, &line->direction, 1);
-    lua_setfield(L, -2, "dir");
-    qm_buf_reset(&session->line);
-    (void)qm_charset_reply(&session->line, qm_span_make(line->text, line->len));
-    set_text(L, "line", qm_buf_span(&session->line));
+    const struct qm_trace_line *line;
+    int count = 0;
+
+    lua_newtable(L);
+    while ((line = qm_trace_get(&session->smtp.trace, index++)) != NULL) {
+        lq_push_trace_line(L, line, &session->line);
+        lua_rawseti(L, -2, ++count);
+    }
 }
 
 /* The last lines of the dialogue, oldest first; secrets are masked. */
 static int l_session_trace(lua_State *L)
 {
-    struct session *session = check(L);
-    const struct qm_trace_line *line;
-    unsigned index;
-
-    lua_newtable(L);
-    for (index = 0; (line = qm_trace_get(&session->smtp.trace, index)) != NULL;
-         index++) {
-        push_trace_line(L, session, line);
-        lua_rawseti(L, -2, (int)index + 1);
-    }
+    push_trace(L, check(L), 0);
     return 1;
+}
+
+/*
+ * trace_since(mark) -> those of them that came after the mark (0: all), and the
+ * mark to give next time.
+ */
+static int l_session_trace_since(lua_State *L)
+{
+    struct session *session = check(L);
+    const struct qm_trace *trace = &session->smtp.trace;
+    int64_t mark = lq_check_integer(L, 2, 0, INT64_C(1) << 53);
+
+    push_trace(L, session, qm_trace_since(trace, (uint64_t)mark));
+    lua_pushnumber(L, (lua_Number)trace->total);
+    return 2;
 }
 
 /* --- messages ------------------------------------------------------------ */
@@ -356,8 +295,9 @@ static enum qm_err add_recipients(lua_State *L, struct session *session,
 }
 
 /*
- * begin{ from=, to={...}, size=, eightbit=, utf8= } -> id, or nil, name, text
- * and the number of the recipient at fault (0: the sender or the message).
+ * begin{ from=, to={...}, size=, eightbit=, utf8=, eager= } -> id, or nil,
+ * name, text and the number of the recipient at fault (0: the sender or the
+ * message).
  */
 static int l_session_begin(lua_State *L)
 {
@@ -375,6 +315,7 @@ static int l_session_begin(lua_State *L)
     message.size = size >= 0 ? (uint64_t)size : 0;
     message.eightbit = lq_field_bool(L, 2, "eightbit", false);
     message.utf8 = lq_field_bool(L, 2, "utf8", false);
+    message.eager = lq_field_bool(L, 2, "eager", false);
     lua_getfield(L, 2, "to");
     luaL_checktype(L, -1, LUA_TTABLE);
     err = qm_smtp_begin(&session->smtp, &message, &id);
@@ -394,6 +335,19 @@ static int l_session_begin(lua_State *L)
     }
     lua_pushnumber(L, (lua_Number)id);
     return 1;
+}
+
+/*
+ * The bytes at hand belong to one message. An eager one may be given up before
+ * any of them was taken; the next must not begin with them.
+ */
+static void own_slice(struct session *session, uint32_t id)
+{
+    if (session->slice_id != id) {
+        session->slice_id = id;
+        session->slice_at = 0;
+        session->slice_len = 0;
+    }
 }
 
 /* Fills the slice when it is used up; *end_out at the end of the message. */
@@ -428,7 +382,7 @@ static enum qm_err move_slice(struct session *session)
 }
 
 /*
- * body(message) -> "end" (end mark written), "more" (output full: send, then
+ * body(message) -> "end" (all of it written), "more" (output full: send, then
  * call again), "source" (the message needs data from its reader), or nil,
  * name, text when the source failed; body_abort() is then due.
  */
@@ -436,9 +390,14 @@ static int l_session_body(lua_State *L)
 {
     struct session *session = check(L);
     struct qm_message *message = lq_message_check(L, 2);
+    uint32_t id = qm_smtp_body_id(&session->smtp);
     bool end = false;
     enum qm_err err;
 
+    if (id == 0) {
+        return lq_push_error(L, QM_E_MISUSE);
+    }
+    own_slice(session, id);
     for (;;) {
         err = fill_slice(session, message, &end);
         if (err == QM_E_AGAIN) {
@@ -506,12 +465,14 @@ static const luaL_Reg methods[] = { { "set_time", l_session_set_time },
                                     { "output", l_session_output },
                                     { "sent", l_session_sent },
                                     { "want", l_session_want },
+                                    { "room", l_session_room },
                                     { "event", l_session_event },
                                     { "phase", l_session_phase },
                                     { "state", l_session_state },
                                     { "progress", l_session_progress },
                                     { "capabilities", l_session_capabilities },
                                     { "trace", l_session_trace },
+                                    { "trace_since", l_session_trace_since },
                                     { "begin", l_session_begin },
                                     { "body", l_session_body },
                                     { "body_id", l_session_body_id },

@@ -99,6 +99,16 @@ enum qm_err qm_cmd_rcpt(const struct qm_cmd *cmd, struct qm_span path,
     return finish(cmd, start, QM_CMD_LINE_MAX, utf8, NULL);
 }
 
+enum qm_err qm_cmd_bdat(const struct qm_cmd *cmd, uint64_t size)
+{
+    size_t start = qm_buf_len(cmd->out);
+
+    (void)qm_buf_append_text(cmd->out, "BDAT ");
+    (void)qm_buf_append_u64(cmd->out, size);
+    (void)qm_buf_append_text(cmd->out, " LAST");
+    return finish(cmd, start, QM_CMD_LINE_MAX, false, NULL);
+}
+
 enum qm_err qm_cmd_auth(const struct qm_cmd *cmd, const char *mechanism,
                         bool has_response, struct qm_span response)
 {

@@ -46,6 +46,9 @@ enum qm_err qm_cmd_mail(const struct qm_cmd *cmd,
 enum qm_err qm_cmd_rcpt(const struct qm_cmd *cmd, struct qm_span path,
                         bool utf8) QM_MUST_USE;
 
+/* One chunk that is the whole message (RFC 3030 section 2). */
+enum qm_err qm_cmd_bdat(const struct qm_cmd *cmd, uint64_t size) QM_MUST_USE;
+
 /* AUTH with or without its initial response; the response is masked. */
 enum qm_err qm_cmd_auth(const struct qm_cmd *cmd, const char *mechanism,
                         bool has_response, struct qm_span response) QM_MUST_USE;

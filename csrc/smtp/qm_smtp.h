@@ -18,6 +18,10 @@
  * bytes of its command were already handed over; anything else the server says
  * ends the session. The envelope of the next message may leave right behind
  * the body of the one before, so a warm connection costs one round trip a mail.
+ *
+ * Where the server offers CHUNKING (RFC 3030) a message of known size goes as
+ * one BDAT chunk. Its bytes need no permission, so an eager one leaves together
+ * with its envelope, and a whole window of messages in one flight.
  */
 #ifndef QM_SMTP_H
 #define QM_SMTP_H
@@ -38,12 +42,20 @@ enum {
      * into the smallest socket buffers, so neither side can block the other.
      */
     QM_SMTP_FLIGHT_MAX = 100,
-    /* Messages known at once: one whose verdict is due, one being sent. */
-    QM_SMTP_TXN_MAX = 4,
+    /* Messages without a verdict while the commands of the next are written. */
+    QM_SMTP_WINDOW_MAX = 64,
+    /* Messages known at once: these, the next, and one told but not drained. */
+    QM_SMTP_TXN_MAX = QM_SMTP_WINDOW_MAX + 2,
+    QM_SMTP_TXN_MIN = 4, /* ... whatever the window is */
     /* Challenges in one AUTH exchange; no mechanism here needs more than 2. */
     QM_SMTP_CHALLENGES_MAX = 4,
     /* Body bytes that may wait for the transport. */
     QM_SMTP_BODY_AIM = 64 * 1024,
+    /*
+     * Largest chunk that is sent before its recipients are accepted: what a
+     * refusal wastes.
+     */
+    QM_SMTP_EAGER_MAX = 64 * 1024,
     QM_SMTP_OUT_MAX = 256 * 1024,
     /* One reply at its largest, and the start of another. */
     QM_SMTP_IN_MAX = 2 * QM_REPLY_TOTAL_MAX,
@@ -77,6 +89,7 @@ enum qm_smtp_security {
     X(TOO_BIG, "too_big")           /* larger than the server's SIZE */        \
     X(NO_UTF8, "no_utf8")           /* needs SMTPUTF8, not offered */          \
     X(SOURCE, "source")             /* the body's source failed */             \
+    X(NO_CHUNKING, "no_chunking")   /* offered, but BDAT is not known */       \
     X(MEMORY, "memory")                                                        \
     X(SETTINGS, "settings") /* a setting cannot go into a command */
 
@@ -94,8 +107,10 @@ struct qm_smtp_settings {
     bool allow_clear_auth;      /* AUTH on a session without TLS */
     bool pipelining;            /* use it where offered */
     bool smtputf8;              /* use it where offered */
-    unsigned window;            /* 0: wait for each verdict; 1: next envelope
-                                   behind the body */
+    bool chunking;              /* use it where offered */
+    unsigned window;            /* 0: wait for each verdict; n: with n of them
+                                   due the next message may follow; more than
+                                   QM_SMTP_WINDOW_MAX counts as that */
     bool no_reset;              /* server quirk: never RSET */
 };
 
@@ -104,7 +119,7 @@ enum qm_smtp_want {
     QM_WANT_RECV = 2, /* a reply is due */
     QM_WANT_TLS = 4,  /* do the handshake, then qm_smtp_tls_ready() */
     QM_WANT_BODY = 8, /* body bytes of qm_smtp_body_id() */
-    QM_WANT_WORK = 16 /* logged in and idle: submit or quit */
+    QM_WANT_WORK = 16 /* qm_smtp_room() is not 0: submit, or quit when idle */
 };
 
 enum qm_smtp_event_type {
@@ -130,6 +145,9 @@ struct qm_smtp_event {
     struct qm_enhanced enhanced;
     struct qm_span text; /* reply text as printable UTF-8 */
     bool handed_over;    /* LOST: the last byte had left, delivery unknown */
+    /* LOST, FAILED: what was handed over and unanswered at that moment */
+    unsigned in_flight; /* commands */
+    bool behind;        /* ... of more than one message */
 };
 
 /* What a reply in flight answers. */
@@ -174,11 +192,16 @@ struct qm_smtp {
     unsigned flight_count;
 
     struct qm_txn txns[QM_SMTP_TXN_MAX]; /* ring, oldest first */
+    unsigned txn_max; /* slots of it in use: as many as the window needs */
     unsigned txn_first;
     unsigned txn_count;
     uint32_t last_id;
     struct qm_dot dot;
-    bool must_reset; /* RSET before the next MAIL */
+    uint64_t chunk_left; /* bytes of the chunk not yet in `out`; ... */
+    bool has_held;       /* ... its last one is held back: `held` */
+    char held;
+    bool chunking_proven; /* a BDAT was answered with success */
+    bool must_reset;      /* RSET before the next MAIL */
 
     enum qm_smtp_fault ended;      /* why no more input comes; NONE: it may */
     struct qm_smtp_event deferred; /* second event of the same reply */
@@ -245,7 +268,19 @@ struct qm_smtp_message {
     uint64_t size; /* bytes with CRLF line ends, before dot-stuffing */
     bool eightbit; /* body holds bytes above 127 */
     bool utf8;     /* addresses or header need SMTPUTF8 */
+    /*
+     * By BDAT the body goes out without waiting for the replies to MAIL and
+     * RCPT, where the server pipelines and the size is at most
+     * QM_SMTP_EAGER_MAX.
+     */
+    bool eager;
 };
+
+/*
+ * How many more messages may usefully be submitted now; 0 unless logged in.
+ * Each that was submitted and has no outcome yet takes one place of window + 1.
+ */
+unsigned qm_smtp_room(const struct qm_smtp *smtp);
 
 /*
  * Starts a message; recipients are added one by one, then it is submitted or
@@ -262,17 +297,26 @@ enum qm_err qm_smtp_add_rcpt(struct qm_smtp *smtp,
 enum qm_err qm_smtp_submit(struct qm_smtp *smtp) QM_MUST_USE;
 void qm_smtp_drop(struct qm_smtp *smtp);
 
-/* The message QM_WANT_BODY is about; 0 when none. */
+/*
+ * The message QM_WANT_BODY is about; 0 when none. An eager one may have been
+ * refused already: once its first bytes were taken the rest has to follow, for
+ * the server counts them.
+ */
 uint32_t qm_smtp_body_id(const struct qm_smtp *smtp);
 
 /*
  * Body bytes, line ends and dots made safe on the way. *used_out may be less
- * than given when the output is full: take output, then go on.
+ * than given when the output is full: take output, then go on. QM_E_CHANGED:
+ * by BDAT, and they are more than the size; the session has failed then, as
+ * after qm_smtp_body_abort().
  */
 enum qm_err qm_smtp_body(struct qm_smtp *smtp, struct qm_span bytes,
                          size_t *used_out) QM_MUST_USE;
 
-/* The body is complete: writes the end mark. */
+/*
+ * The body is complete: writes the end mark, or by BDAT the last byte, which
+ * was held back. QM_E_CHANGED as above, when they were fewer.
+ */
 enum qm_err qm_smtp_body_end(struct qm_smtp *smtp) QM_MUST_USE;
 
 /*

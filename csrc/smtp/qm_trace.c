@@ -21,6 +21,7 @@ void qm_trace_add(struct qm_trace *trace, char direction, struct qm_span text)
     if (line->len > 0) {
         memcpy(line->text, text.ptr, line->len);
     }
+    trace->total++;
     trace->next = (trace->next + 1) % QM_TRACE_LINES;
     if (trace->count < QM_TRACE_LINES) {
         trace->count++;
@@ -35,4 +36,14 @@ const struct qm_trace_line *qm_trace_get(const struct qm_trace *trace,
     }
     return &trace->lines[(trace->next + QM_TRACE_LINES - trace->count + index) %
                          QM_TRACE_LINES];
+}
+
+unsigned qm_trace_since(const struct qm_trace *trace, uint64_t mark)
+{
+    uint64_t dropped = trace->total - trace->count;
+
+    if (mark <= dropped) {
+        return 0;
+    }
+    return mark < trace->total ? (unsigned)(mark - dropped) : trace->count;
 }

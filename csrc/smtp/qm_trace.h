@@ -27,6 +27,7 @@ struct qm_trace {
     uint64_t time_ms;
     unsigned next;  /* slot of the next line */
     unsigned count; /* lines kept, at most QM_TRACE_LINES */
+    uint64_t total; /* lines ever added */
 };
 
 QM_DECLS_BEGIN
@@ -38,6 +39,12 @@ void qm_trace_add(struct qm_trace *trace, char direction, struct qm_span text);
 /* Line number `index` from the oldest kept; NULL past the newest. */
 const struct qm_trace_line *qm_trace_get(const struct qm_trace *trace,
                                          unsigned index);
+
+/*
+ * Index of the oldest line kept that came after the first `mark` ones, for
+ * qm_trace_get(). `mark` is an earlier `total`.
+ */
+unsigned qm_trace_since(const struct qm_trace *trace, uint64_t mark);
 
 QM_DECLS_END
 

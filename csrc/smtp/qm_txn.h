@@ -18,8 +18,8 @@ enum qm_txn_stage {
     QM_TXN_BUILDING, /* recipients are being added */
     QM_TXN_QUEUED,   /* complete, no command written yet */
     QM_TXN_ENVELOPE, /* commands are being written or answered */
-    QM_TXN_BODY,     /* 354 was read: the body goes out */
-    QM_TXN_HANDED    /* the end mark is written; its reply decides */
+    QM_TXN_BODY,     /* the body goes out: after the 354, or by BDAT */
+    QM_TXN_HANDED    /* all of it is written; the reply to that decides */
 };
 
 struct qm_txn {
@@ -32,16 +32,21 @@ struct qm_txn {
     unsigned rcpt_answered;
     unsigned rcpt_accepted;
     unsigned outstanding; /* replies that are still due */
+    bool reset_written;   /* RSET in front of its MAIL */
     bool mail_written;
-    bool mail_accepted; /* the server holds an open transaction */
-    bool data_written;
-    bool told; /* its outcome was reported; replies still due are
-                              read and ignored */
+    bool open;         /* the server may hold a transaction of it */
+    bool data_written; /* DATA, or the line of BDAT */
+    bool told;         /* its outcome was reported; replies still due are
+                          read and ignored */
     bool has_size;
+    bool announce_size; /* on the line of MAIL */
+    bool eager;         /* its chunk does not wait for the recipients */
+    bool bdat;          /* goes by BDAT; settled when MAIL is written */
     uint64_t size;
     bool eightbit;
     bool utf8;
-    uint64_t end_offset; /* stream offset just past the end mark */
+    uint64_t begin_offset; /* stream offset just past the line of BDAT */
+    uint64_t end_offset;   /* stream offset just past the body and its mark */
 };
 
 QM_DECLS_BEGIN

@@ -5,6 +5,7 @@
 local core = require("qqmail.core")
 local errors = require("qqmail.errors")
 local failure = require("qqmail.failure")
+local logins = require("qqmail.logins")
 local pool = require("qqmail.pool")
 local pump = require("qqmail.pump")
 
@@ -149,8 +150,26 @@ end
 
 -- --- login ------------------------------------------------------------------
 
-local function session_options(settings)
+-- One refused login is not tried again by any mailer of the process until the secret
+-- is another one, or a pause is over: each failure counts against the account.
+local function guard_login(settings, secret, now)
+  if not settings.user then
+    return nil
+  end
+  local key = logins.key(M.name(settings), settings.user, secret or "")
+  local record = logins.check(key, now)
+  if record then
+    return nil, logins.error(record, settings)
+  end
+  return key
+end
+
+local function session_options(settings, pace, now)
   local secret, err = settings.secret()
+  local login
+  if not err then
+    login, err = guard_login(settings, secret, now)
+  end
   if err then
     return nil, err
   end
@@ -159,23 +178,33 @@ local function session_options(settings)
     hostname = settings.hostname, security = settings.tls, user = settings.user,
     password = not is_token and secret or nil, token = is_token and secret or nil,
     mechanisms = settings.auth, allow_plaintext_auth = settings.allow_plaintext_auth,
-    pipelining = settings.pipelining, smtputf8 = settings.smtputf8, window = settings.window,
-    no_reset = settings.quirks.no_reset,
-  }
+    pipelining = pace.pipelining, chunking = pace.chunking, window = pace.window,
+    smtputf8 = settings.smtputf8, no_reset = settings.quirks.no_reset,
+  }, nil, login
+end
+
+local function explain(why, settings, driver_tls)
+  local err = failure.session(why, settings)
+  if driver_tls and err.code == "tls.no_issuer" then
+    err.hint = errors.resolve(NGINX_CA_HINT, settings.lang)
+  end
+  return err
 end
 
 --- Connect and log in.
 -- @tparam table settings
 -- @tparam table driver
 -- @tparam number deadline absolute
--- @tparam ?table spare a fresh connection of the driver
+-- @tparam table with `pace` (`pipelining`, `chunking`, `window` to use), `spare` (a
+-- fresh connection of the driver or nil), `watch` (see `pump.open`)
 -- @treturn ?table connection
 -- @treturn ?table error
-function M.open(settings, driver, deadline, spare)
+function M.open(settings, driver, deadline, with)
+  local spare = with.spare
   local make_filter, driver_tls, err = prepare_tls(settings, driver)
-  local session
+  local session, login
   if not err then
-    session, err = session_options(settings)
+    session, err, login = session_options(settings, with.pace, driver:now())
   end
   if err then
     if spare then
@@ -187,23 +216,24 @@ function M.open(settings, driver, deadline, spare)
     target = { host = settings.host, port = settings.port, socket = settings.socket,
       source_ip = settings.source_ip },
     spare = spare, session = session, make_filter = make_filter, driver_tls = driver_tls,
-    timeout = settings.timeout, deadline = deadline,
+    timeout = settings.timeout, deadline = deadline, watch = with.watch,
   })
-  if not connection then
-    err = failure.session(why, settings)
-    if driver_tls and err.code == "tls.no_issuer" then
-      err.hint = errors.resolve(NGINX_CA_HINT, settings.lang)
-    end
-    return nil, err
+  if connection then
+    return connection
   end
-  return connection
+  err = explain(why, settings, driver_tls)
+  if login and logins.is_refusal(err) then
+    logins.block(login, err, driver:now())
+  end
+  return nil, err
 end
 
 -- --- who may share a connection ---------------------------------------------
 
 -- Every setting a connection depends on, the secret apart.
 local KEYS = { "host", "port", "socket", "source_ip", "tls", "tls_provider", "user",
-  "secret_is_token", "allow_plaintext_auth", "hostname", "pipelining", "smtputf8", "window" }
+  "secret_is_token", "allow_plaintext_auth", "hostname", "pipelining", "chunking", "smtputf8",
+  "window" }
 local TLS_KEYS = { "verify", "ca_file", "ca_path", "server_name", "min_version", "cert", "key" }
 
 --- A text that is the same for settings whose connections are alike.

@@ -8,6 +8,7 @@
 
 local base = require "qqmail.config.loader"
 local errors = require "qqmail.errors"
+local failover = require "qqmail.config.failover"
 local layers = require "qqmail.config.layers"
 local login = require "qqmail.config.login"
 local options = require "qqmail.options"
@@ -21,7 +22,7 @@ local M = {}
 -- These are settled by a step of their own.
 local BY_HAND = {
   url = true, provider = true, user = true, host = true, port = true, tls = true,
-  password = true, token = true, auth = true, window = true, lang = true,
+  password = true, token = true, auth = true, window = true, lang = true, failover = true,
 }
 
 local function settle_others(self)
@@ -120,6 +121,25 @@ local function settle_tls_options(self)
   return true
 end
 
+-- What a policy says when it is off, for showing the settings.
+local OFF = { ["retry.attempts"] = 1, ["breaker.failures"] = 0 }
+
+-- `settings.retry` and `settings.breaker` are false or a whole table.
+local function settle_policies(self)
+  local settings = self.settings
+  if settings.retry.attempts == 1 then
+    settings.retry = false
+  end
+  local has_others = self.place ~= nil or #settings.failover > 0
+  if settings.breaker.failures == nil and has_others then
+    base.set(settings, "breaker.failures", layers.DEFAULT_FAILURES, "default")
+  end
+  if (settings.breaker.failures or 0) == 0 then
+    settings.breaker = false
+  end
+  return true
+end
+
 local function settle_timeouts(self)
   for _, name in ipairs(options.groups.timeout) do
     if self.settings.timeout[name] > 3600 then
@@ -191,16 +211,13 @@ end
 
 local STEPS = {
   settle_lang, server.settle, settle_others, login.settle, settle_window, settle_tls_options,
-  settle_timeouts, settle_from,
+  settle_timeouts, settle_from, failover.settle, settle_policies,
 }
 
-local function run(loader, given)
-  local ok, err = layers.gather(loader, given)
-  if not ok then
-    return nil, err
-  end
+-- The layers are read.
+local function run(loader)
   for _, step in ipairs(STEPS) do
-    ok, err = step(loader)
+    local ok, err = step(loader, run)
     if not ok then
       return nil, err
     end
@@ -216,7 +233,8 @@ end
 -- `auth` (list, the first is tried first), `secret` (a function: the password or
 -- token of this moment, or `nil, err`; nil alone when there is no login),
 -- `secret_is_token`, `quirks`, `size_limit`, `warnings` (list of `{ code, key,
--- message }`), `origin` and `where` (by dotted key). No secret is in it.
+-- message }`), `origin` and `where` (by dotted key). `retry` and `breaker` are false
+-- or a table, `failover` is a list of such settings. No secret is in it.
 -- @tparam ?table|string given options, or a connection URL
 -- @tparam ?table with for tests: `getenv`, `read_file`, `mode`, `dir`
 -- @treturn ?table settings
@@ -230,7 +248,12 @@ function M.load(given, with)
   end
   given, with = given or {}, with or { dir = layers.home() }
   local getenv = with.getenv or os.getenv
-  return run(base.new(with, getenv, first_lang(given, getenv)), given)
+  local loader = base.new(with, getenv, first_lang(given, getenv))
+  local ok, err = layers.gather(loader, given)
+  if not ok then
+    return nil, err
+  end
+  return run(loader)
 end
 
 -- --- Showing ----------------------------------------------------------------
@@ -267,10 +290,24 @@ local description = {
   end,
 }
 
+-- "10001@qq.com at smtp.qq.com:465"
+local function account_names(accounts)
+  local out = {}
+  for i, account in ipairs(accounts) do
+    local where = account.socket or ("%s:%d"):format(account.host, account.port)
+    out[i] = (account.user and account.user .. " at " or "") .. where
+  end
+  return out
+end
+
 local function value_of(settings, key)
   local group, name = key:match("^([%w_]+)%.([%w_]+)$")
-  if group then
+  if group and not settings[group] then
+    return OFF[key]
+  elseif group then
     return settings[group][name]
+  elseif key == "failover" then
+    return account_names(settings.failover)
   end
   if key == "provider" then
     return settings.provider and settings.provider.key

@@ -1,4 +1,7 @@
 --- One message over one connection, and what came of it: a receipt or an error.
+--
+-- `send` does it all; who keeps several messages under way on one connection uses
+-- `prepare`, `submit` and `result`.
 -- @module qqmail.delivery
 
 local errors = require("qqmail.errors")
@@ -6,8 +9,14 @@ local failure = require("qqmail.failure")
 
 local M = {}
 
--- What a message will look like on this connection.
-local function make_job(settings, built, connection)
+--- What a message will look like on this connection.
+-- @tparam table settings
+-- @tparam table built
+-- @tparam table to recipients of this try
+-- @tparam table connection
+-- @treturn ?table job
+-- @treturn ?table error
+function M.prepare(settings, built, to, connection)
   local offered = connection:capabilities()
   local handle = built:handle()
   local eightbit = offered["8BITMIME"] == true and not settings.quirks.no_eightbit
@@ -16,11 +25,12 @@ local function make_job(settings, built, connection)
     return nil, built:failure(handle, name, text)
   end
   return {
-    message = built, handle = handle, envelope = built.envelope, size = handle:size(eightbit),
+    message = built, handle = handle, envelope = { from = built.envelope.from, to = to },
+    size = handle:size(eightbit),
     eightbit = eightbit and handle:is_eightbit(),
     -- A raw message does not know the envelope it goes out with.
-    utf8 = handle:needs_utf8() or built.envelope.utf8 == true,
-  }, offered
+    utf8 = handle:needs_utf8() or built.envelope.utf8 == true, cancel = built.cancel,
+  }
 end
 
 local SUBMIT_ERRORS = {
@@ -66,9 +76,10 @@ end
 
 -- The times of this message: a later one on the connection neither connects nor
 -- logs in.
-local function take_times(connection)
+local function take_times(job, connection)
   local times = connection.times
   connection.times = {}
+  times.message = job.ended - job.began
   return times
 end
 
@@ -87,7 +98,7 @@ local function receipt_of(settings, job, connection, reused)
     accepted = accepted, rejected = rejected,
     reply = { code = outcome.code, enhanced = outcome.enhanced, text = outcome.text },
     attempts = 1, reused = reused, host = settings.host or settings.socket,
-    peer = connection.peer, tls = info, times = take_times(connection),
+    peer = connection.peer, tls = info, times = take_times(job, connection),
   }
 end
 
@@ -100,11 +111,41 @@ local function outcome_error(settings, job, connection)
   })
 end
 
--- Nothing of the message counted on a connection that had died in the pool:
--- then, and only then, another one takes over unseen.
+--- Hand a job to the session.
+-- @tparam table settings
+-- @tparam table job
+-- @tparam table connection
+-- @treturn ?boolean true
+-- @treturn ?table error: nothing of it was sent
+function M.submit(settings, job, connection)
+  local ok, name = connection:submit(job)
+  if ok then
+    return true
+  end
+  return nil, submit_error(settings, name, connection:capabilities())
+end
+
+--- What came of a job that has its outcome.
+-- @tparam table settings
+-- @tparam table job
+-- @tparam table connection
+-- @tparam boolean reused whether the connection served another message before
+-- @treturn ?table receipt
+-- @treturn ?table error
+function M.result(settings, job, connection, reused)
+  if job.outcome.type == "delivered" then
+    return receipt_of(settings, job, connection, reused)
+  end
+  return nil, outcome_error(settings, job, connection)
+end
+
 local DEAD = { closed = true, reset = true, transport = true }
 
-local function died_in_pool(job)
+--- Whether the connection was dead before the server read anything of the message:
+-- then, and only then, another one may take over unseen.
+-- @tparam table job with its outcome
+-- @treturn boolean
+function M.was_unread(job)
   local outcome = job.outcome
   if outcome.phase ~= "mail" or outcome.handed_over then
     return false
@@ -116,29 +157,26 @@ end
 --- Send a message and wait for the verdict.
 -- @tparam table settings
 -- @tparam table built
+-- @tparam table to recipients
 -- @tparam table connection
 -- @tparam boolean reused whether it served another message before
 -- @tparam number deadline absolute
 -- @treturn ?table receipt
 -- @treturn ?table error
--- @treturn ?boolean true when the connection had died before: a new one may
---   take over
-function M.send(settings, built, connection, reused, deadline)
-  local job, offered = make_job(settings, built, connection)
-  if not job then
-    return nil, offered
+-- @treturn ?table job with its outcome; nil when nothing was sent
+function M.send(settings, built, to, connection, reused, deadline)
+  local job, err = M.prepare(settings, built, to, connection)
+  local ok
+  if job then
+    ok, err = M.submit(settings, job, connection)
   end
-  local ok, name = connection:submit(job)
   if not ok then
-    return nil, submit_error(settings, name, offered)
+    return nil, err
   end
-  local began = connection.now()
   connection:finish(job, deadline)
-  connection.times.message = connection.now() - began
-  if job.outcome.type == "delivered" then
-    return receipt_of(settings, job, connection, reused)
-  end
-  return nil, outcome_error(settings, job, connection), reused and died_in_pool(job)
+  local receipt
+  receipt, err = M.result(settings, job, connection, reused)
+  return receipt, err, job
 end
 
 return M

@@ -96,6 +96,13 @@ function M.message(spec)
   return require("qqmail.message").new(spec, {})
 end
 
+--- Something that stops sends from outside: the message field `cancel`, and the
+-- option of `mailer:send_all`.
+-- @treturn table token with `cancel()`, see `qqmail.canceller`
+function M.canceller()
+  return require("qqmail.canceller").new()
+end
+
 --- The settings that would be used, secrets masked, each with its origin.
 -- @tparam ?table|string options
 -- @treturn ?table

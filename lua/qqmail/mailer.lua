@@ -1,14 +1,18 @@
---- A mailer: settings, a pool of connections, and one result for each message.
+--- A mailer: settings, accounts with their connections, and one result for each
+-- message.
 -- @classmod qqmail.mailer
 
-local account = require("qqmail.account")
+local batch = require("qqmail.batch")
 local config = require("qqmail.config")
-local delivery = require("qqmail.delivery")
+local core = require("qqmail.core")
+local dispatch = require("qqmail.dispatch")
 local drivers = require("qqmail.drivers")
 local errors = require("qqmail.errors")
+local letter = require("qqmail.letter")
 local message = require("qqmail.message")
+local net = require("qqmail.net")
 local notify = require("qqmail.notify")
-local turn = require("qqmail.turn")
+local route = require("qqmail.route")
 
 local M = {}
 
@@ -16,69 +20,86 @@ local Mailer = {}
 Mailer.__index = Mailer
 Mailer.__name = "qqmail.mailer"
 
--- --- one message ------------------------------------------------------------
+-- --- hooks and counts -----------------------------------------------------------
 
--- The pool of this mailer for a driver: what one driver opened, another cannot
--- use.
-local function pool_for(self, driver)
-  local found = self.pools[driver]
-  if not found then
-    found = account.pool(self.settings, driver)
-    self.pools[driver] = found
-  end
-  return found
-end
-
-local function close_pools(self)
-  for _, pool in pairs(self.pools) do
-    pool:close()
-  end
-  self.pools = {}
-end
-
-local function send_on(self, built, pool, connection, reused, deadline)
-  local receipt, err, stale = delivery.send(self.settings, built, connection, reused, deadline)
-  pool:give(connection, connection.now())
-  return receipt, err, stale
-end
-
-local function send_over_smtp(self, built, driver, deadline)
-  local timeout, now = self.settings.timeout, driver:now()
-  local pool = pool_for(self, driver)
-  local connection, spare = pool:take(now, math.min(deadline, now + timeout.connect))
-  local receipt, err, stale
-  if connection then
-    connection.timeout = timeout -- it may be another mailer's
-    receipt, err, stale = send_on(self, built, pool, connection, true, deadline)
-    if receipt or not stale then
-      return receipt, err
-    end
-  end
-  connection, err = account.open(self.settings, driver, deadline, spare)
-  if not connection then
-    return nil, err
-  end
-  receipt, err = send_on(self, built, pool, connection, false, deadline)
-  return receipt, err
-end
-
--- A hook that raises must not change the result; it is counted instead.
-local function call(self, hook, ...)
+--- Call a function of the user's. One that raises must not change the result; it is
+-- counted instead.
+-- @tparam ?function hook
+function Mailer:call(hook, ...)
   if hook and not pcall(hook, ...) then
-    self.hook_errors = self.hook_errors + 1
+    self.counts.hook_errors = self.counts.hook_errors + 1
   end
 end
 
-local function tell(self, receipt, err)
-  local hooks, log = self.settings.on, self.settings.log
+--- Call a hook of the option `on`.
+-- @tparam string name
+function Mailer:call_hook(name, ...)
+  local hooks = self.settings.on
+  self:call(hooks and hooks[name], ...)
+end
+
+local function count_result(counts, receipt, err)
+  local name = receipt and "sent" or (err.delivered == "unknown" and "unknown" or "failed")
+  counts[name] = counts[name] + 1
+end
+
+--- Tell hooks and log of a result, and count it.
+-- @tparam ?table receipt
+-- @tparam ?table err
+function Mailer:tell(receipt, err)
+  count_result(self.counts, receipt, err)
   if receipt then
-    call(self, hooks and hooks.sent, receipt)
+    self:call_hook("sent", receipt)
     -- A raw message may have no Message-ID.
-    call(self, log, "info", ("sent %s: %s"):format(receipt.message_id or "a message",
+    self:call(self.settings.log, "info", ("sent %s: %s"):format(receipt.message_id or "a message",
       receipt.reply.text))
   else
-    call(self, hooks and hooks.failed, err)
-    call(self, log, "error", tostring(err))
+    self:call_hook("failed", err)
+    self:call(self.settings.log, "error", tostring(err))
+  end
+end
+
+local function watch_reply(self, host, line)
+  local code, text = line.line:match("^(%d%d%d)[ -]?(.*)$")
+  self:call_hook("reply", { host = host, t = line.t, code = tonumber(code), text = text or "",
+    line = line.line })
+end
+
+local function watch_state(self, host, line)
+  local from, to = line.line:match("^(%S+) %-> (%S+)$")
+  if from then
+    self:call_hook("state", { host = host, t = line.t, from = from, to = to })
+  end
+end
+
+-- For `on.reply` and `on.state`; nil when nobody wants to know.
+local function watcher_of(self, settings)
+  local hooks = self.settings.on
+  if not hooks or not (hooks.reply or hooks.state) then
+    return nil
+  end
+  local host = settings.host or settings.socket
+  return function(lines)
+    for _, line in ipairs(lines) do
+      if line.dir == "S" then
+        watch_reply(self, host, line)
+      elseif line.dir == "*" then
+        watch_state(self, host, line)
+      end
+    end
+  end
+end
+
+local function new_counts()
+  return { sent = 0, failed = 0, unknown = 0, retries = 0, failovers = 0, opened = 0, reused = 0,
+    hook_errors = 0 }
+end
+
+-- --- one message ------------------------------------------------------------
+
+local function close_routes(self)
+  for _, way in ipairs(self.routes) do
+    way:close()
   end
 end
 
@@ -88,27 +109,33 @@ local function closed_error(self)
     text = { en = "the mailer is closed", zh = "该 mailer 已关闭" } })
 end
 
+-- [0, 1), also where Lua's own numbers begin the same in every process.
+local function random()
+  local a, b, c = (core.random(3) or "\0\0\0"):byte(1, 3)
+  return ((a * 256 + b) * 256 + c) / 16777216
+end
+
+local function deadline_of(self, driver, built)
+  local seconds = self.settings.timeout.total
+  return driver:now() + math.min(seconds, built.deadline or seconds)
+end
+
 -- A built message, by whatever driver fits this moment. `patience`: seconds to
--- wait for a turn under the option `rate`.
-local function deliver(self, built, patience)
+-- wait for a turn under the option `rate`; `policy`: of further tries.
+local function deliver(self, built, spec, patience, policy)
   local driver, err = drivers.choose(self.settings)
   if not driver then
     return nil, err
   elseif driver.deliver then
     return driver:deliver(built, self)
   end
-  local deadline = driver:now() + self.settings.timeout.total
-  local ok, receipt
-  ok, err = turn.wait(self.settings, driver, patience)
-  if ok then
-    receipt, err = send_over_smtp(self, built, driver, deadline)
-  end
+  local receipt
+  receipt, err = dispatch.send(self, letter.new(built, spec, policy), {
+    driver = driver, deadline = deadline_of(self, driver, built), patience = patience,
+  })
   if drivers.place() == "init" then
     -- Workers would get the socket by fork.
-    close_pools(self)
-  end
-  if err then
-    err.attempts = err.attempts or 1
+    close_routes(self)
   end
   return receipt, err
 end
@@ -130,24 +157,24 @@ local function attempt(self, spec)
     return nil, err
   end
   -- The other half of the time is for sending.
-  return deliver(self, built, self.settings.timeout.total / 2)
+  return deliver(self, built, spec, self.settings.timeout.total / 2, self.settings.retry)
 end
 
 -- What the outbox needs of a mailer: it may go on when the mailer is closed.
 local function agent_of(self)
   return {
     settings = self.settings,
-    send = function(built)
-      return deliver(self, built, 0)
+    send = function(built) -- the outbox has a policy of its own
+      return deliver(self, built, built, 0, false)
     end,
     tell = function(receipt, err)
-      tell(self, receipt, err)
+      self:tell(receipt, err)
     end,
     warn = function(text)
-      call(self, self.settings.log, "warning", text)
+      self:call(self.settings.log, "warning", text)
     end,
     alarm = function(text)
-      call(self, self.settings.log, "error", text)
+      self:call(self.settings.log, "error", text)
     end,
   }
 end
@@ -161,8 +188,44 @@ function Mailer:send(spec)
     error("mailer:send: a message table is expected, not a " .. type(spec), 2)
   end
   local receipt, err = attempt(self, spec)
-  tell(self, receipt, err)
+  self:tell(receipt, err)
   return receipt, err
+end
+
+local function check_batch_options(options)
+  for _, name in ipairs({ "on_result", "on_progress" }) do
+    if options[name] ~= nil and type(options[name]) ~= "function" then
+      error(("mailer:send_all: %s must be a function"):format(name), 3)
+    end
+  end
+end
+
+--- Send many messages: over up to `pool.max` connections, several under way on each
+-- where the server allows (see `window`). One that fails never stops the others.
+-- @tparam table|function messages a list, or a function that gives the next message
+-- and nil at the end
+-- @tparam ?table options `on_result` (receipt, err, message, index): called for each
+-- as it comes; `on_progress` (table with `done`, `total`, `sent`, `failed`, `unknown`,
+-- `waiting`, `seconds`, `per_second`, `left`, `is_last`), ten times a second at most;
+-- `progress` = false: no bar on a terminal; `cancel`: see `qqmail.canceller`, those
+-- under way are finished
+-- @treturn ?table `total`, `sent`, `failed`, `unknown`, `rejected` (recipients of
+-- mails that were sent), `errors` (the first 100: `index`, `err`), `seconds`, `stopped`
+-- @treturn ?table error: nothing was sent
+function Mailer:send_all(messages, options)
+  if type(messages) ~= "table" and type(messages) ~= "function" then
+    error("mailer:send_all: a list or a function is expected, not a " .. type(messages), 2)
+  end
+  options = options or {}
+  check_batch_options(options)
+  if self.closed then
+    return nil, closed_error(self)
+  end
+  local driver, err = drivers.choose(self.settings)
+  if not driver then
+    return nil, err
+  end
+  return batch.run(self, driver, messages, options)
 end
 
 -- Drivers that take a message at once need no outbox.
@@ -171,9 +234,9 @@ local function hand_over(self, built)
   if io ~= "memory" and not (type(io) == "table" and io.file) then
     return notify.accept(self, built)
   end
-  local receipt, err = deliver(self, built, 0)
+  local receipt, err = deliver(self, built, built, 0, false)
   if receipt then
-    tell(self, receipt)
+    self:tell(receipt)
   end
   return receipt, err
 end
@@ -199,7 +262,7 @@ function Mailer:notify(spec)
   end
   if not ok then
     -- Few look at what notify answers.
-    tell(self, nil, err)
+    self:tell(nil, err)
     return nil, err
   end
   return built.id or true
@@ -229,11 +292,32 @@ function Mailer:start()
   return notify.start(self)
 end
 
+local function connections_of(self)
+  local used, idle = 0, 0
+  for _, way in ipairs(self.routes) do
+    for _, pool in pairs(way.pools) do
+      local here, kept = pool:count()
+      used, idle = used + here, idle + kept
+    end
+  end
+  return { used = used, idle = idle }
+end
+
 --- Counts.
--- @treturn table `hook_errors`; `outbox`: `accepted`, `sent`, `failed`,
--- `dropped`, `waiting`, nil before the first `notify`
+-- @treturn table `sent`, `failed`, `unknown` (results); `retries` (waits before another
+-- round), `failovers`, `opened` and `reused` (connections), `hook_errors`;
+-- `connections`: `used`, `idle` now; `breakers`: by account, "closed", "open",
+-- "half-open" or nil; `outbox`: `accepted`, `sent`, `failed`, `dropped`, `waiting`, nil
+-- before the first `notify`
 function Mailer:stats()
-  return { hook_errors = self.hook_errors, outbox = notify.stats(self) }
+  local out = { connections = connections_of(self), breakers = {}, outbox = notify.stats(self) }
+  for name, value in pairs(self.counts) do
+    out[name] = value
+  end
+  for index, way in ipairs(self.routes) do
+    out.breakers[index] = way:state(net.now())
+  end
+  return out
 end
 
 --- Close the connections, after sending what was handed over. Sending afterwards
@@ -245,7 +329,7 @@ function Mailer:close()
     self.closed = true
     notify.close(self)
   end
-  close_pools(self)
+  close_routes(self)
 end
 
 Mailer.__close = Mailer.close
@@ -267,11 +351,16 @@ function M.new(options)
     return nil, err
   end
   local self = setmetatable({
-    settings = settings, pools = {}, outbox = {}, hook_errors = 0, closed = false,
+    settings = settings, routes = {}, outbox = {}, counts = new_counts(), random = random,
+    closed = false,
   }, Mailer)
   self.agent = agent_of(self)
+  self.routes[1] = route.new(settings, self.counts, watcher_of(self, settings))
+  for index, other in ipairs(settings.failover or {}) do
+    self.routes[index + 1] = route.new(other, self.counts, watcher_of(self, other))
+  end
   for _, warning in ipairs(settings.warnings) do
-    call(self, settings.log, "warning", warning.message)
+    self:call(settings.log, "warning", warning.message)
   end
   return self
 end

@@ -16,7 +16,7 @@ local M = {}
 
 local KEYS = { "from", "sender", "to", "cc", "bcc", "reply_to", "subject", "text", "html",
   "attachments", "attach", "inline", "calendar", "headers", "date", "id", "raw", "in_reply_to",
-  "references", "priority", "list_unsubscribe", "charset", "envelope", "deadline",
+  "references", "priority", "list_unsubscribe", "charset", "envelope", "deadline", "cancel",
   "template", "vars", "dsn" }
 
 local KNOWN = {}
@@ -25,7 +25,7 @@ for _, key in ipairs(KEYS) do
 end
 
 -- Part of the interface, not of this version.
-local LATER = { template = true, vars = true, dsn = true, deadline = true }
+local LATER = { template = true, vars = true, dsn = true }
 
 -- What other libraries call it.
 local ELSEWHERE = {
@@ -92,6 +92,26 @@ local function read_people(self, spec, defaults)
     return nil, err
   end
   return people
+end
+
+-- What is said about the sending, not the mail: kept beside it.
+local function check_sending(lang, spec)
+  local deadline, cancel = spec.deadline, spec.cancel
+  if deadline ~= nil then
+    if type(deadline) ~= "number" or not (deadline > 0 and deadline < math.huge) then
+      return nil, fault.new(lang, "message.bad_value", "deadline", {
+        en = "must be a number of seconds above 0", zh = "必须是大于 0 的秒数",
+      })
+    end
+  end
+  local is_token = type(cancel) == "table" and type(cancel.cancelled) == "boolean"
+  if cancel ~= nil and type(cancel) ~= "function" and not is_token then
+    return nil, fault.type(lang, "cancel", {
+      en = "a function, or a table with a field `cancelled` that is true or false",
+      zh = "函数，或含布尔字段 cancelled 的表",
+    }, cancel)
+  end
+  return true
 end
 
 local function check_envelope(lang, given)
@@ -232,7 +252,10 @@ local function make_header(self, spec, defaults, people)
   if not date then
     return nil, err
   end
-  self.id, err = message_id(self, spec.id, people.from)
+  self.id, err = defaults.message_id, nil
+  if not self.id then
+    self.id, err = message_id(self, spec.id, people.from)
+  end
   if not self.id then
     return nil, err
   end
@@ -395,8 +418,9 @@ end
 
 --- Build a message.
 -- @tparam table spec the fields of a message, or a built message (answered as
--- it is)
--- @tparam ?table defaults `from`, `reply_to`, `headers`, `lang`
+-- it is). `deadline` (seconds from the call that sends it) and `cancel` stay in
+-- fields of that name and are no part of the mail.
+-- @tparam ?table defaults `from`, `reply_to`, `headers`, `lang`, `message_id`
 -- @treturn ?table see `qqmail.message.built`
 -- @treturn ?table error
 function M.new(spec, defaults)
@@ -411,7 +435,11 @@ function M.new(spec, defaults)
   if not ok then
     return nil, err
   end
-  local self = { lang = lang }
+  ok, err = check_sending(lang, spec)
+  if not ok then
+    return nil, err
+  end
+  local self = { lang = lang, deadline = spec.deadline, cancel = spec.cancel }
   self.given_envelope, err = check_envelope(lang, spec.envelope)
   if not self.given_envelope then
     return nil, err

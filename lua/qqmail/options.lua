@@ -20,8 +20,8 @@ local function row(key, check, doc, more)
   return out
 end
 
-local function later(key, doc, env)
-  return row(key, "unsupported", doc, { env = env, unsupported = true })
+local function later(key, doc)
+  return row(key, "unsupported", doc, { unsupported = true })
 end
 
 --- The rows, in the order of the documentation.
@@ -128,9 +128,9 @@ M.list = {
   }, { values = { "engine", "nginx" }, query = true }),
   later("tls_options.pin", { en = "public keys to accept", zh = "可接受的公钥" }),
   row("pool.max", "integer", {
-    en = "connections kept between messages, in nginx by each worker; and how many of them "
-      .. "send the mails of notify",
-    zh = "两次发送之间保留的连接数（nginx 内按 worker 计）；也是发送 notify 邮件的并发数",
+    en = "most connections open at a time, in nginx by each worker; they are kept between "
+      .. "messages, and also send the mails of notify",
+    zh = "同时打开的连接数上限（nginx 内按 worker 计）；连接在两次发送之间保留，也用于发送 notify 的邮件",
   }, { env = "POOL_MAX", default = 1, min = 1, max = 1000, query = true }),
   row("pool.idle", "seconds", {
     en = "seconds that an unused connection is kept", zh = "空闲连接保留的秒数",
@@ -139,9 +139,14 @@ M.list = {
     en = "messages on one connection before it is replaced", zh = "单个连接最多发送的邮件数",
   }, { min = 1, max = 1000000, query = true }),
   row("window", "integer", {
-    en = "0: wait for each verdict; 1: the next envelope goes out behind the body",
-    zh = "0：逐封等待结果；1：下一封的信封紧随正文发出",
-  }, { default = 1, min = 0, max = 1, query = true }),
+    en = "0: wait for each verdict; 1: the next envelope goes out behind the body; n: n "
+      .. "unconfirmed messages in flight, where the server takes BDAT",
+    zh = "0：逐封等待结果；1：下一封的信封紧随正文发出；n：在支持 BDAT 的服务器上最多 n 封邮件待确认",
+  }, { default = 1, min = 0, max = 64, query = true }),
+  row("chunking", "boolean", {
+    en = "force BDAT on or off; default: as the server offers",
+    zh = "强制开启或关闭 BDAT；默认按服务器声明",
+  }, { query = true }),
   row("pipelining", "boolean", {
     en = "force PIPELINING on or off; default: as the server offers",
     zh = "强制开启或关闭 PIPELINING；默认按服务器声明",
@@ -156,6 +161,49 @@ M.list = {
     zh = "发送频率上限，均匀分布：{ 15, per = 60 } 或 \"15/60\"；nginx 各进程通过 "
       .. "lua_shared_dict qqmail_rate 共享，否则按进程数均分",
   }, { env = "RATE", query = true }),
+  row("retry.attempts", "integer", {
+    en = "tries of one message before its error is returned; `retry = false` is short for 1, "
+      .. "`retry = true` for the default; a refused login is never tried again",
+    zh = "单封邮件的尝试次数，用完才返回错误；retry = false 等于 1，retry = true 等于默认值；"
+      .. "登录被拒绝后从不重试",
+  }, { env = "RETRY_ATTEMPTS", default = 3, min = 1, max = 100, query = true }),
+  row("retry.base", "delay", {
+    en = "seconds before the second try; doubled for each further one",
+    zh = "第二次尝试前等待的秒数；之后每次加倍",
+  }, { default = 1, query = true }),
+  row("retry.cap", "delay", {
+    en = "most seconds that doubling leads to", zh = "加倍后的秒数上限",
+  }, { default = 30, query = true }),
+  row("retry.jitter", "delay", {
+    en = "up to so many seconds are added to each wait, by chance", zh = "每次等待随机增加的秒数上限",
+  }, { default = 1, query = true }),
+  row("retry.budget", "delay", {
+    en = "seconds that all waits of one message may take; one that would be too long is not begun",
+    zh = "单封邮件所有等待合计的秒数上限；会超出的等待不再开始",
+  }, { default = 60, query = true }),
+  row("retry.when_unknown", "enum", {
+    en = 'what to do when the server may have taken the message already: "stop", or "retry" with '
+      .. "the same Message-ID, which may deliver it twice",
+    zh = '服务器可能已收下邮件时："stop" 停止，"retry" 以相同的 Message-ID 重发（可能重复投递）',
+  }, { default = "stop", values = { "stop", "retry" }, query = true }),
+  row("failover", "accounts", {
+    en = "list of further accounts, as options or URLs, tried in order when the account cannot "
+      .. "send; they share timeouts, hooks and the like with it, but nothing about server, login "
+      .. "and sender, nor the environment",
+    zh = "备用账号列表（选项表或 URL），账号无法发送时依次使用；与首个账号共用超时、回调等设置，"
+      .. "但服务器、登录、发件人各自独立，也不读取环境变量",
+  }),
+  row("breaker.failures", "integer", {
+    en = "failed tries in a row after which the account is left alone for a while; 0: never; "
+      .. "`breaker = true` is short for 5, `breaker = false` for 0; default: 5 with failover, "
+      .. "else 0",
+    zh = "连续失败多少次后暂停使用该账号；0 表示从不；breaker = true 等于 5，breaker = false 等于 0；"
+      .. "默认有 failover 时为 5，否则为 0",
+  }, { min = 0, max = 1000000, query = true }),
+  row("breaker.pause", "seconds", {
+    en = "seconds for which it is left alone; then one message tries it",
+    zh = "暂停的秒数；之后由一封邮件试探",
+  }, { default = 60, query = true }),
   row("outbox.dir", "outbox_dir", {
     en = "folder where mails of notify wait on disk; `outbox = dir` is short for it; default: "
       .. "inside nginx a folder in /var/tmp, elsewhere none; false: never on disk",
@@ -193,9 +241,11 @@ M.list = {
   }, { default = "auto" }),
   row("on.sent", "func", { en = "called after a delivery", zh = "投递成功后调用" }),
   row("on.failed", "func", { en = "called after a failure", zh = "失败后调用" }),
-  later("on.retry", { en = "called before another try", zh = "重试前调用" }),
-  later("on.reply", { en = "called for each reply", zh = "每次收到应答时调用" }),
-  later("on.state", { en = "called when the session changes its state", zh = "会话状态变化时调用" }),
+  row("on.retry", "func", { en = "called before another try", zh = "重试前调用" }),
+  row("on.reply", "func", { en = "called for each reply", zh = "每次收到应答时调用" }),
+  row("on.state", "func", {
+    en = "called when the session changes its state", zh = "会话状态变化时调用",
+  }),
   row("log", "log", {
     en = 'function (level, text) for warnings and results, "stderr" or "off"',
     zh = '接收（级别, 文本）的日志函数，用于警告与结果；或 "stderr"、"off"',
@@ -203,14 +253,10 @@ M.list = {
   row("lang", "lang", {
     en = "language of errors and hints; default: from the environment", zh = "错误与提示的语言；默认由环境决定",
   }, { env = "LANG", values = { "zh", "en" }, query = true }),
-  later("retry", { en = "automatic tries", zh = "自动重试" }, "RETRY_ATTEMPTS"),
-  later("failover", { en = "accounts to fall back on", zh = "备用账号" }),
-  later("breaker", { en = "pause after repeated failures", zh = "连续失败后的熔断" }),
   later("proxy", { en = "SOCKS5 or HTTP proxy", zh = "SOCKS5 或 HTTP 代理" }),
   later("lmtp", { en = "speak LMTP", zh = "使用 LMTP" }),
   later("dkim", { en = "sign messages", zh = "DKIM 签名" }),
   later("dsn", { en = "ask for delivery reports", zh = "请求投递状态通知" }),
-  later("chunking", { en = "send by BDAT", zh = "使用 BDAT 发送" }),
 }
 
 -- What other libraries call it.
@@ -225,6 +271,8 @@ local ELSEWHERE = {
   ca = "tls_options.ca_file", cafile = "tls_options.ca_file", logger = "log", language = "lang",
   spool = "outbox.dir", queue = "outbox.max", ratelimit = "rate", rate_limit = "rate",
   uri = "url", keepalive = "pool.idle", max_connections = "pool.max",
+  retries = "retry.attempts", max_retries = "retry.attempts", backoff = "retry.base",
+  fallback = "failover", accounts = "failover", circuit_breaker = "breaker", bdat = "chunking",
 }
 
 --- Rows by key.

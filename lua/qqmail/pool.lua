@@ -1,4 +1,4 @@
---- Keeps logged-in connections between messages.
+--- Keeps logged-in connections between messages, and limits how many are open.
 --
 -- Logins are rationed by providers, so a connection is worth keeping. One is
 -- handed out again only while it is young, not used up, silent and open; the
@@ -10,14 +10,16 @@
 -- @module qqmail.pool
 
 local net = require("qqmail.net")
+local pace = require("qqmail.pace")
+local places = require("qqmail.places")
 
 local M = {}
 
 local Pool = {}
 Pool.__index = Pool
 
--- What the mailers of this worker share: lists of connections by key.
-local shared = { lists = {}, count = 0, sweep_at = 0 }
+-- What the mailers of this worker share, by key: see `new_account`.
+local shared = { accounts = {}, count = 0, sweep_at = 0, pid = net.pid() }
 
 --- Most connections that the mailers of a worker keep together.
 M.shared_max = 256
@@ -25,12 +27,18 @@ M.shared_max = 256
 -- Seconds between two looks at the lists nobody asks for any more.
 local SWEEP_EVERY = 10
 
+-- What is known of an account at its server: connections that are kept, how many
+-- are open, and how boldly it may be spoken to.
+local function new_account()
+  return { kept = {}, places = places.new(), pace = pace.new() }
+end
+
 --- A pool of one mailer's own.
--- @tparam table options `max` (connections kept), `idle` (seconds), `messages`
+-- @tparam table options `max` (connections open), `idle` (seconds), `messages`
 --   (messages on one connection, nil: no limit)
 function M.new(options)
   return setmetatable({
-    max = options.max, idle = options.idle, messages = options.messages, kept = {},
+    max = options.max, idle = options.idle, messages = options.messages, own = new_account(),
     closed = false, pid = net.pid(), may_share = function()
       return true
     end,
@@ -46,23 +54,28 @@ end
 function M.shared(options, key, lease, may_share)
   local self = M.new(options)
   self.key, self.lease, self.may_share = key, lease, may_share
-  self.kept = nil -- see `list_of`
+  self.own = nil
   return self
 end
 
 -- --- lists -----------------------------------------------------------------
 
-local function list_of(self)
+local function account_of(self)
   if not self.key then
-    return self.kept
+    return self.own
   end
-  return shared.lists[self.key] or {}
+  local found = shared.accounts[self.key]
+  if not found then
+    found = new_account()
+    shared.accounts[self.key] = found
+  end
+  return found
 end
 
 local function add(self, list, connection)
   list[#list + 1] = connection
   if self.key then
-    shared.lists[self.key], shared.count = list, shared.count + 1
+    shared.count = shared.count + 1
   end
 end
 
@@ -80,30 +93,74 @@ local function sweep(now)
     return
   end
   shared.sweep_at = now + SWEEP_EVERY
-  for key, list in pairs(shared.lists) do
+  for key, account in pairs(shared.accounts) do
+    local list = account.kept
     for index = #list, 1, -1 do
       if now >= list[index].idle_until then
         drop(list, index):abandon()
       end
     end
-    if #list == 0 then
-      shared.lists[key] = nil
+    if #list == 0 and account.places.count == 0 then
+      shared.accounts[key] = nil
     end
   end
+end
+
+local function abandon_all(account)
+  local list = account.kept
+  while #list > 0 do
+    drop(list, #list):abandon()
+  end
+  account.places:forget()
 end
 
 -- After a fork both processes hold the same sockets: this one lets go of them
 -- without a word, the other one goes on.
 local function forget_after_fork(self)
-  local pid = net.pid()
-  if pid == self.pid then
+  local pid, owner = net.pid(), self.key and shared or self
+  if pid == owner.pid then
     return
   end
-  self.pid = pid
-  for _, connection in ipairs(self.kept or {}) do
-    connection:abandon()
+  owner.pid = pid
+  for _, account in pairs(self.key and shared.accounts or { self.own }) do
+    abandon_all(account)
   end
-  self.kept = self.kept and {}
+end
+
+-- --- places ------------------------------------------------------------------
+
+--- Wait for the right to hold one connection.
+-- @tparam table driver
+-- @tparam number deadline absolute, on the driver's clock
+-- @treturn ?table place, to be given back with `leave`; nil when none came free
+function Pool:enter(driver, deadline)
+  forget_after_fork(self)
+  return account_of(self).places:enter(self.max, driver, deadline)
+end
+
+--- Give a place back.
+function Pool:leave(place)
+  account_of(self).places:leave(place)
+end
+
+--- Whether somebody waits for a place.
+-- @treturn boolean
+function Pool:is_wanted()
+  return account_of(self).places:is_wanted()
+end
+
+--- How many connections are open and how many of them are idle.
+-- @treturn number in use
+-- @treturn number kept
+function Pool:count()
+  local account = account_of(self)
+  return account.places.count, #account.kept
+end
+
+--- How boldly the server may be spoken to.
+-- @treturn table see `qqmail.pace`
+function Pool:pace()
+  return account_of(self).pace
 end
 
 -- --- taking and giving -----------------------------------------------------
@@ -152,7 +209,7 @@ function Pool:take(now, deadline)
   if kept then
     return kept
   end
-  local list = list_of(self)
+  local list = account_of(self).kept
   local index = find(self, list)
   while index do
     local connection = drop(list, index)
@@ -193,13 +250,22 @@ local function has_room(self, list)
   return #list < self.max or (self.key ~= nil and drop_stranger(self, list))
 end
 
+--- Before another connection is opened: those that are kept and of no use here
+-- make room.
+function Pool:make_room()
+  local list = account_of(self).kept
+  while #list > 0 and #list + account_of(self).places.count > self.max do
+    drop(list, 1):abandon()
+  end
+end
+
 local function keep(self, connection, now)
   connection.idle_until, connection.lease = now + self.idle, self.lease
   connection.is_shared = self.key ~= nil
   if self.key and connection:is_leaving() then
     hold(self, connection)
   elseif connection:park(self.idle) then
-    add(self, list_of(self), connection)
+    add(self, account_of(self).kept, connection)
   else
     connection:abandon()
   end
@@ -214,7 +280,7 @@ function Pool:give(connection, now)
   end
   if connection:is_over() then
     connection:abandon()
-  elseif used_up(self, connection) or not has_room(self, list_of(self)) then
+  elseif used_up(self, connection) or not has_room(self, account_of(self).kept) then
     connection:quit()
   else
     keep(self, connection, now)
@@ -226,9 +292,8 @@ end
 function Pool:close()
   forget_after_fork(self)
   self.closed = true
-  local list = self.kept
-  while list and #list > 0 do
-    table.remove(list):quit()
+  while self.own and #self.own.kept > 0 do
+    table.remove(self.own.kept):quit()
   end
 end
 

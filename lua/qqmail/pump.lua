@@ -5,6 +5,7 @@
 -- Nothing here knows a driver, an error text or a retry.
 -- @module qqmail.pump
 
+local canceller = require("qqmail.canceller")
 local core = require("qqmail.core")
 local wire = require("qqmail.wire")
 
@@ -15,12 +16,18 @@ local M = {}
 local LAST_WORDS = 2
 -- QUIT is a courtesy: its answer is never read, only waited for.
 local QUIT_WAIT = 1
+-- A server that spoke so recently has not gone away for idleness: a body may go out
+-- before the envelope has its answers. Otherwise a dead connection would take the
+-- whole message, and nobody could tell what became of it.
+local WARM = 2
+-- Between two looks whether the caller wants to stop.
+local CANCEL_SLICE = 0.1
 
 local Connection = {}
 Connection.__index = Connection
 
 -- Words of drivers and the wire, in the words of the session.
-local ENDED = { timeout = "timeout", closed = "closed", reset = "reset" }
+local ENDED = { timeout = "timeout", closed = "closed", reset = "reset", cancelled = "cancelled" }
 
 local function ended_as(why)
   return ENDED[why] or "transport"
@@ -58,16 +65,32 @@ local function is_late_refusal(self, code)
   return code == "alert" and not self.ready
 end
 
+-- Where the caller may stop the send, a wait is cut into short ones.
+local function wait_for_bytes(self, deadline)
+  if not self.cancel then
+    return self.wire:recv(deadline)
+  end
+  local slice = math.min(deadline, self.now() + CANCEL_SLICE)
+  local data, why, detail, code = self.wire:recv(slice)
+  if why == "timeout" and slice < deadline then
+    why = "slice"
+  end
+  return data, why, detail, code
+end
+
 local function receive(self, deadline)
-  local data, why, detail, code = self.wire:recv(deadline)
-  tick(self)
-  if not data then
+  local data, why, detail, code = wait_for_bytes(self, deadline)
+  local now = tick(self)
+  if why == "slice" then
+    return true
+  elseif not data then
     if is_late_refusal(self, code) then
       self.tls_failure = { code = code, text = detail }
     end
     end_input(self, why, detail)
     return false
   end
+  self.heard = now
   local ok, name = self.session:feed(data)
   if not ok then
     end_input(self, name)
@@ -143,6 +166,9 @@ local function move_body(self)
   elseif not result then
     job.source_error = job.message:failure(job.handle, name, text)
     session:body_abort()
+  elseif result == "end" and job.outcome then
+    -- Refused while its chunk was on the way: the server was owed the rest of it.
+    self.jobs[job.id] = nil
   end
 end
 
@@ -187,7 +213,10 @@ function HANDLERS.recipient(self, event)
 end
 
 function HANDLERS.delivered(self, event)
-  self.jobs[event.id].outcome = event
+  local job = self.jobs[event.id]
+  event.chunked = job.chunked
+  job.outcome, job.ended = event, self.now()
+  self.has_news = true
 end
 
 HANDLERS.refused = HANDLERS.delivered
@@ -201,10 +230,22 @@ function HANDLERS.closed(self)
   self.closed = true
 end
 
+-- What was said since the last look.
+local function show_dialogue(self)
+  local lines
+  lines, self.shown = self.session:trace_since(self.shown)
+  if #lines > 0 then
+    self.watch(lines)
+  end
+end
+
 -- One thing at a time; false when the session has nothing to do.
 local function step(self)
   local session = self.session
   local event = session:event()
+  if self.watch then
+    show_dialogue(self)
+  end
   if event then
     HANDLERS[event.type](self, event)
     return true
@@ -216,6 +257,8 @@ local function step(self)
     move_body(self)
   elseif wants_send then
     send(self, session:output(), session:body_id() ~= 0)
+  elseif canceller.is_set(self.cancel) then
+    end_input(self, "cancelled")
   elseif wants_recv then
     receive(self, phase_deadline(self))
   else
@@ -259,7 +302,7 @@ local function new_connection(driver, io, session, options)
     connect_by = is_implicit and options.connect_by or nil, session = session,
     progress = session:progress(), make_filter = options.make_filter,
     driver_tls = options.driver_tls, is_implicit = is_implicit, peer = io.peer, jobs = {},
-    sent_count = 0,
+    sent_count = 0, heard = now(), watch = options.watch, shown = 0, uses = options.session,
   }, Connection)
 end
 
@@ -281,7 +324,8 @@ end
 --   driver that nobody has used yet, in place of a new one), `session` (settings
 --   of `core.session`), `make_filter` (function -> TLS filter, or nil),
 --   `driver_tls` (where the driver does TLS itself: what its `start_tls` takes),
---   `timeout` (`connect`, `reply`, `final`), `deadline` (absolute)
+--   `timeout` (`connect`, `reply`, `final`), `deadline` (absolute), `watch` (called
+--   with lists of lines of the dialogue as they are said, or nil)
 -- @treturn ?table connection
 -- @treturn ?table failure: `connect`, `tls` or `event` says of which kind, with
 --   `times` and `trace`
@@ -323,49 +367,97 @@ function Connection:why_failed()
   }
 end
 
+-- --- messages -----------------------------------------------------------------
+
+-- How the session will send it: what a failure says about the server depends on it.
+local function plan(self, job)
+  local offered = self:capabilities()
+  job.pipelined = offered.PIPELINING == true and self.uses.pipelining ~= false
+  job.chunked = offered.CHUNKING == true and self.uses.chunking ~= false and job.size ~= nil
+  job.eager = self.now() - self.heard < WARM
+end
+
+-- The one before it has a next one behind its body, where the server pipelines.
+local function follow(self, job)
+  if self.newest and not self.newest.outcome and job.pipelined then
+    self.newest.followed = true
+  end
+  self.newest = job
+end
+
+--- How many messages may be submitted now.
+-- @treturn number
+function Connection:room()
+  return over(self) and 0 or self.session:room()
+end
+
 --- Hand a message to the session.
 -- @tparam table job `message`, `handle` (its `qqmail.message`), `envelope`,
---   `size`, `eightbit`, `utf8`; gets `id`, `verdicts` and, in the end, `outcome`
+--   `size`, `eightbit`, `utf8`; gets `id`, `verdicts`, `began` and, in the end,
+--   `outcome` and `ended`
 -- @treturn ?boolean true
 -- @treturn ?string error name
 -- @treturn ?number which recipient is at fault, 0: none
 function Connection:submit(job)
+  plan(self, job)
   local id, name, _, index = self.session:begin({
     from = job.envelope.from, to = job.envelope.to, size = job.size,
-    eightbit = job.eightbit, utf8 = job.utf8,
+    eightbit = job.eightbit, utf8 = job.utf8, eager = job.eager,
   })
   if not id then
     return nil, name, index
   end
-  job.id, job.verdicts, job.outcome = id, {}, nil
+  if next(self.jobs) == nil then
+    self.since = self.now()
+  end
+  job.id, job.verdicts, job.outcome, job.began = id, {}, nil, self.now()
   self.jobs[id] = job
+  follow(self, job)
   return true
+end
+
+--- The outcome of a job was taken note of.
+-- @tparam table job
+function Connection:retire(job)
+  if self.session:body_id() ~= job.id then
+    self.jobs[job.id] = nil
+  end
+  self.sent_count = self.sent_count + 1
 end
 
 local function never()
   return false
 end
 
--- Replies to commands that went out behind the one that was refused are still
--- due, and so may be the news that the session is over: without them the next
--- message would get a connection that is of no use.
-local function settle(self)
+--- Replies to commands that went out behind one that was refused are still due, and
+-- so may be the news that the session is over: without them the next message would
+-- get a connection that is of no use.
+function Connection:settle()
   self.deadline = math.min(self.deadline, self.now() + LAST_WORDS)
+  self.cancel = nil
   run(self, never)
+  self.jobs = {}
+end
+
+--- Go on until a job has its outcome, or nothing is left to do.
+-- @tparam number deadline absolute
+function Connection:advance(deadline)
+  self.deadline, self.has_news = deadline, false
+  run(self, function()
+    return self.has_news
+  end)
 end
 
 --- Run until the job has its outcome.
--- @tparam table job
+-- @tparam table job may have `cancel`: what the caller stops it with
 -- @tparam number deadline absolute
 function Connection:finish(job, deadline)
-  self.deadline = deadline
-  self.since = self.now()
+  self.deadline, self.cancel = deadline, job.cancel
   run(self, function()
     return job.outcome ~= nil
   end)
-  settle(self)
-  self.jobs[job.id] = nil
-  self.sent_count = self.sent_count + 1
+  self:retire(job)
+  self:settle()
 end
 
 --- Leave it to the driver until it is needed again, where the driver wants

@@ -55,9 +55,10 @@ end
 -- @tparam table settings
 -- @tparam table driver
 -- @tparam number patience seconds to wait at most
+-- @tparam ?function pause (seconds) in place of the driver's sleep
 -- @treturn ?boolean true
 -- @treturn ?table error of kind `rate`: no turn was taken
-function M.wait(settings, driver, patience)
+function M.wait(settings, driver, patience, pause)
   if not settings.rate then
     return true
   end
@@ -66,7 +67,9 @@ function M.wait(settings, driver, patience)
   if not moment then
     return nil, too_early(settings, seconds)
   end
-  if moment > now then
+  if moment > now and pause then
+    pause(moment - now)
+  elseif moment > now then
     driver:sleep(moment - now)
   end
   return true

@@ -146,6 +146,15 @@ function M.seconds(value)
   return given
 end
 
+--- Like `seconds`, but none at all is fine.
+function M.delay(value)
+  local given = number(value)
+  if not given or not (given >= 0 and given < math.huge) then
+    return nil, { en = "must be a number of seconds, 0 or more", zh = "必须是不小于 0 的秒数" }
+  end
+  return given
+end
+
 local function quoted(values)
   local out = {}
   for i, value in ipairs(values) do
@@ -464,6 +473,27 @@ function M.rate(value)
     }
   end
   return { count, per = per }
+end
+
+--- A list of accounts, each as options or as a URL; false for none. What stands in
+-- them is checked where they are loaded.
+function M.accounts(value)
+  if value == false then
+    return {}
+  end
+  local length = type(value) == "table" and #value or 0
+  local is_list = type(value) == "table"
+  for key, account in pairs(is_list and value or {}) do
+    local is_place = type(key) == "number" and key >= 1 and key <= length and key % 1 == 0
+    is_list = is_list and is_place and (type(account) == "table" or type(account) == "string")
+  end
+  if is_list then
+    return value
+  end
+  return nil, {
+    en = "must be a list of accounts, each a table of options or a URL",
+    zh = "必须是账号列表，每项为选项表或 URL",
+  }
 end
 
 --- An option of a later version: only "off" can be had.

@@ -36,6 +36,7 @@ struct run {
     int event_first;
     int event_count;
     char text[LINE_MAX_LEN]; /* reply text of the last event */
+    char outstanding[64];    /* what it says was in flight */
     char hostname[300];
     char user[128];
     char password[128];
@@ -99,6 +100,8 @@ static void pull_events(struct run *run)
         }
         snprintf(run->text, sizeof(run->text), "%.*s", (int)event.text.len,
                  event.text.len > 0 ? event.text.ptr : "");
+        snprintf(run->outstanding, sizeof(run->outstanding), "%u%s",
+                 event.in_flight, event.behind ? " behind" : "");
         print_event(&event, run->events[run->event_count++], LINE_MAX_LEN);
     }
 }
@@ -260,6 +263,7 @@ static void start(struct run *run, const char *line)
     set.mechanisms = ~0u;
     set.pipelining = !word_value(line, "pipelining", value, sizeof(value));
     set.smtputf8 = true;
+    set.chunking = !word_value(line, "chunking", value, sizeof(value));
     set.window = 1;
     set.security = QM_SMTP_CLEAR;
     if (word_value(line, "window", value, sizeof(value))) {
@@ -297,6 +301,7 @@ static enum qm_err submit(struct run *run, const char *line)
     message.from = qm_span_make(from, unescape(from));
     message.utf8 = word_value(line, "utf8", value, sizeof(value));
     message.eightbit = word_value(line, "eightbit", value, sizeof(value));
+    message.eager = word_value(line, "eager", value, sizeof(value));
     message.has_size = word_value(line, "size", value, sizeof(value));
     message.size = message.has_size ? strtoul(value, NULL, 10) : 0;
     err = qm_smtp_begin(&run->smtp, &message, &id);
@@ -321,15 +326,26 @@ static enum qm_err submit(struct run *run, const char *line)
     return err;
 }
 
-static void send_body(struct run *run, char *text)
+static void send_body(struct run *run, char *text, enum qm_err expected)
 {
     size_t len = unescape(text);
     size_t used = 0;
+    enum qm_err err = qm_smtp_body(&run->smtp, qm_span_make(text, len), &used);
 
-    if (qm_smtp_body(&run->smtp, qm_span_make(text, len), &used) != QM_OK ||
-        used != len) {
-        complain(run, "body not taken", "");
+    if (err != expected || (err == QM_OK && used != len)) {
+        complain(run, "body gave", qm_err_name(err));
     }
+    pull_events(run);
+}
+
+static void end_body(struct run *run, enum qm_err expected)
+{
+    enum qm_err err = qm_smtp_body_end(&run->smtp);
+
+    if (err != expected) {
+        complain(run, "end gave", qm_err_name(err));
+    }
+    pull_events(run);
 }
 
 static void expect_wants(struct run *run, const char *line)
@@ -353,6 +369,16 @@ static void expect_wants(struct run *run, const char *line)
     }
 }
 
+static void expect_room(struct run *run, const char *line)
+{
+    char got[16];
+
+    snprintf(got, sizeof(got), "%u", qm_smtp_room(&run->smtp));
+    if (strcmp(got, line) != 0) {
+        complain(run, "room is", got);
+    }
+}
+
 static void do_verb(struct run *run, char *line)
 {
     if (strncmp(line, "set", 3) == 0) {
@@ -370,12 +396,13 @@ static void do_verb(struct run *run, char *line)
             complain(run, "submit gave", qm_err_name(err));
         }
     } else if (strncmp(line, "body ", 5) == 0) {
-        send_body(run, line + 5);
+        send_body(run, line + 5, QM_OK);
+    } else if (strncmp(line, "long-body ", 10) == 0) {
+        send_body(run, line + 10, QM_E_CHANGED);
     } else if (strcmp(line, "end") == 0) {
-        if (qm_smtp_body_end(&run->smtp) != QM_OK) {
-            complain(run, "end failed", "");
-        }
-        pull_events(run);
+        end_body(run, QM_OK);
+    } else if (strcmp(line, "short-end") == 0) {
+        end_body(run, QM_E_CHANGED);
     } else if (strcmp(line, "abort") == 0) {
         qm_smtp_body_abort(&run->smtp);
     } else if (strcmp(line, "tls") == 0) {
@@ -387,6 +414,8 @@ static void do_verb(struct run *run, char *line)
         qm_smtp_input_ended(&run->smtp, QM_FAULT_CLOSED);
     } else if (strcmp(line, "timeout") == 0) {
         qm_smtp_input_ended(&run->smtp, QM_FAULT_TIMEOUT);
+    } else if (strncmp(line, "room ", 5) == 0) {
+        expect_room(run, line + 5);
     } else if (strncmp(line, "wants", 5) == 0) {
         expect_wants(run, line[5] == ' ' ? line + 6 : "");
     } else {
@@ -420,6 +449,10 @@ static void do_line(struct run *run, char *line)
         expect_output(run, line + 3, len);
     } else if (strncmp(line, "E: ", 3) == 0) {
         expect_event(run, line + 3);
+    } else if (strncmp(line, "F: ", 3) == 0) {
+        if (strcmp(run->outstanding, line + 3) != 0) {
+            complain(run, "in flight was", run->outstanding);
+        }
     } else if (strncmp(line, "T: ", 3) == 0) {
         if (strcmp(run->text, line + 3) != 0) {
             complain(run, "text is", run->text);

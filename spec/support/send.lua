@@ -61,6 +61,8 @@ function M.options(server, more)
   local options = {
     host = server.host, port = server.port, tls = TLS[server.mode], user = M.USER,
     password = M.CODE, timeout = { connect = 10, reply = 10, final = 10, total = 30 }, lang = "en",
+    -- What a spec sends is sent once, unless it asks for more.
+    retry = false,
   }
   if server.mode == "plain" then
     options.allow_plaintext_auth = true

@@ -40,16 +40,23 @@ local function unknown(self, key, names, prefix)
   return self:fault("config.unknown_option", prefix .. key, unknown_text(prefix .. key, meant))
 end
 
--- A group's one value that may stand for the whole.
+local DEFAULT_FAILURES = 5
+
+-- A group's one value that may stand for the whole. `values`: what a value is
+-- short for, where it is not itself.
 local SHORT = {
   timeout = { key = "timeout.total", type = { number = true } },
   outbox = { key = "outbox.dir", type = { string = true, boolean = true } },
+  retry = { key = "retry.attempts", type = { boolean = true },
+    values = { [false] = 1, [true] = options.by_key["retry.attempts"].default } },
+  breaker = { key = "breaker.failures", type = { boolean = true },
+    values = { [false] = 0, [true] = DEFAULT_FAILURES } },
 }
 
 local function read_group(self, layer, group, given)
   local short = SHORT[group]
   if short and short.type[type(given)] then
-    put(layer, short.key, given)
+    put(layer, short.key, short.values and short.values[given] or given)
     return true
   end
   if type(given) ~= "table" then
@@ -63,6 +70,10 @@ local function read_group(self, layer, group, given)
       return unknown(self, name, options.groups[group], group .. ".")
     end
     put(layer, key, value)
+  end
+  if group == "breaker" and given.failures == nil then
+    -- Who says how to pause wants a breaker.
+    put(layer, "breaker.failures", DEFAULT_FAILURES)
   end
   return true
 end
@@ -115,7 +126,7 @@ local function read_url(self, layer)
   end
   local parts, err = url.parse(text, options.query, self.lang)
   if not parts then
-    return nil, err
+    return nil, self:placed(err)
   end
   local own = new_layer("url")
   where = where or "url"
@@ -259,18 +270,28 @@ function M.home()
   return nil
 end
 
+M.DEFAULT_FAILURES = DEFAULT_FAILURES
+
+--- Read options, and the URL among them, alone.
+-- @tparam table self loader
+-- @tparam table given options
+-- @treturn ?boolean true
+-- @treturn ?table the error
+function M.read_options(self, given)
+  local layer, err = read_options(self, given)
+  if not layer then
+    return nil, err
+  end
+  return add(self, layer)
+end
+
 --- Read everything there is to read.
 -- @tparam table self loader
 -- @tparam table given options
 -- @treturn ?boolean true
 -- @treturn ?table the error
 function M.gather(self, given)
-  local layer, err = read_options(self, given)
-  if not layer then
-    return nil, err
-  end
-  local ok
-  ok, err = add(self, layer)
+  local ok, err = M.read_options(self, given)
   if ok then
     ok, err = read_variables(self, "env", self.getenv, function(name)
       return name

@@ -12,15 +12,34 @@ local M = {}
 local Loader = {}
 Loader.__index = Loader
 
+-- Where the options come from another option, the name of a key is "failover[2].host";
+-- a sentence begins with it, or with "failover[2]: ".
+local function place_in(self, key, sentence)
+  local place = self.place
+  if not place then
+    return key, sentence
+  end
+  local begins = key ~= nil and sentence:sub(1, #key) == key
+  local colon = self.lang == "zh" and "：" or ": "
+  return key and place .. "." .. key or place, place .. (begins and "." or colon) .. sentence
+end
+
+--- Put the place into an error that was made elsewhere.
+function Loader:placed(err)
+  err.field, err.message = place_in(self, err.field, err.message)
+  return err
+end
+
 function Loader:fault(code, key, text, hint)
-  return nil, errors.new {
+  return nil, self:placed(errors.new {
     kind = "config", code = code, field = key, text = text, hint = hint, lang = self.lang,
-  }
+  })
 end
 
 function Loader:warn(code, key, text)
   local list = self.settings.warnings
-  list[#list + 1] = { code = code, key = key, message = errors.resolve(text, self.lang) }
+  local field, message = place_in(self, key, errors.resolve(text, self.lang))
+  list[#list + 1] = { code = code, key = field, message = message }
 end
 
 -- "port (.env:3 QQMAIL_PORT) must be ...": the name, the place, and the rest.
@@ -75,7 +94,8 @@ end
 local function empty_settings()
   return {
     origin = {}, where = {}, warnings = {}, quirks = {},
-    timeout = {}, tls_options = {}, pool = {}, outbox = {}, on = {},
+    timeout = {}, tls_options = {}, pool = {}, outbox = {}, on = {}, retry = {}, breaker = {},
+    failover = {},
   }
 end
 
@@ -83,11 +103,13 @@ end
 -- @tparam table with what `config.load` was given for tests
 -- @tparam function getenv
 -- @tparam string lang of errors, until the settings say otherwise
+-- @tparam ?string place of the options, where they stand inside another option
 -- @treturn table loader
-function M.new(with, getenv, lang)
+function M.new(with, getenv, lang, place)
   local env_name = getenv("QQMAIL_ENV")
   return setmetatable({
-    with = with, getenv = getenv, lang = lang, layers = {}, settings = empty_settings(),
+    with = with, getenv = getenv, lang = lang, place = place, layers = {},
+    settings = empty_settings(),
     env_name = env_name ~= "" and env_name or nil,
   }, Loader)
 end

@@ -134,7 +134,7 @@ local function settle_host(self)
       or "no SMTP server: neither provider nor host nor user is set",
     zh = user and ("没有 SMTP 服务器：无法由 %s 推断"):format(user)
       or "没有 SMTP 服务器：provider、host、user 均未设置",
-  }, NO_HOST_HINT)
+  }, self.place == nil and NO_HOST_HINT or nil)
 end
 
 local function preset_port(preset, index, wanted)

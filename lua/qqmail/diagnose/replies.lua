@@ -95,6 +95,10 @@ M.hints = {
     en = "Make the message smaller, or share the file as a link.",
     zh = "请减小邮件体积，或改用链接分享文件。",
   },
+  flooded = {
+    en = "This recipient got too much mail in a short time: pause sending to it.",
+    zh = "该收件人短时间内收信过多：请暂停向其发送。",
+  },
   fewer_recipients = {
     en = "Send the rest in another message.", zh = "请把其余收件人放到另一封邮件。",
   },
@@ -151,9 +155,7 @@ M.special = {
   { text = { "frequency limited" },
     as = "rate.frequency_limited", later = 3600, hint = HINTS.slow_down },
   { text = { "mailbox unavailable or access deni" },
-    as = "rate.recipient_flooded", later = 1800, hint = {
-      en = "This recipient got too much mail in a short time: pause sending to it.",
-      zh = "该收件人短时间内收信过多：请暂停向其发送。" } },
+    as = "rate.recipient_flooded", later = 1800, hint = HINTS.flooded },
   { text = { "mailbox not found", "is a deactivated mailbox" },
     as = "recipient.not_found", hint = HINTS.recipient },
   { text = { "mail content denied", "spam is embedded in the email" },
@@ -199,7 +201,11 @@ M.special = {
   -- Alibaba: 440 is for ever, although it begins with 4.
   { code = { 440 }, as = "sender.not_login", hint = HINTS.from_login },
   { code = { 526 }, as = "auth.refused", hint = HINTS.login },
-  -- Gmail, Microsoft, Yahoo
+  { text = { "reject by behaviour spam" }, code = { 454 },
+    as = "content.refused_for_now", later = 600, hint = HINTS.content },
+  { text = { "achieved the maximum threshold" },
+    as = "rate.daily_quota", later = 86400, hint = HINTS.tomorrow },
+  -- Gmail, Microsoft, Yahoo, Apple
   { text = { "application-specific password required", "#auth005" },
     as = "auth.app_password_required", hint = HINTS.app_password },
   { text = { "basic authentication is disabled", "smtpclientauthentication is disabled" },
@@ -210,6 +216,45 @@ M.special = {
     as = "rate.too_many_logins", later = 3600, hint = HINTS.slow_down },
   { code = { 432 }, as = "rate.too_many_connections", later = 30, hint = {
     en = "Use fewer connections at a time (pool.max).", zh = "请减少并发连接数（pool.max）。" } },
+  { text = { "daily user sending limit", "daily sending quota", "submission quota exceeded",
+    "reached your daily limit", "tenant has exceeded threshold" },
+    as = "rate.daily_quota", later = 86400, hint = HINTS.tomorrow },
+  -- For now, but until the DNS is mended.
+  { code = { 421, 451 }, enhanced = { "4.7.23", "4.7.24", "4.7.26", "4.7.27", "4.7.29", "4.7.30",
+    "4.7.32" },
+    as = "sender.domain_not_authenticated", later = 3600, hint = HINTS.domain },
+  { text = { "unsolicited mail", "unusual rate", "low reputation", "suspicious" }, code = { 421 },
+    as = "rate.frequency_limited", later = 3600, hint = HINTS.slow_down },
+  { text = { "over quota", "out of storage" }, code = { 452 },
+    phase = { "rcpt", "data", "body", "final" },
+    as = "recipient.mailbox_full", later = 3600, hint = HINTS.later },
+  { text = { "receiving mail too quickly", "receiving mail at a rate that" }, code = { 450 },
+    as = "rate.recipient_flooded", later = 1800, hint = HINTS.flooded },
+  { enhanced = { "4.7.650" }, as = "rate.ip_limited", later = 3600, hint = HINTS.slow_down },
+  { text = { "rate limited due to ip reputation" }, code = { "4xx" },
+    as = "rate.ip_limited", later = 3600, hint = HINTS.slow_down },
+  { text = { "[tss0", "[ts0" }, code = { "4xx" },
+    as = "rate.frequency_limited", later = 3600, hint = HINTS.slow_down },
+  { text = { "will be permanently deferred" },
+    as = "reject.reputation", hint = HINTS.reputation },
+  { text = { "deferred due to excessive volume" },
+    as = "rate.frequency_limited", later = 3600, hint = HINTS.slow_down },
+  -- Services for sending
+  { text = { "throttling failure: maximum" }, code = { 454 },
+    as = "rate.frequency_limited", later = 1, hint = {
+      en = "Send more slowly (rate); the limit counts by the second.",
+      zh = "请降低发送频率（rate）；该限制按秒计算。" } },
+  -- Counted over the last 24 hours, so that something is free again before tomorrow.
+  { text = { "daily message quota" }, code = { 454 },
+    as = "rate.daily_quota", later = 3600, hint = HINTS.tomorrow },
+  { text = { "maximum credits exceeded" },
+    as = "rate.daily_quota", later = 86400, hint = HINTS.tomorrow },
+  { text = { "free accounts are for test purposes only", "sandbox subdomain",
+    "email address is not verified", "does not match a verified sender identity" },
+    as = "sender.not_verified", hint = {
+      en = "Verify the sender's address or domain with the provider; an account for tests may "
+        .. "write to the recipients named there only.",
+      zh = "请先在服务商处验证发件地址或域名；测试账号只能发给已登记的收件人。" } },
   { text = { "relaying disallowed as", "does not have permissions to send as", "sendasdenied" },
     as = "sender.not_login", hint = HINTS.from_login },
   { text = { "is not activated", "not yet activated" },

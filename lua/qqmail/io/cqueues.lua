@@ -5,8 +5,10 @@
 -- @module qqmail.io.cqueues
 
 local blocking = require("qqmail.io.blocking")
+local condition = require("cqueues.condition")
 local cqueues = require("cqueues")
 local fd = require("qqmail.io.fd")
+local group = require("qqmail.io.group")
 
 -- `poll` answers what is ready: the object, the number when its time has passed, or nothing
 -- (somebody cancelled the descriptor), which is a wake-up like others.
@@ -38,4 +40,24 @@ local function closing(descriptor)
   cqueues.cancel(descriptor)
 end
 
-return fd.new({ name = "cqueues", wait = wait, sleep = sleep, closing = closing })
+-- Each in a coroutine of the controller that runs this one. What one raises is the controller's
+-- to tell, as with all its coroutines; the others are waited for all the same.
+local function all(functions)
+  local controller, left, done = cqueues.running(), #functions, condition.new()
+  local function run(body)
+    body()
+    left = left - 1
+    done:signal()
+  end
+  if not controller then
+    return group.all(functions)
+  end
+  for _, body in ipairs(functions) do
+    controller:wrap(run, body)
+  end
+  while left > 0 do
+    done:wait()
+  end
+end
+
+return fd.new({ name = "cqueues", wait = wait, sleep = sleep, closing = closing, all = all })

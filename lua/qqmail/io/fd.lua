@@ -3,9 +3,11 @@
 -- may be ready (a wake-up for nothing does no harm), `nil, "timeout"`, or `nil, text` when it
 -- cannot wait; `sleep(seconds)` pauses. Nothing else blocks. A loop that remembers descriptors
 -- beyond a wait gives `closing(fd)` as well, called before one is closed: the next that is
--- opened may have the same number.
+-- opened may have the same number; one that can run several coroutines of its own accord gives
+-- `all(functions)`, which returns when all have ended.
 -- @module qqmail.io.fd
 
+local gate = require("qqmail.io.gate")
 local qqnet = require("qqmail.net")
 local reasons = require("qqmail.io.reasons")
 
@@ -180,6 +182,30 @@ function Driver:sleep(seconds)
   return self.pause(seconds)
 end
 
+--- Something one coroutine can wait for and another can open.
+-- @treturn ?table see `qqmail.io.gate`
+function Driver:gate()
+  return gate.new(self.wait, self.closing)
+end
+
+--- How many functions `all` can run at the same time.
+-- @tparam number wanted
+-- @treturn number 1 where the loop has no way to run several
+function Driver:width(wanted)
+  return self.run_all and wanted or 1
+end
+
+--- Runs functions, at the same time where the loop can, until all have ended.
+-- @tparam table functions list
+function Driver:all(functions)
+  if self.run_all and #functions > 1 then
+    return self.run_all(functions)
+  end
+  for _, body in ipairs(functions) do
+    body()
+  end
+end
+
 -- Connections ---------------------------------------------------------------
 
 --- Limits each later `send` and `recv` as a whole.
@@ -252,8 +278,8 @@ function Conn:reset()
 end
 
 --- Makes a driver.
--- @tparam table options `wait`, `sleep` and maybe `closing` as above; `name` for messages
--- @treturn table driver with `connect now sleep name`
+-- @tparam table options `wait`, `sleep` and maybe `closing`, `all` as above; `name` for messages
+-- @treturn table driver with `connect now sleep gate all width name`
 function M.new(options)
   assert(type(options.wait) == "function", "wait must be a function")
   assert(type(options.sleep) == "function", "sleep must be a function")
@@ -262,6 +288,7 @@ function M.new(options)
     wait = options.wait,
     pause = options.sleep,
     closing = options.closing,
+    run_all = options.all,
     net = options.net or qqnet,
   }, Driver)
 end

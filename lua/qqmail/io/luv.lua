@@ -10,6 +10,7 @@
 
 local blocking = require("qqmail.io.blocking")
 local fd = require("qqmail.io.fd")
+local group = require("qqmail.io.group")
 
 -- Lua 5.1 has no name for the main thread.
 local function current_thread()
@@ -81,7 +82,27 @@ local function sleep(seconds)
   coroutine.yield()
 end
 
-local driver = fd.new({ name = "luv", wait = wait, sleep = sleep })
+local function all(functions)
+  local thread, left, is_waiting = current_thread(), #functions, false
+  if not thread then
+    return group.all(functions) -- each will say that it needs a coroutine
+  end
+  for _, body in ipairs(functions) do
+    resume(coroutine.create(function()
+      body()
+      left = left - 1
+      if left == 0 and is_waiting then
+        resume(thread)
+      end
+    end))
+  end
+  if left > 0 then
+    is_waiting = true
+    coroutine.yield()
+  end
+end
+
+local driver = fd.new({ name = "luv", wait = wait, sleep = sleep, all = all })
 local connect = driver.connect
 
 --- Connects, inside a coroutine; see `qqmail.io.fd`.

@@ -154,6 +154,51 @@ function M.sleep(_, seconds)
   ngx.sleep(seconds)
 end
 
+-- --- several light threads ----------------------------------------------------
+
+local Gate = {}
+Gate.__index = Gate
+
+function Gate:wait(deadline)
+  return self.semaphore:wait(math.max(0, deadline - net.now())) == true
+end
+
+function Gate:open()
+  self.semaphore:post(1)
+end
+
+-- The collector takes it.
+function Gate.close() end
+
+--- Something a light thread can wait for and another can open, of whatever request.
+-- @treturn ?table nil where lua-resty-core is not loaded
+function M.gate()
+  local loaded, semaphore = pcall(require, "ngx.semaphore")
+  return loaded and setmetatable({ semaphore = semaphore.new(0) }, Gate) or nil
+end
+
+--- How many functions `all` can run at the same time.
+function M.width(_, wanted)
+  return wanted
+end
+
+--- Runs functions in light threads of their own until all have ended. Raises what
+-- one of them raised, when the others are done.
+-- @tparam table functions list
+function M.all(_, functions)
+  local threads, failure = {}, nil
+  for index, body in ipairs(functions) do
+    threads[index] = ngx.thread.spawn(body)
+  end
+  for _, thread in ipairs(threads) do
+    local ok, why = ngx.thread.wait(thread)
+    failure = failure or (not ok and why) or nil
+  end
+  if failure then
+    error(failure, 0)
+  end
+end
+
 -- --- connections ------------------------------------------------------------
 
 -- The end of a stream in one word; the second value tells how it ended.

@@ -1,6 +1,6 @@
 --- A built message.
 -- `m.id`: its Message-ID with angle brackets (nil for a raw message without
--- one). `m.envelope`: `{ from =, to = { ... } }`.
+-- one). `m.envelope`: `{ from =, to = { ... } }`. `m.deadline`, `m.cancel`: as given.
 -- `tostring(m)`: the whole message, as for a server without 8BITMIME.
 -- @module qqmail.message.built
 

@@ -11,7 +11,7 @@ local fault = require "qqmail.message.fault"
 local M = {}
 
 -- What may stand beside `raw`.
-local ALLOWED = { raw = true, envelope = true }
+local ALLOWED = { raw = true, envelope = true, deadline = true, cancel = true }
 
 local OVERRIDES = {
   syntax = { code = "message.bad_raw", where = true,

@@ -1,0 +1,215 @@
+--- `mailer:send_all`: many messages over the mailer's connections, each with a result
+-- of its own.
+-- @module qqmail.batch
+
+local canceller = require("qqmail.canceller")
+local dispatch = require("qqmail.dispatch")
+local errors = require("qqmail.errors")
+local feeds = require("qqmail.feed")
+local lane = require("qqmail.lane")
+local letter = require("qqmail.letter")
+local message = require("qqmail.message")
+local net = require("qqmail.net")
+local progress = require("qqmail.progress")
+
+local M = {}
+
+local Batch = {}
+Batch.__index = Batch
+
+-- A further connection is worth its login for so many messages.
+local WORTH_A_LOGIN = 4
+
+-- Failures the summary tells one by one.
+local ERRORS_MAX = 100
+
+-- Between two looks whether the caller wants to stop.
+local STOP_SLICE = 0.1
+
+-- --- results --------------------------------------------------------------------
+
+local function state_of(self, is_last)
+  local summary, seconds = self.summary, net.now() - self.began
+  local done = summary.sent + summary.failed + summary.unknown
+  local per_second = seconds > 0 and done / seconds or 0
+  local total = self.feed.total
+  return {
+    done = done, total = total, sent = summary.sent, failed = summary.failed,
+    unknown = summary.unknown, waiting = self.feed:waiting(), seconds = seconds,
+    per_second = per_second, is_last = is_last,
+    left = total and per_second > 0 and (total - done) / per_second or nil,
+  }
+end
+
+local function show(self, is_last)
+  local now = net.now()
+  if self.on_progress and (is_last or now - self.shown_at >= progress.every) then
+    self.shown_at = now
+    self.mailer:call(self.on_progress, state_of(self, is_last))
+  end
+end
+
+local function count(self, item, receipt, err)
+  local summary = self.summary
+  summary.total = summary.total + 1
+  if receipt then
+    summary.sent = summary.sent + 1
+    summary.rejected = summary.rejected + #receipt.rejected
+    return
+  end
+  local what = err.delivered == "unknown" and "unknown" or "failed"
+  summary[what] = summary[what] + 1
+  if #summary.errors < ERRORS_MAX then
+    summary.errors[#summary.errors + 1] = { index = item.index, err = err }
+  end
+end
+
+--- A message has its result.
+-- @tparam table item
+-- @tparam ?table receipt
+-- @tparam ?table err
+function Batch:finish(item, receipt, err)
+  count(self, item, receipt, err)
+  self.mailer:tell(receipt, err)
+  self.mailer:call(self.on_result, receipt, err, item.spec, item.index)
+  show(self, false)
+end
+
+-- --- what lanes ask for -----------------------------------------------------------
+
+local function wrong_type(self, spec)
+  return errors.new({ kind = "message", code = "message.bad_type", delivered = "no",
+    retry = "never", lang = self.mailer.settings.lang, field = "messages",
+    text = { en = "a message table is expected, not a " .. type(spec),
+      zh = "需要邮件表，而不是 " .. type(spec) } })
+end
+
+--- Make the letter of an item, the first time.
+-- @tparam table item
+-- @treturn boolean false: it has its result already
+function Batch:prepare(item)
+  if item.letter then
+    return true
+  end
+  local settings, spec = self.mailer.settings, item.spec
+  local built, err
+  if type(spec) == "table" then
+    built, err = message.new(spec, settings)
+  else
+    err = wrong_type(self, spec)
+  end
+  if not built then
+    self:finish(item, nil, err)
+    return false
+  end
+  item.letter = letter.new(built, spec, settings.retry)
+  return true
+end
+
+--- Until when a message must have its result, counted from now.
+-- @tparam table waiting letter
+-- @treturn number absolute
+function Batch:deadline_for(waiting)
+  local deadline = self.driver:now() + self.mailer.settings.timeout.total
+  local own = waiting.built.deadline
+  return own and math.min(deadline, self.started + own) or deadline
+end
+
+local function wants_stop(self)
+  return canceller.is_set(self.cancel)
+end
+
+--- Whether no further try of a letter is to be begun.
+-- @tparam table waiting letter
+-- @treturn boolean
+function Batch:is_stopped(waiting)
+  return wants_stop(self) or dispatch.is_cancelled(waiting)
+end
+
+local function pause(self, seconds)
+  local till = self.driver:now() + seconds
+  local left = seconds
+  while left > 0 and not wants_stop(self) do
+    self.driver:sleep(self.cancel and math.min(left, STOP_SLICE) or left)
+    left = till - self.driver:now()
+  end
+end
+
+--- Let time pass, as long as nobody wants to stop.
+-- @tparam number seconds
+function Batch:pause(seconds)
+  pause(self, seconds)
+end
+
+-- --- the whole --------------------------------------------------------------------
+
+-- Drivers that take a message at once.
+local function deliver_all(self)
+  local item = self.feed:next(0)
+  while item do
+    if self:prepare(item) then
+      self:finish(item, self.driver:deliver(item.letter.built, self.mailer))
+    end
+    item = self.feed:next(0)
+  end
+end
+
+local function lanes_for(self)
+  local total, most = self.feed.total, self.mailer.settings.pool.max
+  local wanted = total and math.ceil(total / WORTH_A_LOGIN) or most
+  return self.driver:width(math.max(1, math.min(most, wanted)))
+end
+
+local function run_lanes(self)
+  local bodies = {}
+  for index = 1, lanes_for(self) do
+    bodies[index] = function()
+      lane.new(self, index == 1):run()
+    end
+  end
+  self.driver:all(bodies)
+  -- What lanes gave back after the first one had ended.
+  lane.new(self, true):run()
+end
+
+local function new_summary()
+  return { total = 0, sent = 0, failed = 0, unknown = 0, rejected = 0, errors = {} }
+end
+
+local function progress_of(mailer, options)
+  if options.on_progress ~= nil then
+    return options.on_progress
+  end
+  return options.progress ~= false and progress.bar(mailer.settings.lang) or nil
+end
+
+--- Send all.
+-- @tparam table mailer
+-- @tparam table driver
+-- @tparam table|function messages a list, or a function that gives the next one
+-- @tparam table options `on_result`, `on_progress`, `progress`, `cancel`
+-- @treturn table summary
+function M.run(mailer, driver, messages, options)
+  local self = setmetatable({
+    mailer = mailer, driver = driver, feed = feeds.new(messages), connected = 0,
+    on_result = options.on_result, on_progress = progress_of(mailer, options),
+    cancel = options.cancel, summary = new_summary(), began = net.now(), shown_at = 0,
+    started = driver.now and driver:now() or 0,
+  }, Batch)
+  self.pause_for = function(seconds)
+    pause(self, seconds)
+  end
+  self.feed.is_stopped = function()
+    return wants_stop(self)
+  end;
+  (driver.deliver and deliver_all or run_lanes)(self)
+  self.summary.seconds = net.now() - self.began
+  self.summary.stopped = wants_stop(self)
+  show(self, true)
+  if self.feed.failure then
+    error(self.feed.failure, 0)
+  end
+  return self.summary
+end
+
+return M

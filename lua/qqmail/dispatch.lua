@@ -1,0 +1,110 @@
+--- Brings one letter to its end: accounts in their order, then a wait, then again.
+--
+-- Another account is tried at once, for what is the account's fault and before the
+-- server may have taken the mail; after all accounts the retry policy says whether
+-- and when there is another round.
+-- @module qqmail.dispatch
+
+local canceller = require("qqmail.canceller")
+local errors = require("qqmail.errors")
+local retry = require("qqmail.retry")
+
+local M = {}
+
+-- Between two looks whether the caller wants to stop.
+local SLICE = 0.1
+
+--- Whether no further try of a letter is to be begun, see the message field `cancel`.
+-- @tparam table letter
+-- @treturn boolean
+function M.is_cancelled(letter)
+  return canceller.is_set(letter.built.cancel)
+end
+
+-- Lets time pass, as long as nobody wants to stop.
+local function pause(driver, letter, seconds)
+  local till = driver:now() + seconds
+  local left = seconds
+  while left > 0 and not M.is_cancelled(letter) do
+    driver:sleep(letter.built.cancel and math.min(left, SLICE) or left)
+    left = till - driver:now()
+  end
+end
+
+--- Whether the next account may be tried after an error.
+-- @tparam table err
+-- @treturn boolean
+function M.may_go_on(err)
+  return (retry.is_of_account(err))
+end
+
+-- One round: each account until one of them settles it.
+local function try_routes(mailer, letter, options)
+  local receipt, err
+  for index, route in ipairs(mailer.routes) do
+    if index > 1 then
+      mailer.counts.failovers = mailer.counts.failovers + 1
+    end
+    options.is_first = index == 1
+    receipt, err = route:try(letter, options)
+    if receipt or not M.may_go_on(err) or M.is_cancelled(letter) then
+      break
+    end
+  end
+  return receipt, err
+end
+
+--- What hooks and counters learn of a wait before another round.
+-- @tparam table mailer
+-- @tparam table letter
+-- @tparam number seconds
+function M.tell_retry(mailer, letter, seconds)
+  mailer.counts.retries = mailer.counts.retries + 1
+  mailer:call_hook("retry", {
+    message_id = letter.built.id, attempt = letter.rounds + 1, delay = seconds,
+    recipients = letter.to, err = letter.err,
+  })
+end
+
+local function cancelled_error(mailer)
+  return errors.new({ kind = "cancelled", code = "cancelled", phase = "config", delivered = "no",
+    retry = "now", lang = mailer.settings.lang,
+    text = { en = "the caller stopped the send", zh = "发送已被调用方取消" } })
+end
+
+-- One round and the wait behind it; false when it was the last.
+local function go_round(mailer, letter, options)
+  local driver = options.driver
+  local receipt, err = try_routes(mailer, letter, options)
+  local seconds = letter:settle(receipt, err, mailer.random)
+  if not seconds then
+    return false
+  elseif driver:now() + seconds >= options.deadline then
+    letter:give_up(seconds)
+    return false
+  end
+  M.tell_retry(mailer, letter, seconds)
+  pause(driver, letter, seconds)
+  return true
+end
+
+--- Send a letter, with all its tries.
+-- @tparam table mailer
+-- @tparam table letter see `qqmail.letter`
+-- @tparam table options `driver`, `deadline` (absolute), `patience` (seconds to wait
+--   for a turn under `rate`)
+-- @treturn ?table receipt
+-- @treturn ?table error
+function M.send(mailer, letter, options)
+  local goes_on = true
+  while goes_on do
+    if M.is_cancelled(letter) then
+      letter.err = cancelled_error(mailer)
+      break
+    end
+    goes_on = go_round(mailer, letter, options)
+  end
+  return letter:result()
+end
+
+return M

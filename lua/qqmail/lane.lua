@@ -1,0 +1,320 @@
+--- One connection's share of `mailer:send_all`: keeps as many messages under way on
+-- it as the window allows, and gives each its own result.
+--
+-- When a connection breaks, what the server had not been given is sent again over
+-- the next one; only the message at which it broke is charged with a try, so that
+-- one that kills connections cannot go round for ever, nor take others with it.
+-- @module qqmail.lane
+
+local delivery = require("qqmail.delivery")
+local dispatch = require("qqmail.dispatch")
+local turn = require("qqmail.turn")
+
+local M = {}
+
+local Lane = {}
+Lane.__index = Lane
+
+-- A lane lets others have its place after so many messages, when somebody waits.
+local FAIR_SHARE = 20
+
+--- @tparam table batch what all lanes of a call share, see `qqmail.batch`
+-- @tparam boolean is_first of the call
+-- @treturn table
+function M.new(batch, is_first)
+  return setmetatable({
+    batch = batch, mailer = batch.mailer, driver = batch.driver, feed = batch.feed,
+    is_first = is_first, pending = {}, from = 1, served = 0,
+  }, Lane)
+end
+
+-- --- the connection -------------------------------------------------------------
+
+local function drop_connection(self)
+  local connection = self.connection
+  if not connection then
+    return
+  end
+  connection:settle()
+  self.route:pool(self.driver):give(connection, connection.now())
+  self.connection = nil
+  self.batch.connected = self.batch.connected - 1
+end
+
+local function leave(self)
+  drop_connection(self)
+  if self.place then
+    self.route:pool(self.driver):leave(self.place)
+    self.place = nil
+  end
+end
+
+-- The first account that may be tried, from where the last failure left us.
+local function choose_route(self)
+  local routes, err = self.mailer.routes, nil
+  for index = self.from, #routes do
+    local ok, why = routes[index]:admit(self.driver:now())
+    if ok then
+      return routes[index], index
+    end
+    err = why
+  end
+  return nil, err
+end
+
+-- One lane waits for a place; the others take part as far as there is room.
+local function enter(self, deadline)
+  if self.place then
+    return true
+  end
+  local err
+  self.place, err = self.route:enter(self.driver, self.is_first and deadline or self.driver:now())
+  return self.place ~= nil, err
+end
+
+local function connect(self, deadline)
+  local route, index = choose_route(self)
+  if not route then
+    return nil, index
+  end
+  if route ~= self.route then
+    leave(self)
+  end
+  self.route, self.route_index, self.from = route, index, 1
+  local ok, err = enter(self, deadline)
+  if not ok then
+    return nil, err
+  end
+  local connection, spare = route:take(self.driver, deadline)
+  self.reused = connection ~= nil
+  if not connection then
+    connection, err = route:open(self.driver, deadline, spare)
+  end
+  if connection then
+    self.connection, self.served, self.is_charged = connection, 0, false
+    self.batch.connected = self.batch.connected + 1
+  end
+  return connection, err
+end
+
+-- --- results --------------------------------------------------------------------
+
+-- Another account is tried at once, without counting as a round.
+local function fail_over(self, item, err)
+  local last = #self.mailer.routes
+  local hops = item.hops or 0
+  if hops >= last - 1 or not dispatch.may_go_on(err) then
+    return false
+  end
+  item.hops = hops + 1
+  self.from = (self.route_index or self.from) % last + 1
+  self.mailer.counts.failovers = self.mailer.counts.failovers + 1
+  self.feed:unread(item)
+  return true
+end
+
+local function settle(self, item, receipt, err)
+  if err and fail_over(self, item, err) then
+    return
+  end
+  item.hops, self.from = 0, err and 1 or self.from
+  local letter, now = item.letter, self.driver:now()
+  local seconds = letter:settle(receipt, err, self.mailer.random)
+  if seconds and now + seconds < item.deadline and not self.batch:is_stopped(letter) then
+    dispatch.tell_retry(self.mailer, letter, seconds)
+    self.feed:delay(item, now + seconds)
+    return
+  elseif seconds then
+    letter:give_up(seconds)
+  end
+  self.batch:finish(item, letter:result())
+end
+
+-- A connection cannot be had. While other lanes have one, the message is theirs: a
+-- server that allows fewer connections than we may open costs nobody a try.
+local function cannot_connect(self, item, err)
+  if self.batch.connected > 0 then
+    self.feed:unread(item)
+    self.is_over = true
+    self.mailer.routes[self.route_index or 1]:pass()
+    return
+  elseif err.code ~= "closed.breaker" then
+    self.route:judge(err, self.driver:now())
+  end
+  item.letter.tries = item.letter.tries + 1
+  settle(self, item, nil, err)
+end
+
+-- --- sending --------------------------------------------------------------------
+
+local function start(self, item)
+  local letter, route = item.letter, self.route
+  local built, err = letter:built_for(route.settings, self.route_index == 1)
+  local job
+  if built then
+    job, err = delivery.prepare(route.settings, built, letter.to, self.connection)
+  end
+  local ok
+  if job then
+    ok, err = delivery.submit(route.settings, job, self.connection)
+  end
+  letter.tries = letter.tries + 1
+  if not ok then
+    settle(self, item, nil, err)
+    return
+  end
+  job.item = item
+  self.pending[#self.pending + 1] = job
+end
+
+-- With messages under way nobody waits for a turn: their answers come first.
+local function has_turn(self, item)
+  local settings = self.mailer.routes[self.route_index or 1].settings
+  local ok = turn.wait(settings, self.driver, #self.pending > 0 and 0 or math.huge,
+    self.batch.pause_for)
+  if not ok then
+    self.feed:unread(item)
+  end
+  return ok
+end
+
+local function deadline_of(self, item)
+  if not item.deadline then
+    item.deadline = self.batch:deadline_for(item.letter)
+  end
+  return item.deadline
+end
+
+-- Gets one message under way; false when there is nothing to do now.
+local function take_one(self)
+  local item, seconds = self.feed:next(self.driver:now())
+  if not item then
+    self.due_in = seconds
+    return false
+  elseif not self.batch:prepare(item) then
+    return true
+  elseif not has_turn(self, item) then
+    return false
+  end
+  local err
+  if not self.connection then
+    local _
+    _, err = connect(self, deadline_of(self, item))
+  end
+  deadline_of(self, item)
+  if self.connection then
+    start(self, item)
+  else
+    cannot_connect(self, item, err)
+  end
+  return not self.is_over
+end
+
+local function is_used_up(self)
+  local limit = self.route.settings.pool.messages
+  return limit ~= nil and self.connection.sent_count + #self.pending >= limit
+end
+
+local function should_yield(self)
+  return self.served >= FAIR_SHARE and self.route:pool(self.driver):is_wanted()
+end
+
+local function has_room(self)
+  local connection = self.connection
+  if not connection then
+    return true
+  end
+  return connection:room() > 0 and not is_used_up(self) and not should_yield(self)
+    and self.from == 1
+end
+
+local function fill(self)
+  while has_room(self) and take_one(self) do
+    self.due_in = nil
+  end
+end
+
+-- --- outcomes -------------------------------------------------------------------
+
+-- A job without a verdict, of a connection that ended. One of them is charged, unless
+-- something else was, or the connection had died unseen while nothing was under way.
+local function is_innocent(self, job)
+  local outcome = job.outcome
+  if outcome.type ~= "lost" or outcome.handed_over or outcome.fault == "source" then
+    return false
+  end
+  return self.is_charged or (not job.eager and delivery.was_unread(job))
+end
+
+local function give_back(self, item)
+  self.is_charged = true
+  item.letter.tries = item.letter.tries - 1
+  self.feed:unread(item)
+end
+
+local function collect_one(self, job)
+  local connection, now = self.connection, self.driver:now()
+  connection:retire(job)
+  self.served = self.served + 1
+  local receipt, err = delivery.result(self.route.settings, job, connection,
+    self.reused or connection.sent_count > 1)
+  local slower = self.route:learn(self.driver, job)
+  if slower or is_innocent(self, job) then
+    give_back(self, job.item)
+    return
+  end
+  self.is_charged = self.is_charged or job.outcome.type == "lost" or job.outcome.code == 421
+  self.route:judge(err, now)
+  settle(self, job.item, receipt, err)
+end
+
+local function collect(self)
+  local pending, left = self.pending, {}
+  self.pending = left
+  for _, job in ipairs(pending) do
+    if job.outcome then
+      collect_one(self, job)
+    else
+      left[#left + 1] = job
+    end
+  end
+  if self.connection:is_over() then
+    drop_connection(self)
+  end
+end
+
+local function first_deadline(self)
+  local first = math.huge
+  for _, job in ipairs(self.pending) do
+    first = math.min(first, job.item.deadline)
+  end
+  return first
+end
+
+-- Nothing is under way. False when there is nothing more to do.
+local function rest(self)
+  if self.from > 1 or (self.connection and (is_used_up(self) or should_yield(self))) then
+    leave(self)
+    return true
+  elseif not self.due_in or self.is_over then
+    return false
+  end
+  self.batch:pause(self.due_in)
+  self.due_in = nil
+  return true
+end
+
+--- Send until there is nothing left to take.
+function Lane:run()
+  repeat
+    fill(self)
+    local goes_on = #self.pending > 0
+    if goes_on then
+      self.connection:advance(first_deadline(self))
+      collect(self)
+    end
+  until not goes_on and not rest(self)
+  leave(self)
+end
+
+return M

@@ -1,0 +1,204 @@
+--- One message on its way through tries, accounts and waits: who is still to get
+-- it, and what is known of the others.
+--
+-- Only recipients that were put off are tried again, and what one try found out is
+-- never lost to the next. Pure but for building the message anew for another
+-- account.
+-- @module qqmail.letter
+
+local message = require("qqmail.message")
+local retry = require("qqmail.retry")
+
+local M = {}
+
+local Letter = {}
+Letter.__index = Letter
+
+--- @tparam table built message
+-- @tparam table spec what it was built from: for an account with another From
+-- @tparam table|boolean policy of `qqmail.retry`
+-- @treturn table letter; `to`: who is still to get it, `tries`: made so far
+function M.new(built, spec, policy)
+  return setmetatable({
+    built = built, spec = spec, policy = policy, to = built.envelope.to, tries = 0, rounds = 0,
+    waited = 0, accepted = {}, refused = {}, unknown = {},
+  }, Letter)
+end
+
+-- --- another account ----------------------------------------------------------
+
+local function has_own_from(spec)
+  return message.is(spec) or spec.raw ~= nil or spec.from ~= nil
+end
+
+--- The message as an account sends it: one that names no sender gets the sender of
+-- the account, and keeps its Message-ID.
+-- @tparam table settings
+-- @tparam boolean is_first whether it is the account the message was built for
+-- @treturn ?table built
+-- @treturn ?table error
+function Letter:built_for(settings, is_first)
+  if is_first or has_own_from(self.spec) then
+    return self.built
+  end
+  self.variants = self.variants or {}
+  if not self.variants[settings] then
+    local defaults = setmetatable({ message_id = self.built.id }, { __index = settings })
+    local built, err = message.new(self.spec, defaults)
+    if not built then
+      return nil, err
+    end
+    self.variants[settings] = built
+  end
+  return self.variants[settings]
+end
+
+-- --- results ------------------------------------------------------------------
+
+local function note_refused(self, rows)
+  for _, row in ipairs(rows or {}) do
+    self.refused[row.address] = row
+  end
+end
+
+local function note_accepted(self, addresses)
+  for _, address in ipairs(addresses) do
+    self.accepted[address], self.refused[address], self.unknown[address] = true, nil, nil
+  end
+end
+
+-- Nobody knows whether these got it, and only a try that succeeds can end that.
+local function note_unknown(self)
+  for _, address in ipairs(self.to) do
+    self.unknown[address] = true
+  end
+end
+
+local function note(self, receipt, err)
+  if receipt then
+    self.receipt = receipt
+    note_accepted(self, receipt.accepted)
+    note_refused(self, receipt.rejected)
+  else
+    self.err = err
+    note_refused(self, err.recipients)
+    if err.delivered == "unknown" then
+      note_unknown(self)
+    end
+  end
+end
+
+-- The server put off some recipients and took or refused the others.
+local function put_off(rows)
+  local first = rows[1]
+  for _, row in ipairs(rows) do
+    first = row.retry ~= "never" and row or first
+  end
+  return { kind = "recipient", phase = "rcpt", delivered = "no", retry = first.retry,
+    retry_after = first.retry_after }
+end
+
+local function is_known_refused(rows, address)
+  for _, row in ipairs(rows) do
+    if row.address == address then
+      return row.retry == "never"
+    end
+  end
+  return false
+end
+
+-- Who is to get it in another round, and what makes that worth while: the error,
+-- or recipients that were put off.
+local function rest_of(self, receipt, err)
+  local rows = receipt and receipt.rejected or err.recipients or {}
+  if receipt or (err.delivered == "no" and #rows == #self.to) then
+    return retry.deferred(rows), put_off(rows)
+  end
+  local rest = {}
+  for _, address in ipairs(self.to) do
+    if not is_known_refused(rows, address) then
+      rest[#rest + 1] = address
+    end
+  end
+  return rest, err
+end
+
+--- Take in what a round of tries came to.
+-- @tparam ?table receipt
+-- @tparam ?table err
+-- @tparam function random in [0, 1)
+-- @treturn ?number seconds to wait before the next round; nil when it is the last
+function Letter:settle(receipt, err, random)
+  self.rounds = self.rounds + 1
+  note(self, receipt, err)
+  local rest, reason = rest_of(self, receipt, err)
+  if #rest == 0 then
+    return nil
+  end
+  local seconds = retry.decide(self.policy, { err = reason, attempt = self.rounds,
+    waited = self.waited }, random)
+  if seconds then
+    self.to, self.waited = rest, self.waited + seconds
+  end
+  return seconds
+end
+
+--- A wait that `settle` asked for cannot be kept: this was the last round.
+-- @tparam number seconds
+function Letter:give_up(seconds)
+  if self.err then
+    self.err.retry_after = self.err.retry_after or seconds
+  end
+end
+
+-- In the order of the envelope.
+local function pick(self, want)
+  local out = {}
+  for _, address in ipairs(self.built.envelope.to) do
+    out[#out + 1] = want(address)
+  end
+  return out
+end
+
+-- What is told of a recipient that did not get it for certain.
+local function row_of(self, address)
+  local row = self.refused[address]
+  if self.unknown[address] then
+    row = row or { address = address, text = self.err and self.err.message }
+    row.delivered, row.retry = "unknown", "never"
+  end
+  return row
+end
+
+local function finish_receipt(self, rows)
+  local receipt = self.receipt
+  receipt.accepted = pick(self, function(address)
+    return self.accepted[address] and address or nil
+  end)
+  receipt.rejected, receipt.attempts = rows, self.tries
+  return receipt
+end
+
+local function finish_error(self, rows)
+  local err = self.err
+  err.attempts = math.max(1, self.tries)
+  if next(self.unknown) then
+    err.delivered, err.retry = "unknown", "never"
+  end
+  if next(self.refused) then
+    err.recipients = rows
+  end
+  return nil, err
+end
+
+--- What came of it.
+-- @treturn ?table receipt, when at least one recipient got it for certain
+-- @treturn ?table error
+function Letter:result()
+  local rows = pick(self, function(address)
+    return row_of(self, address)
+  end)
+  return (self.receipt and finish_receipt or finish_error)(self, rows)
+end
+
+return M

@@ -1,0 +1,136 @@
+--- Remembers refused logins, for all mailers of the process.
+--
+-- Providers count failed logins and lock an account that goes on with a wrong
+-- password; QQ then refuses the right one, too. So a login that was refused is not
+-- tried again before its password changes or a pause is over, however many mailers
+-- use it.
+-- @module qqmail.logins
+
+local core = require("qqmail.core")
+local errors = require("qqmail.errors")
+
+local M = {}
+
+--- Seconds for which a refused login is not tried again.
+M.pause = 900
+
+-- Records kept; with more, the oldest goes.
+local MOST = 1000
+
+-- By key: what a later error needs, and `at`, when the login was refused.
+local records, count = {}, 0
+
+local salt
+
+-- Made when first needed, so that loading the module asks the system for nothing.
+local function own_salt()
+  salt = salt or core.random(16) or tostring(records)
+  return salt
+end
+
+--- A name for a login that tells nothing about the secret and is worth nothing in
+-- another process.
+-- @tparam string settings_name stands for the server, such as `account.name` gives
+-- @tparam ?string user
+-- @tparam ?string secret password or token of this moment
+-- @treturn string
+function M.key(settings_name, user, secret)
+  local parts = { own_salt() }
+  for _, field in ipairs({ settings_name, user or "", secret or "" }) do
+    -- Lengths, so that no field can pass for a part of another one.
+    parts[#parts + 1] = ("%d:%s"):format(#field, field)
+  end
+  return core.hash(table.concat(parts))
+end
+
+-- Errors of a login in which nobody looked at the secret: an option mends them.
+local NOT_JUDGED = {
+  ["auth.not_offered"] = true, ["auth.no_mechanism"] = true, ["auth.needs_tls"] = true,
+  ["auth.mechanism_refused"] = true,
+}
+
+--- Whether an error means that the login will be refused each time. A server that
+-- hangs up in the middle of a login counts: QQ does so when a code was revoked.
+-- @tparam table err
+-- @treturn boolean
+function M.is_refusal(err)
+  return err.kind == "auth" and err.phase == "auth" and err.retry == "never"
+    and not err.not_tried and not NOT_JUDGED[err.code]
+end
+
+local function drop(key)
+  if records[key] then
+    records[key], count = nil, count - 1
+  end
+end
+
+local function drop_oldest()
+  local oldest
+  for key, record in pairs(records) do
+    if not oldest or record.at < records[oldest].at then
+      oldest = key
+    end
+  end
+  drop(oldest)
+end
+
+--- Keep a login from being tried.
+-- @tparam string key of `key`
+-- @tparam table err the refusal
+-- @tparam number now seconds, on the clock of all later calls
+function M.block(key, err, now)
+  drop(key)
+  if count >= MOST then
+    drop_oldest()
+  end
+  records[key], count = {
+    at = now, code = err.code, text = err.message, hint = err.hint, help_url = err.help_url,
+  }, count + 1
+end
+
+--- May this login be tried?
+-- @tparam string key of `key`
+-- @tparam number now seconds
+-- @treturn ?table nil: yes; else for `error`: `code`, `text`, `hint`, `help_url` of the
+-- refusal, `ago` and `left` (seconds)
+function M.check(key, now)
+  local record = records[key]
+  if not record then
+    return nil
+  end
+  local ago = now - record.at
+  if ago >= M.pause then
+    drop(key)
+    return nil
+  end
+  return {
+    code = record.code, text = record.text, hint = record.hint, help_url = record.help_url,
+    ago = ago, left = M.pause - ago,
+  }
+end
+
+--- Let a login be tried again, for instance since it was accepted.
+-- @tparam string key of `key`
+function M.forget(key)
+  drop(key)
+end
+
+--- The error of a try that is not made.
+-- @tparam table record of `check`
+-- @tparam table settings `host`, `socket`, `lang`
+-- @treturn table error of kind `auth` with the code of the refusal; `not_tried` is true
+function M.error(record, settings)
+  local where = settings.host or settings.socket or "the server"
+  local ago, left = math.floor(record.ago), math.ceil(record.left)
+  return errors.new({ kind = "auth", code = record.code, phase = "auth", delivered = "no",
+    retry = "never", retry_after = record.left, not_tried = true, lang = settings.lang,
+    hint = record.hint, help_url = record.help_url,
+    text = {
+      en = ("not tried: %s refused this login %d s ago (%s); it is tried again once the password "
+        .. "or code is another one, or in %d s"):format(where, ago, record.text, left),
+      zh = ("未尝试登录：%s 在 %d 秒前拒绝了该账号（%s）；更换密码或授权码后，或 %d 秒后才会重试")
+        :format(where, ago, record.text, left),
+    } })
+end
+
+return M

@@ -1,0 +1,150 @@
+local errors = require("qqmail.errors")
+local logins = require("qqmail.logins")
+
+local SECRET = "abcdefghijklmnop"
+local number = 0
+
+-- The module as another process has it.
+local function another()
+  package.loaded["qqmail.logins"] = nil
+  local other = require("qqmail.logins")
+  package.loaded["qqmail.logins"] = logins
+  return other
+end
+
+-- A key nobody else in this process has.
+local function new_key()
+  number = number + 1
+  return logins.key("server", "user" .. number, SECRET)
+end
+
+local function refusal(fields)
+  local spec = { kind = "auth", code = "auth.authorization_code_required", phase = "auth",
+    retry = "never", lang = "en", hint = "Use the code.", help_url = "https://help.test/",
+    text = "535 Login fail." }
+  for key, value in pairs(fields or {}) do
+    spec[key] = value
+  end
+  return errors.new(spec)
+end
+
+describe("logins.key", function()
+  it("differs with each field, and with where one field ends", function()
+    local seen = {}
+    for _, fields in ipairs({ { "a", "b", "c" }, { "a", "b", "d" }, { "a", "c", "c" },
+      { "b", "b", "c" }, { "a", "bc", "" }, { "ab", "c", "" }, { "a", "b" }, { "a" },
+      { "a", "1:b", "c" } }) do
+      local key = logins.key(fields[1], fields[2], fields[3])
+      assert.is_nil(seen[key])
+      seen[key] = true
+      assert.equal(key, logins.key(fields[1], fields[2], fields[3]))
+    end
+  end)
+
+  it("does not show the secret, nor let it be guessed elsewhere", function()
+    local core = require("qqmail.core")
+    local key = logins.key("a", "b", SECRET)
+    assert.is_nil(key:find(SECRET, 1, true))
+    assert.are_not.equal(core.hash("1:a1:b16:" .. SECRET), key)
+    assert.are_not.equal(key, another().key("a", "b", SECRET))
+  end)
+end)
+
+describe("logins.is_refusal", function()
+  it("means that the server has judged the login", function()
+    assert.is_true(logins.is_refusal(refusal()))
+    assert.is_true(logins.is_refusal(refusal({ code = "auth.closed_during_login" })))
+    assert.is_false(logins.is_refusal(refusal({ code = "auth.not_now", retry = "later" })))
+    assert.is_false(logins.is_refusal(refusal({ phase = "mail" })))
+    assert.is_false(logins.is_refusal(refusal({ kind = "rate", code = "rate.too_many_logins" })))
+  end)
+
+  it("is not what an option mends", function()
+    for _, code in ipairs({ "auth.not_offered", "auth.no_mechanism", "auth.needs_tls",
+      "auth.mechanism_refused" }) do
+      assert.is_false(logins.is_refusal(refusal({ code = code })), code)
+    end
+  end)
+end)
+
+describe("a refused login", function()
+  local pause = logins.pause
+
+  after_each(function()
+    logins.pause = pause
+  end)
+
+  it("is not tried again until the pause is over", function()
+    local key = new_key()
+    assert.is_nil(logins.check(key, 100))
+    logins.block(key, refusal(), 100)
+    local record = logins.check(key, 112)
+    assert.same({ 12, 888 }, { record.ago, record.left })
+    assert.equal("auth.authorization_code_required", record.code)
+    assert.is_table(logins.check(key, 999))
+    assert.is_nil(logins.check(key, 1000))
+    assert.is_nil(logins.check(key, 100))
+  end)
+
+  it("may be tried with another password", function()
+    local key = logins.key("server", "somebody", SECRET)
+    logins.block(key, refusal(), 0)
+    assert.is_nil(logins.check(logins.key("server", "somebody", SECRET .. "q"), 1))
+    assert.is_nil(logins.check(logins.key("other", "somebody", SECRET), 1))
+  end)
+
+  it("is forgotten when asked to", function()
+    local key = new_key()
+    logins.block(key, refusal(), 0)
+    logins.forget(key)
+    assert.is_nil(logins.check(key, 1))
+    logins.forget(key)
+  end)
+
+  it("begins a new pause when it is refused again", function()
+    local key = new_key()
+    logins.pause = 10
+    logins.block(key, refusal(), 0)
+    logins.block(key, refusal({ code = "auth.refused" }), 8)
+    assert.equal("auth.refused", logins.check(key, 17).code)
+    assert.is_nil(logins.check(key, 18))
+  end)
+
+  it("makes an error that says so in both languages", function()
+    local key = new_key()
+    logins.block(key, refusal(), 0)
+    local err = logins.error(logins.check(key, 12.5), { host = "smtp.qq.com", lang = "en" })
+    assert.is_true(errors.is(err))
+    assert.same({ "auth", "auth.authorization_code_required", "auth", "no", "never", 887.5, true,
+      "Use the code.", "https://help.test/" }, { err.kind, err.code, err.phase, err.delivered,
+      err.retry, err.retry_after, err.not_tried, err.hint, err.help_url })
+    for _, part in ipairs({ "smtp.qq.com", "12 s ago", "535 Login fail.", "888 s" }) do
+      assert.is_truthy(err.message:find(part, 1, true), err.message)
+    end
+    err = logins.error(logins.check(key, 12.5), { socket = "/run/smtp", lang = "zh" })
+    for _, part in ipairs({ "/run/smtp", "12 秒前", "535 Login fail.", "888 秒" }) do
+      assert.is_truthy(err.message:find(part, 1, true), err.message)
+    end
+  end)
+
+  it("is not prolonged by the error of a try that was not made", function()
+    local key = new_key()
+    logins.block(key, refusal(), 0)
+    assert.is_false(logins.is_refusal(logins.error(logins.check(key, 1), { host = "h" })))
+  end)
+
+  it("makes room by the oldest", function()
+    local own = another()
+    for i = 1, 1000 do
+      own.block("key " .. i, refusal(), i)
+    end
+    own.block("key 2", refusal(), 1001)
+    assert.is_table(own.check("key 1", 0))
+    own.block("one more", refusal(), 1002)
+    assert.is_nil(own.check("key 1", 0))
+    own.block("and another", refusal(), 1003)
+    assert.is_table(own.check("key 2", 1003))
+    assert.is_nil(own.check("key 3", 0))
+    assert.is_table(own.check("key 4", 0))
+  end)
+end)

@@ -76,7 +76,7 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 .PHONY: all help build deps deps-dev test test-all test-c test-lua test-gc \
   asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
   rules format-check warnings fmt demo docs options-doc bench-nginx \
-  rockspec install clean FORCE
+  bench-roundtrips bench-many rockspec install clean FORCE
 all: build
 
 help:
@@ -92,6 +92,8 @@ help:
 	@echo 'coverage    C coverage of all tests, into build/coverage'
 	@echo 'test-all    test, test-gc, asan, valgrind'
 	@echo 'bench-nginx measure mails sent from inside nginx (BENCH_FLAGS=, see bench/README.md)'
+	@echo 'bench-roundtrips  round trips a mail over a long line; beside smtplib and curl'
+	@echo 'bench-many  10,000 mails over 10 connections, each accounted for'
 	@echo 'check       linters, house rules, exports, format, docs, no warning of two compilers'
 	@echo 'lint        the linters alone'
 	@echo 'fmt         format the C sources'
@@ -245,11 +247,12 @@ demo: deps build
 # --- measurements ----------------------------------------------------------
 
 BENCH := build/bench$(VARIANT)
-BENCH_PROGRAMS := $(BENCH)/sink $(BENCH)/probe
+BENCH_PROGRAMS := $(BENCH)/sink $(BENCH)/probe $(BENCH)/link
 BENCH_FLAGS ?=
 
-$(BENCH)/sink: bench/sink.c bench/sink_conn.c bench/bench.c
+$(BENCH)/sink: bench/sink.c bench/sink_conn.c bench/sink_ids.c bench/bench.c
 $(BENCH)/probe: bench/probe.c bench/bench.c
+$(BENCH)/link: bench/link.c bench/bench.c
 $(BENCH_PROGRAMS): $(wildcard bench/*.h) $(C)/.flags
 	@mkdir -p $(@D)
 	$(CC) $(OPENSSL_DIR:%=-I%/include) $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) \
@@ -263,6 +266,11 @@ bench-nginx:
 	@tools/deps.sh run bench
 	@$(SUBMAKE) build bench-programs LUA=luajit
 	@bench/nginx/run.py $(BENCH_FLAGS)
+
+bench-roundtrips bench-many:
+	@tools/deps.sh run bench
+	@$(SUBMAKE) build bench-programs
+	@bench/$(@:bench-%=%)/run.py --lua $(LUA) $(BENCH_FLAGS)
 
 # --- checks ----------------------------------------------------------------
 

@@ -2,7 +2,11 @@
  * sink: takes mail as fast as it can and forgets it, for measurements.
  *
  *   sink --listen 127.0.0.1:PORT|unix:PATH [--mode plain|implicit|starttls]
- *        [--cert FILE --key FILE] [--auth] [--delay-ms N] [--no-resume]
+ *        [--cert FILE --key FILE] [--auth] [--chunking] [--no-resume]
+ *        [--delay-ms N] [--command-ms N]
+ *
+ * What has been read together is answered together: after --delay-ms, however
+ * many commands it holds, or after --command-ms for each of them.
  *
  * Says "listening ADDRESS" when ready (port 0: any free one) and, on SIGUSR1
  * and at the end (SIGTERM, SIGINT), what it has seen so far. Believes
@@ -16,12 +20,15 @@
 
 #include <arpa/inet.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { EVENTS_MAX = 64 };
@@ -37,8 +44,16 @@ static void accept_all(struct sink *s)
     }
 }
 
-/* Milliseconds until the first delayed answer may go, -1: there is none. */
-static int time_to_wait(const struct sink *s)
+static bool is_slow(const struct sink *s)
+{
+    return s->delay_us > 0 || s->command_us > 0;
+}
+
+/*
+ * Waits for the first delayed answer's time at most. Not with the timeout of
+ * epoll_wait(): whole milliseconds are far too coarse for a delay of five.
+ */
+static void wait_for_delayed(const struct sink *s)
 {
     int64_t first = INT64_MAX;
     for (size_t i = 0; i < s->conn_count; i++) {
@@ -47,11 +62,12 @@ static int time_to_wait(const struct sink *s)
             first = due;
         }
     }
-    if (first == INT64_MAX) {
-        return -1;
-    }
-    int64_t left = first - bench_now_us();
-    return left > 0 ? (int)((left + 999) / 1000) : 0;
+    int64_t left = first == INT64_MAX ? 0 : first - bench_now_us();
+    left = left > 0 ? left : 0;
+    struct timespec ts = { .tv_sec = (time_t)(left / 1000000),
+                           .tv_nsec = (long)(left % 1000000) * 1000 };
+    struct pollfd fd = { .fd = s->epoll, .events = POLLIN };
+    (void)ppoll(&fd, 1, first == INT64_MAX ? NULL : &ts, NULL);
 }
 
 /* From the last down: conn_serve() may drop one and move the last there. */
@@ -70,9 +86,12 @@ static void release_due(struct sink *s)
 
 static void print_counts(const struct sink *s)
 {
-    printf("mails=%llu connections=%llu resumed=%llu bytes=%llu\n",
-           (unsigned long long)s->mails, (unsigned long long)s->connections,
-           (unsigned long long)s->resumed, (unsigned long long)s->bytes);
+    printf("mails=%llu ids=%llu connections=%llu resumed=%llu bytes=%llu "
+           "commands=%llu flights=%llu\n",
+           (unsigned long long)s->mails, (unsigned long long)s->ids.count,
+           (unsigned long long)s->connections, (unsigned long long)s->resumed,
+           (unsigned long long)s->bytes, (unsigned long long)s->commands,
+           (unsigned long long)s->flights);
     (void)fflush(stdout);
 }
 
@@ -107,12 +126,14 @@ static void run(struct sink *s)
 {
     struct epoll_event events[EVENTS_MAX];
     while (!s->stop) {
-        int wait_ms = s->delay_us > 0 ? time_to_wait(s) : -1;
-        int n = epoll_wait(s->epoll, events, EVENTS_MAX, wait_ms);
+        if (is_slow(s)) {
+            wait_for_delayed(s);
+        }
+        int n = epoll_wait(s->epoll, events, EVENTS_MAX, is_slow(s) ? 0 : -1);
         for (int i = 0; i < n; i++) {
             on_event(s, &events[i]);
         }
-        if (s->delay_us > 0) {
+        if (is_slow(s)) {
             release_due(s);
         }
     }
@@ -208,7 +229,9 @@ static const struct option OPTIONS[] = {
     { "cert", required_argument, NULL, 'c' },
     { "key", required_argument, NULL, 'k' },
     { "delay-ms", required_argument, NULL, 'd' },
+    { "command-ms", required_argument, NULL, 'o' },
     { "auth", no_argument, NULL, 'a' },
+    { "chunking", no_argument, NULL, 'b' },
     { "no-resume", no_argument, NULL, 'r' },
     { NULL, 0, NULL, 0 },
 };
@@ -230,6 +253,12 @@ static void set_option(struct sink *s, int option, const char *value)
         break;
     case 'd':
         s->delay_us = bench_parse_number(value, 0, 60000) * 1000;
+        break;
+    case 'o':
+        s->command_us = bench_parse_number(value, 0, 60000) * 1000;
+        break;
+    case 'b':
+        s->chunking = true;
         break;
     case 'a':
         s->auth = true;
@@ -257,6 +286,8 @@ int main(int argc, char **argv)
     if (s->mode != MODE_PLAIN) {
         open_tls(s);
     }
+    /* The default lets every wake-up be 50 microseconds late. */
+    (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     open_signals(s);
     open_listener(s);
@@ -267,6 +298,7 @@ int main(int argc, char **argv)
         conn_drop(s->conns[0]);
     }
     SSL_CTX_free(s->ctx);
+    id_set_free(&s->ids);
     if (s->addr.sa.any.sa_family == AF_UNIX) {
         unlink(s->addr.sa.local.sun_path);
     }

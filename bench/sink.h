@@ -6,6 +6,7 @@
 #define BENCH_SINK_H
 
 #include "bench.h"
+#include "sink_ids.h"
 
 #include <openssl/ssl.h>
 #include <stddef.h>
@@ -13,7 +14,7 @@
 enum { IN_CAP = 65536, OUT_CAP = 16384, CONNS_MAX = 1024 };
 
 enum mode { MODE_PLAIN, MODE_IMPLICIT, MODE_STARTTLS };
-enum state { STATE_COMMAND, STATE_AUTH, STATE_DATA };
+enum state { STATE_COMMAND, STATE_AUTH, STATE_DATA, STATE_CHUNK };
 
 struct conn;
 
@@ -24,7 +25,9 @@ struct sink {
     enum mode mode;
     bool auth;
     bool no_resume;
-    int64_t delay_us; /* before each flight of answers */
+    bool chunking;
+    int64_t delay_us;   /* before each flight of answers */
+    int64_t command_us; /* and this for each command it answers */
 
     struct bench_addr addr;
     int epoll;
@@ -35,7 +38,8 @@ struct sink {
 
     struct conn *conns[CONNS_MAX];
     size_t conn_count;
-    uint64_t mails, connections, resumed, bytes;
+    uint64_t mails, connections, resumed, bytes, commands, flights;
+    struct id_set ids;
 };
 
 struct conn {
@@ -54,6 +58,10 @@ struct conn {
     bool released;    /* the output has waited long enough */
     int64_t due_us;   /* when it will have; 0: it does not wait */
     uint64_t body;    /* bytes of the message so far */
+    uint64_t chunk;   /* bytes of BDAT still to come */
+    bool chunk_is_last;
+    int64_t cost; /* commands that this flight answers */
+    struct id_scan id;
     size_t in_len;
     size_t out_len;
     size_t out_at; /* sent so far */

@@ -44,6 +44,9 @@ static void on_ehlo(struct conn *c)
 {
     reply(c, "250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n");
     reply(c, "250-SMTPUTF8\r\n");
+    if (c->sink->chunking) {
+        reply(c, "250-CHUNKING\r\n");
+    }
     if (c->sink->mode == MODE_STARTTLS && !c->ssl) {
         reply(c, "250-STARTTLS\r\n");
     }
@@ -98,15 +101,70 @@ static void on_starttls(struct conn *c)
     c->begins_tls = true;
 }
 
+/* --- mails -------------------------------------------------------------- */
+
+/* One that was given up before needs no more than this. */
+static void on_mail(struct conn *c)
+{
+    c->body = 0;
+    id_scan_begin(&c->id, false);
+    reply(c, "250 2.1.0 Ok\r\n");
+}
+
+static void add_body(struct conn *c, const char *p, size_t len)
+{
+    c->body += len;
+    id_scan_feed(&c->id, p, len);
+}
+
+static void end_mail(struct conn *c)
+{
+    c->sink->bytes += c->body;
+    c->sink->mails++;
+    id_set_add(&c->sink->ids, &c->id);
+    c->state = STATE_COMMAND;
+    reply(c, "250 2.0.0 Ok: queued as SINK\r\n");
+}
+
+static void on_data(struct conn *c)
+{
+    id_scan_begin(&c->id, true);
+    c->state = STATE_DATA;
+    reply(c, "354 Go ahead\r\n");
+}
+
+static void end_chunk(struct conn *c)
+{
+    if (c->chunk_is_last) {
+        end_mail(c);
+        return;
+    }
+    c->state = STATE_COMMAND;
+    reply(c, "250 2.0.0 Ok\r\n");
+}
+
+static void on_bdat(struct conn *c, const char *line)
+{
+    /* The line ends with CRLF in the buffer: strtoull() stops there. */
+    char *rest = NULL;
+    c->chunk = strtoull(line + strlen("BDAT "), &rest, 10);
+    c->chunk_is_last = strncasecmp(rest, " LAST", 5) == 0;
+    c->state = STATE_CHUNK;
+    if (c->chunk == 0) {
+        end_chunk(c);
+    }
+}
+
 static void command(struct conn *c, const char *line, size_t len)
 {
     if (starts_with(line, len, "MAIL FROM:")) {
-        reply(c, "250 2.1.0 Ok\r\n");
+        on_mail(c);
     } else if (starts_with(line, len, "RCPT TO:")) {
         reply(c, "250 2.1.5 Ok\r\n");
     } else if (starts_with(line, len, "DATA")) {
-        reply(c, "354 Go ahead\r\n");
-        c->state = STATE_DATA;
+        on_data(c);
+    } else if (c->sink->chunking && starts_with(line, len, "BDAT ")) {
+        on_bdat(c, line);
     } else if (starts_with(line, len, "EHLO")) {
         on_ehlo(c);
     } else if (starts_with(line, len, "AUTH ")) {
@@ -128,7 +186,7 @@ static void command(struct conn *c, const char *line, size_t len)
 /* --- what is read ------------------------------------------------------- */
 
 /*
- * Both answer how many bytes they used up, 0: more is needed. The line end of
+ * All answer how many bytes they used up, 0: more is needed. The line end of
  * DATA is left for take_data(), which then finds an empty message as well.
  */
 static size_t take_line(struct conn *c, const char *p, size_t len)
@@ -139,6 +197,7 @@ static size_t take_line(struct conn *c, const char *p, size_t len)
         return 0;
     }
     size_t line_len = (size_t)(end - p);
+    c->cost++;
     if (c->state == STATE_AUTH) {
         c->answers--;
         next_auth_step(c, true);
@@ -153,16 +212,34 @@ static size_t take_data(struct conn *c, const char *p, size_t len)
     const char *end = memmem(p, len, "\r\n.\r\n", 5);
     if (!end) {
         size_t sure = len > 4 ? len - 4 : 0; /* the rest may begin the end */
-        c->body += sure;
+        add_body(c, p, sure);
         return sure;
     }
     /* The line end of DATA counts for the one before the dot. */
-    c->sink->bytes += c->body + (size_t)(end - p);
-    c->sink->mails++;
-    c->body = 0;
-    c->state = STATE_COMMAND;
-    reply(c, "250 2.0.0 Ok: queued as SINK\r\n");
+    add_body(c, p, (size_t)(end - p));
+    c->cost++;
+    end_mail(c);
     return (size_t)(end - p) + 5;
+}
+
+static size_t take_chunk(struct conn *c, const char *p, size_t len)
+{
+    size_t used = len < c->chunk ? len : (size_t)c->chunk;
+    add_body(c, p, used);
+    c->chunk -= used;
+    if (c->chunk == 0) {
+        end_chunk(c);
+    }
+    return used;
+}
+
+static size_t take(struct conn *c, const char *p, size_t len)
+{
+    if (c->state == STATE_DATA) {
+        return take_data(c, p, len);
+    }
+    return c->state == STATE_CHUNK ? take_chunk(c, p, len)
+                                   : take_line(c, p, len);
 }
 
 static bool may_go_on(const struct conn *c)
@@ -176,10 +253,7 @@ static void digest(struct conn *c)
 {
     size_t at = 0;
     while (may_go_on(c)) {
-        const char *p = c->in + at;
-        size_t len = c->in_len - at;
-        size_t used = c->state == STATE_DATA ? take_data(c, p, len)
-                                             : take_line(c, p, len);
+        size_t used = take(c, c->in + at, c->in_len - at);
         if (used == 0) {
             break;
         }
@@ -310,8 +384,10 @@ static bool flush(struct conn *c)
 /* Sends what there is to say; true when the connection may go on. */
 static bool speak(struct conn *c)
 {
-    if (c->sink->delay_us > 0 && !c->released) {
-        c->due_us = bench_now_us() + c->sink->delay_us;
+    struct sink *s = c->sink;
+    int64_t wait_us = s->delay_us + s->command_us * c->cost;
+    if (wait_us > 0 && !c->released) {
+        c->due_us = bench_now_us() + wait_us;
         watch(c, 0);
         return false;
     }
@@ -319,6 +395,9 @@ static bool speak(struct conn *c)
         return false;
     }
     c->released = false;
+    s->commands += (uint64_t)c->cost;
+    s->flights++;
+    c->cost = 0;
     if (c->begins_tls) {
         return begin_tls(c);
     }

@@ -17,7 +17,7 @@ run='gcc libc6-dev make lua5.4 liblua5.4-dev lua5.3 liblua5.3-dev luajit2
   lua-cqueues lua-luv'
 dev='clang clang-tidy clang-format cppcheck valgrind gcovr binutils lua-check
   lua-ldoc lua-discount shellcheck git'
-bench='nginx libnginx-mod-http-lua'
+bench='nginx libnginx-mod-http-lua curl'
 
 wanted=
 for group; do

@@ -7,15 +7,18 @@ README.md in the folder above says what the tables mean.
 """
 
 import argparse
-import math
 import os
 import pathlib
-import statistics
 import sys
 import time
 import urllib.parse
 
+# What all measurements share lies in the folder above.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
 import rig as rigs
+from server import Nginx, ProbeRig
+from tables import interleaved, median, print_table, ratio
 
 PING_RATE = 500  # requests a second
 LATENCY_PARALLEL = 8
@@ -50,19 +53,6 @@ def mail_path(client, connection, port, tls, **more):
     return "/mail?" + urllib.parse.urlencode(query)
 
 
-def progress(text):
-    print(text, end="", file=sys.stderr, flush=True)
-
-
-def print_table(head, rows):
-    table = [head] + rows
-    widths = [max(len(row[i]) for row in table) for i in range(len(head))]
-    for row in table:
-        cells = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
-        print("  ".join([row[0].ljust(widths[0])] + cells))
-    print()
-
-
 def usable(nginx, rows, path_of):
     """The rows that can send at all, tried with one mail each; the reasons of
     the others are printed."""
@@ -74,29 +64,6 @@ def usable(nginx, rows, path_of):
         else:
             print(f"left out: {row[0]}: {text}")
     return found
-
-
-def interleaved(rows, rounds, measure):
-    """Every row once a round, each round beginning with another one."""
-    results = {row[0]: [] for row in rows}
-    for number in range(rounds):
-        start = number % len(rows)
-        for row in rows[start:] + rows[:start]:
-            results[row[0]].append(measure(row))
-            progress(".")
-    progress("\n")
-    return results
-
-
-def median(samples, field):
-    return statistics.median(sample[field] for sample in samples)
-
-
-def ratio(samples, base, field):
-    """The median of the ratios within each round: what disturbs a whole round
-    cancels out."""
-    pairs = [(one[field], other[field]) for one, other in zip(samples, base)]
-    return statistics.median(one / other if other > 0 else math.nan for one, other in pairs)
 
 
 def report_faults(nginx):
@@ -144,7 +111,7 @@ def run_latency(rig, options):
     print(f"== latency: /ping at {PING_RATE} requests/s, {LATENCY_PARALLEL} mails at a time, TLS,"
           f" {LATENCY_DELAY_MS} ms before each answer; medians of {rounds} x {seconds} s ==")
     sink = rigs.Sink(rig, "--mode", "implicit", "--delay-ms", LATENCY_DELAY_MS)
-    nginx = rigs.Nginx(rig, options.build)
+    nginx = Nginx(rig, options.build)
 
     def path_of(row):
         return mail_path(row[1], row[2], sink.port, "implicit") if row[1] else None
@@ -210,7 +177,7 @@ def run_rate(rig, options):
         "no_resume": rigs.Sink(rig, "--mode", "implicit", "--no-resume"),
         "plain": rigs.Sink(rig, "--mode", "plain"),
     }
-    nginx = rigs.Nginx(rig, options.build)
+    nginx = Nginx(rig, options.build)
 
     def path_of(row):
         tls = "none" if row[3] == "plain" else "implicit"
@@ -230,7 +197,7 @@ def run_rate(rig, options):
 
 def measure_memory(rig, options, sink, row, file):
     """How far the worker's peak rises over what it has after a small mail."""
-    nginx = rigs.Nginx(rig, options.build)
+    nginx = Nginx(rig, options.build)
     try:
         status, text = nginx.get(mail_path(row[1], "kept", sink.port, "implicit"))
         before, seen = nginx.memory("VmRSS"), sink.counts()["bytes"]
@@ -298,7 +265,7 @@ def main():
     options = parse_options()
     sys.stdout.reconfigure(line_buffering=True)
     try:
-        with rigs.Rig(not options.no_pin) as rig:
+        with ProbeRig(not options.no_pin) as rig:
             for name in options.only:
                 SECTIONS[name](rig, options)
     except rigs.RigError as error:

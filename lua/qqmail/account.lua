@@ -191,6 +191,12 @@ local function explain(why, settings, driver_tls)
   return err
 end
 
+-- Whoever hangs up without an answer may have done so for any reason, but for servers
+-- that are known to say no in this way.
+local function was_refused(err, settings)
+  return logins.is_refusal(err) and (err.smtp ~= nil or settings.quirks.eof_in_auth_is_auth == true)
+end
+
 --- Connect and log in.
 -- @tparam table settings
 -- @tparam table driver
@@ -222,7 +228,7 @@ function M.open(settings, driver, deadline, with)
     return connection
   end
   err = explain(why, settings, driver_tls)
-  if login and logins.is_refusal(err) then
+  if login and was_refused(err, settings) then
     logins.block(login, err, driver:now())
   end
   return nil, err

@@ -115,6 +115,11 @@ function M.forget(key)
   drop(key)
 end
 
+--- Forget all: somebody has mended the accounts.
+function M.forget_all()
+  records, count = {}, 0
+end
+
 --- The error of a try that is not made.
 -- @tparam table record of `check`
 -- @tparam table settings `host`, `socket`, `lang`

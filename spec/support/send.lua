@@ -4,6 +4,7 @@ local assert = require("luassert")
 local certs = require("spec.support.certs")
 local errors = require("qqmail.errors")
 local fd = require("qqmail.io.fd")
+local logins = require("qqmail.logins")
 local net = require("qqmail.net")
 local qqmail = require("qqmail")
 local testing = require("qqmail.testing")
@@ -238,8 +239,10 @@ function M.clock_driver(mailer)
   return driver
 end
 
---- Ends all mailers and servers.
+--- Ends all mailers and servers. What was learned of accounts is forgotten: another
+-- server may get the same port.
 function M.stop()
+  logins.forget_all()
   for _, mailer in ipairs(mailers) do
     mailer:close()
   end

@@ -268,6 +268,12 @@ local function collect_one(self, job)
   settle(self, job.item, receipt, err)
 end
 
+-- The news that a session is over comes behind the outcomes of its messages: before
+-- it, one that takes no more tells the same.
+local function is_spent(self)
+  return #self.pending == 0 and self.connection:room() == 0
+end
+
 local function collect(self)
   local pending, left = self.pending, {}
   self.pending = left
@@ -278,7 +284,7 @@ local function collect(self)
       left[#left + 1] = job
     end
   end
-  if self.connection:is_over() then
+  if is_spent(self) then
     drop_connection(self)
   end
 end

@@ -219,6 +219,27 @@ describe("testing.smtpd", function()
     end
   end)
 
+  it("cuts the first connections only, where that is asked for", function()
+    local options = { cut_out_after = 10, cut_times = 2 }
+    local _, shared = new_dialogue(options)
+    local second = new_dialogue(options, shared)
+    local third = new_dialogue(options, shared)
+    second:feed(SESSION)
+    third:feed(SESSION)
+    assert.same({ whole:sub(1, 10), "fin" }, { collect(second) })
+    assert.same({ whole, "fin" }, { collect(third) })
+  end)
+
+  it("keeps no reply that was cut within", function()
+    local mail = SESSION:gsub("QUIT\r\n$", "")
+    local last = #whole - #"221 2.0.0 Bye\r\n"
+    for cut = last - 1, last do
+      local dialogue, shared = new_dialogue({ cut_out_after = cut })
+      dialogue:feed(mail)
+      assert.equal(cut == last, shared.messages[1].reply ~= nil)
+    end
+  end)
+
   it("records what a correct client does not do", function()
     local function defects(options, ...)
       local dialogue = new_dialogue(options)

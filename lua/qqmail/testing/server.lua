@@ -129,7 +129,8 @@ end
 -- `delay` = seconds or `{ [phase]= seconds }`; `drip` = seconds a byte;
 -- `split_writes` = bytes a write; `drop_at` = phase, `how` = "fin", "rst" or
 -- "stall", `drop_times`, `drop_after` (bytes, for phase "body");
--- `cut_out_after`, `cut_in_after` = bytes until the connection ends (`how`);
+-- `cut_out_after`, `cut_in_after` = bytes until the connection ends (`how`; with TLS
+-- those inside it), `cut_times` = only for so many connections;
 -- `during_body` = `{ after= bytes, reply=, how= }`; `discard` = keep no data;
 -- `spool` = directory for the data of messages.
 --
@@ -154,7 +155,7 @@ end
 
 --- The messages the server took, in order: `{ from=, params=, to={...}, data=,
 -- size=, auth=, tls=, helo=, bare_newline=, reply= }`. `data` is without dot
--- stuffing; `reply` is nil when the connection was dropped instead.
+-- stuffing; `reply` is nil when the connection was dropped instead, or cut within it.
 function Server:messages()
   return self:request({ op = "get", what = "messages" }).value
 end

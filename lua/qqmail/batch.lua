@@ -45,7 +45,7 @@ local function show(self, is_last)
   local now = net.now()
   if self.on_progress and (is_last or now - self.shown_at >= progress.every) then
     self.shown_at = now
-    self.mailer:call(self.on_progress, state_of(self, is_last))
+    self.mailer.report:call(self.on_progress, state_of(self, is_last))
   end
 end
 
@@ -70,8 +70,8 @@ end
 -- @tparam ?table err
 function Batch:finish(item, receipt, err)
   count(self, item, receipt, err)
-  self.mailer:tell(receipt, err)
-  self.mailer:call(self.on_result, receipt, err, item.spec, item.index)
+  self.mailer.report:tell(receipt, err)
+  self.mailer.report:call(self.on_result, receipt, err, item.spec, item.index)
   show(self, false)
 end
 

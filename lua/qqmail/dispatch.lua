@@ -43,7 +43,7 @@ local function try_routes(mailer, letter, options)
   local receipt, err
   for index, route in ipairs(mailer.routes) do
     if index > 1 then
-      mailer.counts.failovers = mailer.counts.failovers + 1
+      mailer.report.counts.failovers = mailer.report.counts.failovers + 1
     end
     options.is_first = index == 1
     receipt, err = route:try(letter, options)
@@ -59,8 +59,8 @@ end
 -- @tparam table letter
 -- @tparam number seconds
 function M.tell_retry(mailer, letter, seconds)
-  mailer.counts.retries = mailer.counts.retries + 1
-  mailer:call_hook("retry", {
+  mailer.report.counts.retries = mailer.report.counts.retries + 1
+  mailer.report:call_hook("retry", {
     message_id = letter.built.id, attempt = letter.rounds + 1, delay = seconds,
     recipients = letter.to, err = letter.err,
   })

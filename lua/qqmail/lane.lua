@@ -108,7 +108,7 @@ local function fail_over(self, item, err)
   end
   item.hops = hops + 1
   self.from = (self.route_index or self.from) % last + 1
-  self.mailer.counts.failovers = self.mailer.counts.failovers + 1
+  self.mailer.report.counts.failovers = self.mailer.report.counts.failovers + 1
   self.feed:unread(item)
   return true
 end

@@ -35,6 +35,13 @@ local function closed_error(self)
     text = { en = "the mailer is closed", zh = "该 mailer 已关闭" } })
 end
 
+-- Workers of nginx would get the sockets by fork.
+local function leave_nothing_for_fork(self)
+  if drivers.place() == "init" then
+    close_routes(self)
+  end
+end
+
 -- [0, 1), also where Lua's own numbers begin the same in every process.
 local function random()
   local a, b, c = (core.random(3) or "\0\0\0"):byte(1, 3)
@@ -59,10 +66,7 @@ local function deliver(self, built, spec, patience, policy)
   receipt, err = dispatch.send(self, letter.new(built, spec, policy), {
     driver = driver, deadline = deadline_of(self, driver, built), patience = patience,
   })
-  if drivers.place() == "init" then
-    -- Workers would get the socket by fork.
-    close_routes(self)
-  end
+  leave_nothing_for_fork(self)
   return receipt, err
 end
 
@@ -151,7 +155,9 @@ function Mailer:send_all(messages, options)
   if not driver then
     return nil, err
   end
-  return batch.run(self, driver, messages, options)
+  local summary = batch.run(self, driver, messages, options)
+  leave_nothing_for_fork(self)
+  return summary
 end
 
 -- Drivers that take a message at once need no outbox.

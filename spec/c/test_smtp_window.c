@@ -154,6 +154,62 @@ static void test_every_size(void)
 /* --- the flight ---------------------------------------------------------- */
 
 /* The reply to a chunk needs its place too; it waits for one. */
+/* --- a source that fails ------------------------------------------------- */
+
+/* Those before it get their verdicts; then the session ends. */
+static void test_abort_waits_for_verdicts(void)
+{
+    size_t used;
+
+    open_session(3);
+    submit(3, 1);
+    send_body("1\r\n");
+    submit(3, 1);
+    send_body("2\r\n");
+    submit(9, 1);
+    CHECK(qm_smtp_body(&smtp, qm_span_of("3\r\n"), &used) == QM_OK);
+    qm_smtp_body_abort(&smtp);
+    pull();
+    CHECK(failed == QM_FAULT_NONE && smtp.state == QM_S_READY);
+    CHECK((qm_smtp_want(&smtp) & (QM_WANT_BODY | QM_WANT_WORK)) == 0);
+    CHECK(qm_smtp_room(&smtp) == 0);
+    CHECK(qm_smtp_body(&smtp, qm_span_of("4"), &used) == QM_E_MISUSE);
+    exchange();
+    CHECK(delivered == 2 && lost == 1 && failed == QM_FAULT_SOURCE);
+    qm_smtp_deinit(&smtp);
+}
+
+static void test_abort_alone_ends_at_once(void)
+{
+    size_t used;
+
+    open_session(3);
+    submit(9, 1);
+    CHECK(qm_smtp_body(&smtp, qm_span_of("1\r\n"), &used) == QM_OK);
+    qm_smtp_body_abort(&smtp);
+    pull();
+    CHECK(lost == 1 && failed == QM_FAULT_SOURCE);
+    qm_smtp_deinit(&smtp);
+}
+
+/* The server goes away meanwhile: that is said of those that waited for it. */
+static void test_abort_ends_with_the_input(void)
+{
+    size_t used;
+
+    open_session(3);
+    submit(3, 1);
+    send_body("1\r\n");
+    submit(9, 1);
+    CHECK(qm_smtp_body(&smtp, qm_span_of("2\r\n"), &used) == QM_OK);
+    qm_smtp_body_abort(&smtp);
+    qm_smtp_sent(&smtp, qm_smtp_output(&smtp).len);
+    qm_smtp_input_ended(&smtp, QM_FAULT_RESET);
+    pull();
+    CHECK(delivered == 0 && lost == 2 && failed == QM_FAULT_RESET);
+    qm_smtp_deinit(&smtp);
+}
+
 static void test_full_flight(void)
 {
     unsigned rcpts;
@@ -236,6 +292,9 @@ static void test_warm_session_allocates_nothing(void)
 int main(void)
 {
     TEST(test_every_size);
+    TEST(test_abort_waits_for_verdicts);
+    TEST(test_abort_alone_ends_at_once);
+    TEST(test_abort_ends_with_the_input);
     TEST(test_full_flight);
     TEST(test_wide_window);
     TEST(test_warm_session_allocates_nothing);

@@ -205,6 +205,7 @@ build = {
     ["qqmail.providers"] = "lua/qqmail/providers.lua",
     ["qqmail.pump"] = "lua/qqmail/pump.lua",
     ["qqmail.rate"] = "lua/qqmail/rate.lua",
+    ["qqmail.report"] = "lua/qqmail/report.lua",
     ["qqmail.retry"] = "lua/qqmail/retry.lua",
     ["qqmail.route"] = "lua/qqmail/route.lua",
     ["qqmail.secret"] = "lua/qqmail/secret.lua",

@@ -45,7 +45,7 @@ local function show(self, is_last)
   local now = net.now()
   if self.on_progress and (is_last or now - self.shown_at >= progress.every) then
     self.shown_at = now
-    self.mailer:call(self.on_progress, state_of(self, is_last))
+    self.mailer.report:call(self.on_progress, state_of(self, is_last))
   end
 end
 
@@ -70,8 +70,8 @@ end
 -- @tparam ?table err
 function Batch:finish(item, receipt, err)
   count(self, item, receipt, err)
-  self.mailer:tell(receipt, err)
-  self.mailer:call(self.on_result, receipt, err, item.spec, item.index)
+  self.mailer.report:tell(receipt, err)
+  self.mailer.report:call(self.on_result, receipt, err, item.spec, item.index)
   show(self, false)
 end
 
@@ -84,12 +84,25 @@ local function wrong_type(self, spec)
       zh = "需要邮件表，而不是 " .. type(spec) } })
 end
 
---- Make the letter of an item, the first time.
+-- Not to be begun any more?
+local function is_too_late(self, item)
+  local waiting, now = item.letter, self.driver:now()
+  local own = waiting.built.deadline
+  local deadline = item.deadline or (own and self.started + own) or math.huge
+  local why = dispatch.why_stop(self.mailer, waiting, now, deadline)
+  if why then
+    waiting.err = why
+    self:finish(item, waiting:result())
+  end
+  return why ~= nil
+end
+
+--- Make the letter of an item, the first time, and see that it may still be sent.
 -- @tparam table item
 -- @treturn boolean false: it has its result already
 function Batch:prepare(item)
   if item.letter then
-    return true
+    return not is_too_late(self, item)
   end
   local settings, spec = self.mailer.settings, item.spec
   local built, err
@@ -103,7 +116,7 @@ function Batch:prepare(item)
     return false
   end
   item.letter = letter.new(built, spec, settings.retry)
-  return true
+  return not self.driver.now or not is_too_late(self, item)
 end
 
 --- Until when a message must have its result, counted from now.

@@ -18,13 +18,21 @@ Lane.__index = Lane
 -- A lane lets others have its place after so many messages, when somebody waits.
 local FAIR_SHARE = 20
 
+-- Times that a lane beside the first may fail to connect.
+local CHANCES = 3
+
+-- Errors that say there is room for fewer connections.
+local LEAVES_ROOM_FOR_NONE = {
+  ["limit.connections"] = true, ["rate.too_many_connections"] = true, ["closed.breaker"] = true,
+}
+
 --- @tparam table batch what all lanes of a call share, see `qqmail.batch`
 -- @tparam boolean is_first of the call
 -- @treturn table
 function M.new(batch, is_first)
   return setmetatable({
     batch = batch, mailer = batch.mailer, driver = batch.driver, feed = batch.feed,
-    is_first = is_first, pending = {}, from = 1, served = 0,
+    is_first = is_first, pending = {}, from = 1, served = 0, failures = 0,
   }, Lane)
 end
 
@@ -108,7 +116,7 @@ local function fail_over(self, item, err)
   end
   item.hops = hops + 1
   self.from = (self.route_index or self.from) % last + 1
-  self.mailer.counts.failovers = self.mailer.counts.failovers + 1
+  self.mailer.report.counts.failovers = self.mailer.report.counts.failovers + 1
   self.feed:unread(item)
   return true
 end
@@ -130,13 +138,23 @@ local function settle(self, item, receipt, err)
   self.batch:finish(item, letter:result())
 end
 
--- A connection cannot be had. While other lanes have one, the message is theirs: a
--- server that allows fewer connections than we may open costs nobody a try.
+-- Without a connection this lane gives its message to the others, who may have one: a
+-- server that allows fewer connections than we may open costs nobody a try. A trouble
+-- that passes leaves it another chance.
+local function stand_back(self, item, err)
+  self.feed:unread(item)
+  self.mailer.routes[self.route_index or 1]:pass()
+  leave(self)
+  self.failures = self.failures + 1
+  self.is_over = self.failures >= CHANCES or LEAVES_ROOM_FOR_NONE[err.code] == true
+  if not self.is_over then
+    self.batch:pause(self.failures)
+  end
+end
+
 local function cannot_connect(self, item, err)
-  if self.batch.connected > 0 then
-    self.feed:unread(item)
-    self.is_over = true
-    self.mailer.routes[self.route_index or 1]:pass()
+  if not self.is_first or self.batch.connected > 0 then
+    stand_back(self, item, err)
     return
   elseif err.code ~= "closed.breaker" then
     self.route:judge(err, self.driver:now())
@@ -178,13 +196,6 @@ local function has_turn(self, item)
   return ok
 end
 
-local function deadline_of(self, item)
-  if not item.deadline then
-    item.deadline = self.batch:deadline_for(item.letter)
-  end
-  return item.deadline
-end
-
 -- Gets one message under way; false when there is nothing to do now.
 local function take_one(self)
   local item, seconds = self.feed:next(self.driver:now())
@@ -192,17 +203,16 @@ local function take_one(self)
     self.due_in = seconds
     return false
   elseif not self.batch:prepare(item) then
-    return true
+    return true -- it has its result
   elseif not has_turn(self, item) then
     return false
   end
-  local err
-  if not self.connection then
-    local _
-    _, err = connect(self, deadline_of(self, item))
+  item.deadline = item.deadline or self.batch:deadline_for(item.letter)
+  local connection, err = self.connection, nil
+  if not connection then
+    connection, err = connect(self, item.deadline)
   end
-  deadline_of(self, item)
-  if self.connection then
+  if connection then
     start(self, item)
   else
     cannot_connect(self, item, err)

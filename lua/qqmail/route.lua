@@ -39,12 +39,11 @@ local function breaker_of(settings)
 end
 
 --- @tparam table settings of the account
--- @tparam table counts of the mailer, see `mailer:stats`
--- @tparam function watch called with lines of the dialogue, or nil
+-- @tparam table report of the mailer, see `qqmail.report`
 -- @treturn table
-function M.new(settings, counts, watch)
+function M.new(settings, report)
   return setmetatable({
-    settings = settings, counts = counts, watch = watch, pools = {},
+    settings = settings, counts = report.counts, watch = report:watcher(settings), pools = {},
     breaker = breaker_of(settings),
   }, Route)
 end

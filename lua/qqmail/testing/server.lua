@@ -121,7 +121,8 @@ end
 -- TLS), `tls` = `{ min_version=, max_version=, ciphers=, verify=, ca_file= }` (with
 -- `verify` the client must show a certificate), `users` = `{ [user]=password }`,
 -- `ehlo` and `ehlo_tls` (lists of capabilities), `require_auth`, `size_limit`,
--- `pipelining`, `chunking`, `lmtp`, `close_notify`, `greeting_multiline`;
+-- `pipelining`, `chunking` ("unknown": offered, but BDAT is not known), `lmtp`,
+-- `close_notify`, `greeting_multiline`;
 --
 -- `replies` = `{ [phase]= reply | { reply, ... } | { [address]= reply } }`: what
 -- is said instead, once for each item of a list (`false`: as usual);

@@ -320,15 +320,21 @@ local function answer_during_body(self)
   end
 end
 
-function Dialogue:read_body()
-  local bytes = self.inbox:sub(self.at)
-  self.inbox, self.at = "", 1
+-- Body bytes arrive; answers what stands behind the end of the message.
+local function take_body(self, bytes)
   self.body.taken = (self.body.taken or 0) + #bytes
   local rest = self.body:feed(bytes)
   answer_during_body(self)
   if not self.gated and self.body.taken >= (self.options.drop_after or 1) then
     self:drops("body")
   end
+  return rest
+end
+
+function Dialogue:read_body()
+  local bytes = self.inbox:sub(self.at)
+  self.inbox, self.at = "", 1
+  local rest = take_body(self, bytes)
   if rest and not self.gated then
     self.inbox = rest
     end_message(self)
@@ -340,6 +346,9 @@ end
 local function end_chunk(self)
   local chunk = self.chunk
   self.chunk, self.reader = nil, self.read_line
+  if not self.pipelining and self.at <= #self.inbox then
+    self:defect("bytes behind a chunk without PIPELINING", self.inbox:sub(self.at))
+  end
   if chunk.refusal then
     self.body = nil
     self:respond("bdat", chunk.refusal, chunk.how)
@@ -355,10 +364,10 @@ function Dialogue:read_chunk()
   local bytes = self.inbox:sub(self.at, self.at + chunk.left - 1)
   self.at = self.at + #bytes
   chunk.left = chunk.left - #bytes
-  if not chunk.refusal then
-    self.body:feed(bytes)
+  if not chunk.refusal and bytes ~= "" then
+    take_body(self, bytes)
   end
-  if chunk.left > 0 then
+  if chunk.left > 0 or self.gated then
     return false
   end
   end_chunk(self)

@@ -14,7 +14,8 @@ local Stream = {}
 Stream.__index = Stream
 
 local function new_stream()
-  return setmetatable({ said = {}, plain = 0, left = 0, marks = {}, is_clear = true }, Stream)
+  return setmetatable({ said = {}, plain = 0, left = 0, heard = 0, marks = {}, is_clear = true },
+    Stream)
 end
 
 function Stream:note(bytes)
@@ -45,7 +46,7 @@ end
 -- --- the taps -------------------------------------------------------------------
 
 local function tap_connection(conn, stream)
-  local send = conn.send
+  local send, recv = conn.send, conn.recv
   function conn:send(bytes)
     if stream.is_clear then
       stream:note(bytes)
@@ -53,6 +54,11 @@ local function tap_connection(conn, stream)
     local sent, why, partial = send(self, bytes)
     stream:took(sent or partial or 0)
     return sent, why, partial
+  end
+  function conn:recv(max)
+    local bytes, why, detail = recv(self, max)
+    stream.heard = stream.heard + #(bytes or "")
+    return bytes, why, detail
   end
   return conn
 end

@@ -130,8 +130,9 @@ end
 -- `delay` = seconds or `{ [phase]= seconds }`; `drip` = seconds a byte;
 -- `split_writes` = bytes a write; `drop_at` = phase, `how` = "fin", "rst" or
 -- "stall", `drop_times`, `drop_after` (bytes, for phase "body");
--- `cut_out_after`, `cut_in_after` = bytes until the connection ends (`how`; with TLS
--- those inside it), `cut_times` = only for so many connections;
+-- `cut_out_after`, `cut_in_after` = bytes until the connection ends (`how`), `cut_times`
+-- = only for so many connections, `cut_wire` = with implicit TLS the bytes of its
+-- records are counted, not those in them;
 -- `during_body` = `{ after= bytes, reply=, how= }`; `discard` = keep no data;
 -- `spool` = directory for the data of messages.
 --

@@ -56,7 +56,8 @@ function M.new(options, shared, peer, scenario)
   self.record = { id = #shared.connections + 1, peer = self.peer, lines = {}, defects = {},
     began = shared.clock() }
   shared.connections[self.record.id] = self.record
-  if is_cut(options, shared) then
+  self.is_cut = is_cut(options, shared)
+  if self.is_cut and not options.cut_wire then
     self.cut_in, self.cut_out = options.cut_in_after, options.cut_out_after
   end
   self.reader = self.read_line

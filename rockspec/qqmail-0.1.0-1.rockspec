@@ -146,6 +146,7 @@ build = {
     ["qqmail.account"] = "lua/qqmail/account.lua",
     ["qqmail.batch"] = "lua/qqmail/batch.lua",
     ["qqmail.breaker"] = "lua/qqmail/breaker.lua",
+    ["qqmail.callback"] = "lua/qqmail/callback.lua",
     ["qqmail.canceller"] = "lua/qqmail/canceller.lua",
     ["qqmail.config"] = "lua/qqmail/config.lua",
     ["qqmail.config.failover"] = "lua/qqmail/config/failover.lua",

@@ -516,6 +516,9 @@ describe("bad settings", function()
     local server = send.server()
     bad(send.mailer(server, { password = function() return nil end }), { kind = "config",
       code = "config.secret_function" })
+    local err = bad(send.mailer(server, { password = function() error(send.CODE) end }),
+      { kind = "config", code = "config.secret_function" })
+    send.lacks(err, send.CODE)
     assert.same({}, server:connections())
   end)
 

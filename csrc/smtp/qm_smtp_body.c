@@ -67,7 +67,8 @@ size_t qm_smtp_body_room(const struct qm_smtp *smtp)
 
 static enum qm_err check_body(const struct qm_smtp *smtp)
 {
-    if (smtp->aborted || smtp->state != QM_S_READY || body_slot(smtp) == smtp->txn_max) {
+    if (smtp->aborted || smtp->state != QM_S_READY ||
+        body_slot(smtp) == smtp->txn_max) {
         return QM_E_MISUSE;
     }
     return qm_smtp_is_unasked(smtp) ? QM_E_AGAIN : QM_OK;

@@ -42,12 +42,25 @@ static enum qm_state on_reset(struct qm_smtp *smtp)
                : qm_smtp_fail_reply(smtp, QM_PHASE_MAIL);
 }
 
+/*
+ * The server still has the transaction in front, so that its recipients and ours
+ * are one list under its sender: only a new connection ends that safely.
+ */
+static bool is_inside_another(const struct qm_smtp *smtp,
+                              const struct qm_txn *txn)
+{
+    return txn->nested && smtp->reply.code == 503;
+}
+
 static enum qm_state on_mail(struct qm_smtp *smtp, struct qm_txn *txn,
                              struct qm_smtp_event *event)
 {
     if (qm_reply_is_done(&smtp->reply)) {
         txn->open = true;
         return smtp->state;
+    }
+    if (is_inside_another(smtp, txn)) {
+        return qm_smtp_fail_with(smtp, QM_FAULT_UNEXPECTED, QM_PHASE_MAIL);
     }
     if (!is_refusal(smtp)) {
         return qm_smtp_fail_reply(smtp, QM_PHASE_MAIL);
@@ -134,6 +147,24 @@ static enum qm_state on_final_of_told(struct qm_smtp *smtp, struct qm_txn *txn,
     return smtp->state;
 }
 
+/*
+ * By RFC 5321 section 4.1.1.4 the end mark clears the buffers in any case; RFC
+ * 3030 section 2 leaves open what a refused chunk does. Postfix keeps the
+ * transaction when smtpd_end_of_data_restrictions refuse, after DATA too. Where
+ * RSET does harm nobody has seen that.
+ */
+static void note_refused_body(struct qm_smtp *smtp, struct qm_txn *txn)
+{
+    struct qm_txn *next =
+        smtp->txn_count < 2 ? NULL : qm_smtp_txn_at(smtp, 1, NULL);
+
+    if (!txn->bdat && next != NULL && next->mail_written) {
+        next->nested = !next->reset_written;
+        return;
+    }
+    txn->open = txn->bdat || !smtp->set.no_reset;
+}
+
 /* The final reply decides: nothing later may change this message's result. */
 static enum qm_state on_final(struct qm_smtp *smtp, struct qm_txn *txn,
                               struct qm_smtp_event *event)
@@ -149,11 +180,10 @@ static enum qm_state on_final(struct qm_smtp *smtp, struct qm_txn *txn,
     if (txn->told) {
         return on_final_of_told(smtp, txn, done);
     }
-    /*
-     * RFC 5321 section 4.1.1.4: the end mark clears the buffers in any case.
-     * RFC 3030 section 2 leaves open what a refused chunk does.
-     */
-    txn->open = txn->bdat && !done;
+    txn->open = false;
+    if (!done) {
+        note_refused_body(smtp, txn);
+    }
     smtp->chunking_proven |= txn->bdat && done;
     txn->told = true;
     fill_event(smtp, event, done ? QM_EVENT_DELIVERED : QM_EVENT_REFUSED, txn,

@@ -35,6 +35,7 @@ struct qm_txn {
     bool reset_written;   /* RSET in front of its MAIL */
     bool mail_written;
     bool open;         /* the server may hold a transaction of it */
+    bool nested;       /* MAIL went out behind a body that was refused */
     bool data_written; /* DATA, or the line of BDAT */
     bool told;         /* its outcome was reported; replies still due are
                           read and ignored */

@@ -239,15 +239,22 @@ local function show_dialogue(self)
   end
 end
 
--- One thing at a time; false when the session has nothing to do.
-local function step(self)
-  local session = self.session
-  local event = session:event()
+-- Takes note of one event of the session; false when there is none.
+local function take_note(self)
+  local event = self.session:event()
   if self.watch then
     show_dialogue(self)
   end
   if event then
     HANDLERS[event.type](self, event)
+  end
+  return event ~= nil
+end
+
+-- One thing at a time; false when the session has nothing to do.
+local function step(self)
+  local session = self.session
+  if take_note(self) then
     return true
   end
   local wants_send, wants_recv, wants_tls, wants_body = session:want()
@@ -439,13 +446,18 @@ function Connection:settle()
   self.jobs = {}
 end
 
---- Go on until a job has its outcome, or nothing is left to do.
+--- Go on until a job has its outcome, or nothing is left to do. What is known by then
+-- of the others, and of the end of the session, is taken note of as well: a connection
+-- that is over must not look like one that is merely full.
 -- @tparam number deadline absolute
 function Connection:advance(deadline)
   self.deadline, self.has_news = deadline, false
   run(self, function()
     return self.has_news
   end)
+  repeat
+    local is_more = take_note(self)
+  until not is_more
 end
 
 --- Run until the job has its outcome.

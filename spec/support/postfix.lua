@@ -162,6 +162,39 @@ function M.message(path)
   return (text:gsub("\n", "\r\n"))
 end
 
+--- Begins to stop and start Postfix. What goes on here does so without it.
+-- @treturn function waits until it serves again; raises when it does not
+function Fixture:restart()
+  local pipe = assert(io.popen(("%s restart %s 2>&1"):format(SCRIPT, self.root)))
+  return function()
+    local text = pipe:read("*a")
+    pipe:close()
+    assert(text == "", text)
+  end
+end
+
+--- Kills the processes that talk with clients, at whatever they are.
+function Fixture:slay()
+  local text = capture(("%s slay %s 2>&1"):format(SCRIPT, self.root))
+  assert(text == "", text)
+end
+
+--- Waits until nothing is in Postfix's queue. What Postfix itself was killed over is
+-- no mail: a file is one when it may be executed.
+-- @treturn boolean false when the time was not enough
+function Fixture:drained(seconds)
+  local deadline = net.now() + seconds
+  local find = ("cd %s/spool && find incoming active deferred maildrop -type f -perm -100")
+    :format(self.root)
+  while capture(find .. " 2>/dev/null") ~= "" do
+    if net.now() >= deadline then
+      return false
+    end
+    net.sleep(0.02)
+  end
+  return true
+end
+
 --- What Postfix has logged.
 function Fixture:log()
   return M.read(self.root .. "/log/mail")

@@ -4,6 +4,8 @@
 #   postfix.sh start ROOT CERTS BASEPORT   start; print NAME=VALUE lines
 #   postfix.sh stop ROOT                   stop both and remove ROOT
 #   postfix.sh watch ROOT                  the same once standard input ends
+#   postfix.sh restart ROOT                Postfix alone: stop, then start
+#   postfix.sh slay ROOT                   kill -9 whoever talks with clients
 #   postfix.sh check                       whether it can run here
 #
 # Ports, from BASEPORT on: +0 MX for test.local, +1 submission (STARTTLS before
@@ -15,6 +17,10 @@
 # refused: RCPT r421 r450 r452 r550 r552 r554@test.local; by the sender, at
 # MAIL s450 s550, at DATA d421 d451 d554, after the message e421 e451 e552
 # e554@test.local.
+#
+# box.test is a domain with users: in1@box.test to in500@box.test have Maildirs
+# ROOT/mail/<local part>, anybody else is refused as unknown. No program is run
+# for each mail, so that thousands of them take seconds.
 #
 # ROOT has to be reachable for the users postfix and nobody. Needs root.
 set -eu
@@ -71,7 +77,15 @@ transport_maps = inline:{ {defer.test=retry:4.3.0 try later} {bounce.test=error:
 maximal_queue_lifetime = 0
 bounce_queue_lifetime = 0
 
+virtual_mailbox_domains = box.test
+virtual_mailbox_base = $root/mail
+virtual_mailbox_maps = texthash:$root/etc/boxes
+virtual_uid_maps = static:$(id -u nobody)
+virtual_gid_maps = static:$(id -g nobody)
+virtual_minimum_uid = 1
+
 message_size_limit = 52428800
+virtual_mailbox_limit = 0
 smtputf8_enable = yes
 smtputf8_autodetect_classes = all
 default_process_limit = 20
@@ -79,6 +93,8 @@ smtpd_client_connection_rate_limit = 0
 smtpd_error_sleep_time = 0
 smtpd_timeout = 60s
 smtpd_recipient_limit = 200
+# Who was killed in the first session of its life must not be missed for a minute.
+service_throttle_time = 1s
 smtpd_forbid_bare_newline = reject
 smtpd_forbid_bare_newline_exclusions =
 
@@ -137,6 +153,7 @@ proxymap unix - - n - - proxymap
 error unix - - n - - error
 retry unix - - n - - error
 discard unix - - n - - discard
+virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 maildir unix - n n - - pipe
@@ -223,6 +240,14 @@ write_users() {
   printf '%s\n' 'user@qq.com:{PLAIN}abcdefghijklmnop' 'u:{PLAIN}p' '用户@qq.com:{PLAIN}密码密码'
 }
 
+write_boxes() {
+  i=1
+  while [ "$i" -le 500 ]; do
+    echo "in$i@box.test in$i/"
+    i=$((i + 1))
+  done
+}
+
 write_all() {
   mkdir -p "$root/etc" "$root/spool" "$root/data" "$root/log" "$root/mail"
   chmod 755 "$root" "$root"/*
@@ -232,11 +257,13 @@ write_all() {
   write_deliver >"$root/etc/deliver"
   write_dovecot >"$root/etc/dovecot.conf"
   write_users >"$root/etc/users"
+  write_boxes >"$root/etc/boxes"
   chmod 644 "$root"/etc/*
   chmod 755 "$root/etc/deliver"
   chmod 600 "$root/etc/good.key"
   : >"$root/log/mail"
-  chown postfix "$root/data"
+  # Postfix's own tools speak to the log as well when they are run after a crash.
+  chown postfix "$root/data" "$root/log/mail"
   chown nobody "$root/mail"
 }
 
@@ -286,6 +313,21 @@ stop() {
   rm -rf "$root"
 }
 
+# As an administrator does it.
+restart() {
+  [ -d "$root/etc" ] || fail "nothing runs in $root"
+  postfix -c "$root/etc" stop >>"$root/log/start" 2>&1 </dev/null
+  postfix -c "$root/etc" start >>"$root/log/start" 2>&1 </dev/null ||
+    fail "postfix does not start again: $(cat "$root/log/start")"
+}
+
+# Only the children of our own master.
+slay() {
+  master=$(tr -d ' ' <"$root/spool/pid/master.pid")
+  [ -n "$master" ] || fail "nothing runs in $root"
+  pkill -KILL -P "$master" -x smtpd || true
+}
+
 # Stops when whoever holds the other end of standard input is gone, however it
 # ended; signals sent to the whole group (Ctrl-C) must not come before.
 watch() {
@@ -304,8 +346,10 @@ main() {
     start.4) start ;;
     stop.2) stop ;;
     watch.2) watch ;;
+    restart.2) restart ;;
+    slay.2) slay ;;
     check.1) check ;;
-    *) fail "usage: start ROOT CERTS BASEPORT | stop ROOT | watch ROOT | check" ;;
+    *) fail "usage: start ROOT CERTS BASEPORT | (stop | watch | restart | slay) ROOT | check" ;;
   esac
 }
 

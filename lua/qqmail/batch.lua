@@ -115,6 +115,28 @@ function Batch:deadline_for(waiting)
   return own and math.min(deadline, self.started + own) or deadline
 end
 
+local function too_late(self)
+  return errors.new({ kind = "timeout", code = "timeout.deadline", phase = "config",
+    delivered = "no", retry = "later", lang = self.mailer.settings.lang,
+    text = { en = "its deadline passed before its turn came", zh = "轮到发送之前已超过 deadline" } })
+end
+
+--- Whether a message must not be tried any more. It has its result then.
+-- @tparam table item
+-- @treturn boolean
+function Batch:is_settled(item)
+  local waiting = item.letter
+  local is_stopped = self:is_stopped(waiting)
+  if not is_stopped and (not item.deadline or self.driver:now() < item.deadline) then
+    return false
+  end
+  if not waiting.receipt and not waiting.err then
+    waiting.err = is_stopped and dispatch.cancelled_error(self.mailer) or too_late(self)
+  end
+  self:finish(item, waiting:result())
+  return true
+end
+
 local function wants_stop(self)
   return canceller.is_set(self.cancel)
 end
@@ -160,11 +182,37 @@ local function lanes_for(self)
   return self.driver:width(math.max(1, math.min(most, wanted)))
 end
 
+-- The first lane shows whether the server lets us in. More would only be refused as
+-- it was, and each refused login counts against the account.
+local function await_first(self)
+  local gate = not self.is_first_in and self.driver:gate()
+  if not gate then
+    return
+  end
+  self.gates[#self.gates + 1] = gate
+  gate:wait(self.driver:now() + self.mailer.settings.timeout.total)
+  gate:close()
+end
+
+--- The first lane is in, or has ended: the others may begin.
+function Batch:let_in()
+  self.is_first_in = true
+  local gates = self.gates
+  self.gates = {}
+  for _, gate in ipairs(gates) do
+    gate:open()
+  end
+end
+
 local function run_lanes(self)
   local bodies = {}
   for index = 1, lanes_for(self) do
     bodies[index] = function()
+      if index > 1 then
+        await_first(self)
+      end
       lane.new(self, index == 1):run()
+      self:let_in()
     end
   end
   self.driver:all(bodies)
@@ -191,7 +239,7 @@ end
 -- @treturn table summary
 function M.run(mailer, driver, messages, options)
   local self = setmetatable({
-    mailer = mailer, driver = driver, feed = feeds.new(messages), connected = 0,
+    mailer = mailer, driver = driver, feed = feeds.new(messages), connected = 0, connecting = 0, gates = {},
     on_result = options.on_result, on_progress = progress_of(mailer, options),
     cancel = options.cancel, summary = new_summary(), began = net.now(), shown_at = 0,
     started = driver.now and driver:now() or 0,

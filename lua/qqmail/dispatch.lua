@@ -66,7 +66,10 @@ function M.tell_retry(mailer, letter, seconds)
   })
 end
 
-local function cancelled_error(mailer)
+--- The error of a letter that is not tried because of that.
+-- @tparam table mailer
+-- @treturn table error
+function M.cancelled_error(mailer)
   return errors.new({ kind = "cancelled", code = "cancelled", phase = "config", delivered = "no",
     retry = "now", lang = mailer.settings.lang,
     text = { en = "the caller stopped the send", zh = "发送已被调用方取消" } })
@@ -99,7 +102,7 @@ function M.send(mailer, letter, options)
   local goes_on = true
   while goes_on do
     if M.is_cancelled(letter) then
-      letter.err = cancelled_error(mailer)
+      letter.err = M.cancelled_error(mailer)
       break
     end
     goes_on = go_round(mailer, letter, options)

@@ -257,7 +257,7 @@ local function has_room(self)
 end
 
 local function fill(self)
-  while has_room(self) and take_one(self) do
+  while not self.is_over and has_room(self) and take_one(self) do
     self.due_in = nil
   end
 end
@@ -272,7 +272,7 @@ local function is_innocent(self, job)
   if outcome.code == 421 and (self.reused or self.served > 1) and delivery.was_unread(job) then
     return true
   end
-  if outcome.type ~= "lost" or outcome.handed_over or outcome.fault == "source" then
+  if outcome.type ~= "lost" or outcome.handed_over or job.source_error then
     return false
   end
   return self.is_charged or (not job.eager and delivery.was_unread(job))
@@ -336,6 +336,10 @@ end
 local function rest(self)
   if has_to_leave(self) then
     leave(self)
+    return true
+  elseif self.connection and self.connection:room() == 0 then
+    -- It is ending, though the last of its news has not come.
+    drop_connection(self)
     return true
   elseif not self.due_in or self.is_over then
     return false

@@ -13,7 +13,10 @@ function M.messages(n, change)
   local list = {}
   for index = 1, n do
     local message = send.message({ subject = "m" .. index })
-    list[index] = change and change(message, index) or message
+    if change then
+      message = change(message, index)
+    end
+    list[index] = message
   end
   return list
 end
@@ -31,7 +34,7 @@ local function note(results, list)
   return function(receipt, err, message, index)
     assert.is_nil(results[index])
     assert.is_true((receipt == nil) ~= (err == nil))
-    if list then
+    if list and index <= #list then
       assert.equal(list[index], message)
     end
     results[index] = { receipt = receipt, err = err }

@@ -44,12 +44,15 @@ end
 -- @treturn ?string piece; nil at the end
 -- @treturn ?table error
 function M.next_piece(lang, field, read)
-  local piece, why
+  local ok, piece, why
   local empty = 0
   repeat
-    piece, why = read(65536)
+    ok, piece, why = pcall(read, 65536)
     empty = empty + 1
   until piece ~= "" or empty > 10000
+  if not ok then
+    piece, why = nil, piece or "its reader raised nothing"
+  end
   if type(piece) == "string" and piece ~= "" then
     return piece
   elseif piece == nil and why == nil then

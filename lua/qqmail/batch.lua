@@ -84,25 +84,12 @@ local function wrong_type(self, spec)
       zh = "需要邮件表，而不是 " .. type(spec) } })
 end
 
--- Not to be begun any more?
-local function is_too_late(self, item)
-  local waiting, now = item.letter, self.driver:now()
-  local own = waiting.built.deadline
-  local deadline = item.deadline or (own and self.started + own) or math.huge
-  local why = dispatch.why_stop(self.mailer, waiting, now, deadline)
-  if why then
-    waiting.err = why
-    self:finish(item, waiting:result())
-  end
-  return why ~= nil
-end
-
---- Make the letter of an item, the first time, and see that it may still be sent.
+--- Make the letter of an item, the first time.
 -- @tparam table item
 -- @treturn boolean false: it has its result already
 function Batch:prepare(item)
   if item.letter then
-    return not is_too_late(self, item)
+    return true
   end
   local settings, spec = self.mailer.settings, item.spec
   local built, err
@@ -116,7 +103,7 @@ function Batch:prepare(item)
     return false
   end
   item.letter = letter.new(built, spec, settings.retry)
-  return not self.driver.now or not is_too_late(self, item)
+  return true
 end
 
 --- Until when a message must have its result, counted from now.
@@ -126,6 +113,22 @@ function Batch:deadline_for(waiting)
   local deadline = self.driver:now() + self.mailer.settings.timeout.total
   local own = waiting.built.deadline
   return own and math.min(deadline, self.started + own) or deadline
+end
+
+--- Whether a message must not be tried any more. It has its result then.
+-- @tparam table item
+-- @treturn boolean
+function Batch:is_settled(item)
+  local waiting, own = item.letter, item.letter.built.deadline
+  local deadline = item.deadline or (own and self.started + own) or math.huge
+  local why = dispatch.why_stop(self.mailer, waiting, self.driver:now(), deadline, self.cancel)
+  if why and not waiting.receipt and not waiting.err then
+    waiting.err = why
+  end
+  if why then
+    self:finish(item, waiting:result())
+  end
+  return why ~= nil
 end
 
 local function wants_stop(self)
@@ -173,11 +176,37 @@ local function lanes_for(self)
   return self.driver:width(math.max(1, math.min(most, wanted)))
 end
 
+-- The first lane shows whether the server lets us in. More would only be refused as
+-- it was, and each refused login counts against the account.
+local function await_first(self)
+  local gate = not self.is_first_in and self.driver:gate()
+  if not gate then
+    return
+  end
+  self.gates[#self.gates + 1] = gate
+  gate:wait(self.driver:now() + self.mailer.settings.timeout.total)
+  gate:close()
+end
+
+--- The first lane is in, or has ended: the others may begin.
+function Batch:let_in()
+  self.is_first_in = true
+  local gates = self.gates
+  self.gates = {}
+  for _, gate in ipairs(gates) do
+    gate:open()
+  end
+end
+
 local function run_lanes(self)
   local bodies = {}
   for index = 1, lanes_for(self) do
     bodies[index] = function()
+      if index > 1 then
+        await_first(self)
+      end
       lane.new(self, index == 1):run()
+      self:let_in()
     end
   end
   self.driver:all(bodies)
@@ -204,7 +233,8 @@ end
 -- @treturn table summary
 function M.run(mailer, driver, messages, options)
   local self = setmetatable({
-    mailer = mailer, driver = driver, feed = feeds.new(messages), connected = 0,
+    mailer = mailer, driver = driver, feed = feeds.new(messages), connected = 0, connecting = 0,
+    gates = {},
     on_result = options.on_result, on_progress = progress_of(mailer, options),
     cancel = options.cancel, summary = new_summary(), began = net.now(), shown_at = 0,
     started = driver.now and driver:now() or 0,

@@ -76,9 +76,10 @@ end
 -- @tparam table letter
 -- @tparam number now
 -- @tparam number deadline absolute
+-- @tparam ?table|function cancel of the call, beside that of the letter
 -- @treturn ?table error of kind `cancelled` or `timeout`; nil: there is no reason
-function M.why_stop(mailer, letter, now, deadline)
-  if M.is_cancelled(letter) then
+function M.why_stop(mailer, letter, now, deadline, cancel)
+  if M.is_cancelled(letter) or canceller.is_set(cancel) then
     return stopped_error(mailer, "cancelled", "cancelled",
       { en = "the caller stopped the send", zh = "发送已被调用方取消" })
   elseif now >= deadline then

@@ -19,6 +19,10 @@ local FAULTS = {
   unexpected = { kind = "protocol", code = "protocol.unexpected_reply", retry = "later", text = {
     en = "the server said something that answers no command (in %s)",
     zh = "服务器发来了与命令不对应的回复（阶段：%s）" } },
+  no_chunking = { kind = "protocol", code = "protocol.no_chunking", retry = "now", text = {
+    en = "the server offers CHUNKING and does not know BDAT (in %s)",
+    zh = "服务器声明支持 CHUNKING，却不认识 BDAT 命令（阶段：%s）" },
+    hint = { en = "Set chunking = false.", zh = "请设置 chunking = false。" } },
   reply_too_long = { kind = "protocol", code = "protocol.reply_too_long", retry = "later", text = {
     en = "the server's reply is too long (in %s)", zh = "服务器的回复过长（阶段：%s）" } },
   cancelled = { kind = "cancelled", code = "cancelled", retry = "now", text = {

@@ -44,7 +44,11 @@ local function drop_connection(self)
     return
   end
   connection:settle()
-  self.route:pool(self.driver):give(connection, connection.now())
+  if self.is_too_fast then
+    connection:quit()
+  else
+    self.route:pool(self.driver):give(connection, connection.now())
+  end
   self.connection = nil
   self.batch.connected = self.batch.connected - 1
 end
@@ -80,6 +84,14 @@ local function enter(self, deadline)
   return self.place ~= nil, err
 end
 
+local function open(self, deadline, spare)
+  local batch = self.batch
+  batch.connecting = batch.connecting + 1
+  local connection, err = self.route:open(self.driver, deadline, spare)
+  batch.connecting = batch.connecting - 1
+  return connection, err
+end
+
 local function connect(self, deadline)
   local route, index = choose_route(self)
   if not route then
@@ -96,11 +108,13 @@ local function connect(self, deadline)
   local connection, spare = route:take(self.driver, deadline)
   self.reused = connection ~= nil
   if not connection then
-    connection, err = route:open(self.driver, deadline, spare)
+    connection, err = open(self, deadline, spare)
   end
   if connection then
     self.connection, self.served, self.is_charged = connection, 0, false
+    self.is_too_fast = false
     self.batch.connected = self.batch.connected + 1
+    self.batch:let_in()
   end
   return connection, err
 end
@@ -138,12 +152,22 @@ local function settle(self, item, receipt, err)
   self.batch:finish(item, letter:result())
 end
 
--- Without a connection this lane gives its message to the others, who may have one: a
--- server that allows fewer connections than we may open costs nobody a try. A trouble
--- that passes leaves it another chance.
+-- Whether a message for which there is no connection may wait for another lane: a
+-- server that allows fewer connections than we may open costs nobody a try, and the
+-- first lane alone waits for a place.
+local function is_for_others(self, err)
+  local batch = self.batch
+  return batch.connected + batch.connecting > 0
+    or (err.code == "limit.connections" and not self.is_first)
+end
+
+-- This lane gives its message to the others. A trouble that passes leaves it another
+-- chance.
 local function stand_back(self, item, err)
   self.feed:unread(item)
-  self.mailer.routes[self.route_index or 1]:pass()
+  if err.code ~= "closed.breaker" then
+    self.route:pass()
+  end
   leave(self)
   self.failures = self.failures + 1
   self.is_over = self.failures >= CHANCES or LEAVES_ROOM_FOR_NONE[err.code] == true
@@ -152,8 +176,9 @@ local function stand_back(self, item, err)
   end
 end
 
+-- A connection cannot be had.
 local function cannot_connect(self, item, err)
-  if not self.is_first or self.batch.connected > 0 then
+  if is_for_others(self, err) then
     stand_back(self, item, err)
     return
   elseif err.code ~= "closed.breaker" then
@@ -178,6 +203,7 @@ local function start(self, item)
   end
   letter.tries = letter.tries + 1
   if not ok then
+    route:judge(err, self.driver:now())
     settle(self, item, nil, err)
     return
   end
@@ -202,14 +228,16 @@ local function take_one(self)
   if not item then
     self.due_in = seconds
     return false
-  elseif not self.batch:prepare(item) then
-    return true -- it has its result
+  elseif not self.batch:prepare(item) or self.batch:is_settled(item) then
+    return true
   elseif not has_turn(self, item) then
     return false
   end
   item.deadline = item.deadline or self.batch:deadline_for(item.letter)
   local connection, err = self.connection, nil
-  if not connection then
+  if self.batch:is_settled(item) then
+    return true
+  elseif not connection then
     connection, err = connect(self, item.deadline)
   end
   if connection then
@@ -235,11 +263,11 @@ local function has_room(self)
     return true
   end
   return connection:room() > 0 and not is_used_up(self) and not should_yield(self)
-    and self.from == 1
+    and self.from == 1 and not self.is_too_fast
 end
 
 local function fill(self)
-  while has_room(self) and take_one(self) do
+  while not self.is_over and has_room(self) and take_one(self) do
     self.due_in = nil
   end
 end
@@ -247,10 +275,14 @@ end
 -- --- outcomes -------------------------------------------------------------------
 
 -- A job without a verdict, of a connection that ended. One of them is charged, unless
--- something else was, or the connection had died unseen while nothing was under way.
+-- something else was, or the connection had died unseen while nothing was under way,
+-- or the server wanted no further message on it.
 local function is_innocent(self, job)
   local outcome = job.outcome
-  if outcome.type ~= "lost" or outcome.handed_over or outcome.fault == "source" then
+  if outcome.code == 421 and (self.reused or self.served > 1) and delivery.was_unread(job) then
+    return true
+  end
+  if outcome.type ~= "lost" or outcome.handed_over or job.source_error then
     return false
   end
   return self.is_charged or (not job.eager and delivery.was_unread(job))
@@ -269,6 +301,7 @@ local function collect_one(self, job)
   local receipt, err = delivery.result(self.route.settings, job, connection,
     self.reused or connection.sent_count > 1)
   local slower = self.route:learn(self.driver, job)
+  self.is_too_fast = self.is_too_fast or slower
   if slower or is_innocent(self, job) then
     give_back(self, job.item)
     return
@@ -307,10 +340,22 @@ local function first_deadline(self)
   return first
 end
 
+-- Whether the place is to be given back, and with it the connection.
+local function has_to_leave(self)
+  if self.from > 1 or self.is_too_fast then
+    return self.place ~= nil
+  end
+  return self.connection ~= nil and (is_used_up(self) or should_yield(self))
+end
+
 -- Nothing is under way. False when there is nothing more to do.
 local function rest(self)
-  if self.from > 1 or (self.connection and (is_used_up(self) or should_yield(self))) then
+  if has_to_leave(self) then
     leave(self)
+    return true
+  elseif self.connection and self.connection:room() == 0 then
+    -- It is ending, though the last of its news has not come.
+    drop_connection(self)
     return true
   elseif not self.due_in or self.is_over then
     return false

@@ -200,14 +200,14 @@ end
 local function send_on(self, letter, built, driver, connection, reused, deadline)
   local receipt, err, job = delivery.send(self.settings, built, letter.to, connection, reused,
     deadline)
-  self:pool(driver):give(connection, connection.now())
-  local again = false
-  if job and not receipt then
-    local slower = self:learn(driver, job)
-    again = slower or (reused and delivery.was_unread(job))
-  elseif job then
-    self:learn(driver, job)
+  local slower = job ~= nil and self:learn(driver, job)
+  if slower then
+    -- Whoever got it next would stumble as we did.
+    connection:quit()
+  else
+    self:pool(driver):give(connection, connection.now())
   end
+  local again = slower or (job ~= nil and not receipt and reused and delivery.was_unread(job))
   if reused then
     self.counts.reused = self.counts.reused + 1
   end

@@ -52,7 +52,7 @@ function M.next_piece(lang, field, read)
     empty = empty + 1
   until piece ~= "" or empty > 10000
   if not ran then
-    piece, why = nil, tostring(piece)
+    piece, why = nil, piece or "its reader raised nothing"
   end
   if type(piece) == "string" and piece ~= "" then
     return piece

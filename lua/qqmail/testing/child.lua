@@ -281,10 +281,11 @@ function Child:turn()
   if entries[1].readable and not self:read_control() then
     return false
   end
+  -- First those who left, then who came after them.
+  self:step_connections(entries)
   if entries[2] and not entries[2].item and entries[2].readable then
     self:accept()
   end
-  self:step_connections(entries)
   self:check_wait()
   return self:flush()
 end

@@ -37,11 +37,6 @@ local FAULTS = {
     zh = "STARTTLS 应答之后夹带了明文数据" },
     hint = { en = "Somebody in between tries to speak for the server.",
       zh = "可能有中间人在冒充服务器。" } },
-  no_chunking = { kind = "protocol", code = "protocol.no_chunking", retry = "now", text = {
-    en = "the server offers CHUNKING but does not know BDAT (in %s)",
-    zh = "服务器声明支持 CHUNKING，却不认识 BDAT（阶段：%s）" },
-    hint = { en = "Set chunking = false, should it happen again.",
-      zh = "若再次出现，请设置 chunking = false。" } },
   no_auth = { kind = "auth", code = "auth.not_offered", retry = "never", text = {
     en = "the server offers no login, but a user is set", zh = "已设置账号，但服务器未提供登录（AUTH）" },
     hint = { en = "Check host, port and TLS mode: this may be a server for incoming mail.",

@@ -103,6 +103,13 @@ local function close_routes(self)
   end
 end
 
+-- Workers would get the sockets by fork.
+local function leave_init(self)
+  if drivers.place() == "init" then
+    close_routes(self)
+  end
+end
+
 local function closed_error(self)
   return errors.new({ kind = "closed", code = "closed.mailer", phase = "config",
     delivered = "no", retry = "never", lang = self.settings.lang,
@@ -133,10 +140,7 @@ local function deliver(self, built, spec, patience, policy)
   receipt, err = dispatch.send(self, letter.new(built, spec, policy), {
     driver = driver, deadline = deadline_of(self, driver, built), patience = patience,
   })
-  if drivers.place() == "init" then
-    -- Workers would get the socket by fork.
-    close_routes(self)
-  end
+  leave_init(self)
   return receipt, err
 end
 
@@ -225,7 +229,9 @@ function Mailer:send_all(messages, options)
   if not driver then
     return nil, err
   end
-  return batch.run(self, driver, messages, options)
+  local summary = batch.run(self, driver, messages, options)
+  leave_init(self)
+  return summary
 end
 
 -- Drivers that take a message at once need no outbox.

@@ -4,7 +4,7 @@ local places = require("qqmail.places")
 -- spec resumes it: then its time has passed.
 local function fake_driver()
   local self = { open_gates = 0 }
-  function self:gate()
+  function self.gate()
     self.open_gates = self.open_gates + 1
     return {
       wait = function(gate)

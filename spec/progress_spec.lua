@@ -21,9 +21,13 @@ local function with_terminal(is_terminal, body)
     assert.equal(2, number)
     return is_terminal
   end
-  io.stderr = { write = function(_, text) written[#written + 1] = text end, flush = function() end }
+  rawset(io, "stderr", {
+    write = function(_, text) written[#written + 1] = text end,
+    flush = function() end,
+  })
   local ok, why = pcall(body)
-  net.isatty, io.stderr = isatty, stderr
+  net.isatty = isatty
+  rawset(io, "stderr", stderr)
   assert(ok, why)
   return table.concat(written)
 end

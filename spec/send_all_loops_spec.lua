@@ -93,6 +93,48 @@ describe("mailer:send_all in a loop", function()
     run(function() mailer:close() end)
   end)
 
+  each_loop("keeps no connection from others while it only waits", function(run, io)
+    local server = batch.crowded_server({}, { replies = {
+      rcpt = { ["slow@test.local"] = "454 4.7.0 Throttling failure: Maximum rate" } } })
+    local mailer = send.mailer(server, { io = io, retry = { attempts = 2, base = 1, jitter = 0 } })
+    local log = {}
+    run(function()
+      local summary = mailer:send_all({ send.message({ to = "slow@test.local" }) }, {
+        on_result = function()
+          log[#log + 1] = "delayed"
+        end,
+      })
+      assert.equal(1, summary.failed)
+    end, function()
+      while mailer:stats().retries == 0 do
+        send.good(mailer)
+      end
+      send.good(mailer)
+      log[#log + 1] = "other"
+    end)
+    assert.same({ "other", "delayed" }, log)
+    assert.equal(1, batch.most(server))
+    run(function() mailer:close() end)
+  end)
+
+  each_loop("raises what a lane raised, when all are done", function(run, io)
+    if not jit and _VERSION == "Lua 5.1" then
+      pending("there nothing can wait inside pcall")
+      return
+    end
+    local server = send.server({ delay = { dot = 0.01 } })
+    local mailer = send.mailer(server, { io = io, pool = { max = 3 }, timeout = { total = 2 } })
+    local looks, ok, why = 0, nil, nil
+    run(function()
+      ok, why = pcall(mailer.send_all, mailer, batch.messages(24), { cancel = function()
+        looks = looks + 1
+        return looks == 12 and error("cannot tell")
+      end })
+    end)
+    assert.is_false(ok)
+    send.has(why, "cannot tell")
+  end)
+
   each_loop("waits for its turn no longer than for a message", function(run, io)
     local server = batch.crowded_server({}, { delay = { dot = 0.3 } })
     local mailer = send.mailer(server, { io = io, timeout = { total = 5 } })

@@ -186,6 +186,9 @@ end)
 describe("a server that offers PIPELINING and stumbles", function()
   after_each(send.stop)
 
+  -- Where it is used up, and a busy machine must not use it up.
+  local PATIENCE = { discard = 1 }
+
   for _, way in ipairs({ "discard", "mail", "data", "exim" }) do
     for _, window in ipairs({ 0, 1, 3 }) do
       for _, max in ipairs({ 1, 3 }) do
@@ -194,7 +197,7 @@ describe("a server that offers PIPELINING and stumbles", function()
           local server = send.server({ scenario = "spec.support.stumbling_scenario",
             stumbles = way })
           local mailer = send.mailer(server, { window = window, pool = { max = max },
-            timeout = { reply = 0.2, final = 1 } })
+            timeout = { reply = PATIENCE[way] } })
           local results = batch.all(mailer, batch.messages(16))
           batch.arrived_once(server, 16)
           for index = 1, 16 do
@@ -214,7 +217,8 @@ describe("a server that offers PIPELINING and stumbles", function()
     it("gets a single message: " .. way, function()
       local server = send.server({ scenario = "spec.support.stumbling_scenario",
         stumbles = way })
-      local mailer = send.mailer(server, { timeout = { reply = 0.2 }, pool = { max = 2 } })
+      local mailer = send.mailer(server, { timeout = { reply = PATIENCE[way] },
+        pool = { max = 2 } })
       local receipt = send.good(mailer)
       assert.equal(1, receipt.attempts)
       send.good(mailer)

@@ -1,5 +1,6 @@
 -- What `mailer:send_all` takes and answers.
 local batch = require("spec.support.send_all")
+local fake_time = require("spec.support.fake_time")
 local qqmail = require("qqmail")
 local send = require("spec.support.send")
 
@@ -368,6 +369,21 @@ describe("mailer:send_all", function()
     assert.equal(3, send.count(server, "MAIL"))
   end)
 
+  it("does not send the one that waits for its turn when the caller stops", function()
+    local server = send.server()
+    local mailer, driver = fake_time.mailer(server, { rate = { 1, per = 100 } })
+    local stop = qqmail.canceller()
+    driver.on_sleep = function()
+      stop.cancelled = #driver.waits == 5
+    end
+    local results, summary = batch.run(mailer, batch.messages(4), { cancel = stop })
+    assert.equal(5, #driver.waits)
+    assert.equal(1, summary.sent)
+    assert.equal(2, results.count)
+    send.is_error(results[2].err, { kind = "cancelled", delivered = "no" })
+    assert.equal(1, #server:messages())
+  end)
+
   it("does not begin a message whose own token is set", function()
     local server = send.server()
     local stop = qqmail.canceller()
@@ -397,7 +413,8 @@ describe("mailer:send_all", function()
   end)
 
   it("takes a message at once where nothing is sent", function()
-    local mailer = assert(qqmail.new({ user = send.USER, password = send.CODE, io = "memory", lang = "en" }))
+    local mailer = assert(qqmail.new({ user = send.USER, password = send.CODE, io = "memory",
+      lang = "en" }))
     local list = batch.messages(5)
     list[2], list[4] = "no message", send.message({ to = "not an address" })
     local results, summary = batch.run(mailer, list)

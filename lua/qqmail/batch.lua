@@ -142,19 +142,15 @@ function Batch:is_stopped(waiting)
   return wants_stop(self) or dispatch.is_cancelled(waiting)
 end
 
-local function pause(self, seconds)
+--- Let time pass, as long as nobody wants to stop.
+-- @tparam number seconds
+function Batch:pause(seconds)
   local till = self.driver:now() + seconds
   local left = seconds
   while left > 0 and not wants_stop(self) do
     self.driver:sleep(self.cancel and math.min(left, STOP_SLICE) or left)
     left = till - self.driver:now()
   end
-end
-
---- Let time pass, as long as nobody wants to stop.
--- @tparam number seconds
-function Batch:pause(seconds)
-  pause(self, seconds)
 end
 
 -- --- the whole --------------------------------------------------------------------
@@ -239,9 +235,6 @@ function M.run(mailer, driver, messages, options)
     cancel = options.cancel, summary = new_summary(), began = net.now(), shown_at = 0,
     started = driver.now and driver:now() or 0,
   }, Batch)
-  self.pause_for = function(seconds)
-    pause(self, seconds)
-  end
   self.feed.is_stopped = function()
     return wants_stop(self)
   end;

@@ -26,6 +26,9 @@ local LEAVES_ROOM_FOR_NONE = {
   ["limit.connections"] = true, ["rate.too_many_connections"] = true, ["closed.breaker"] = true,
 }
 
+-- Seconds.
+local LONG_PAUSE = 0.2
+
 --- @tparam table batch what all lanes of a call share, see `qqmail.batch`
 -- @tparam boolean is_first of the call
 -- @treturn table
@@ -211,11 +214,21 @@ local function start(self, item)
   self.pending[#self.pending + 1] = job
 end
 
+-- Nothing is under way. Who waits long keeps no connection from others.
+local function pause(self, seconds)
+  if seconds >= LONG_PAUSE then
+    leave(self)
+  end
+  self.batch:pause(seconds)
+end
+
 -- With messages under way nobody waits for a turn: their answers come first.
 local function has_turn(self, item)
   local settings = self.mailer.routes[self.route_index or 1].settings
   local ok = turn.wait(settings, self.driver, #self.pending > 0 and 0 or math.huge,
-    self.batch.pause_for)
+    function(seconds)
+      pause(self, seconds)
+    end)
   if not ok then
     self.feed:unread(item)
   end
@@ -360,7 +373,7 @@ local function rest(self)
   elseif not self.due_in or self.is_over then
     return false
   end
-  self.batch:pause(self.due_in)
+  pause(self, self.due_in)
   self.due_in = nil
   return true
 end

@@ -82,13 +82,35 @@ local function pop(self)
   end
 end
 
-local function wait(self, driver, deadline)
+-- A place has come free: it is for the first who waits.
+local function pass_on(self)
+  local waiter = pop(self)
+  if waiter then
+    waiter.granted = true
+    add(self, waiter.place)
+    waiter.gate:open()
+  end
+  return waiter
+end
+
+-- Where threads can be ended from outside a gate looks now and then whether the places
+-- of such came free: nobody says so.
+local function look(self, max)
+  reclaim(self)
+  repeat
+    local is_full = self.count >= max or not pass_on(self)
+  until is_full
+end
+
+local function wait(self, max, driver, deadline)
   local waiter = { place = new_place(), gate = driver.gate and driver:gate() }
   if not waiter.gate then
     return nil
   end
   push(self, waiter)
-  waiter.gate:wait(deadline)
+  waiter.gate:wait(deadline, function()
+    look(self, max)
+  end)
   waiter.gate:close()
   waiter.gone = true
   return waiter.granted and waiter.place or nil
@@ -107,7 +129,7 @@ function Places:enter(max, driver, deadline)
   if self.count < max then
     return add(self, new_place())
   end
-  return wait(self, driver, deadline)
+  return wait(self, max, driver, deadline)
 end
 
 --- Give it back. May be called again.
@@ -117,12 +139,7 @@ function Places:leave(place)
     return
   end
   remove(self, place)
-  local waiter = pop(self)
-  if waiter then
-    waiter.granted = true
-    add(self, waiter.place)
-    waiter.gate:open()
-  end
+  pass_on(self)
 end
 
 --- Whether somebody waits.

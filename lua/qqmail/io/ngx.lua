@@ -159,8 +159,22 @@ end
 local Gate = {}
 Gate.__index = Gate
 
-function Gate:wait(deadline)
-  return self.semaphore:wait(math.max(0, deadline - net.now())) == true
+-- Seconds between two looks for what requests that were aborted have left behind.
+local LOOK_EVERY = 0.5
+
+-- `look`, when there is one, is called now and then; it may open the gate.
+function Gate:wait(deadline, look)
+  local left
+  repeat
+    left = deadline - net.now()
+    if self.semaphore:wait(math.max(0, math.min(left, LOOK_EVERY))) then
+      return true
+    end
+    if look then
+      look()
+    end
+  until left <= LOOK_EVERY
+  return false
 end
 
 function Gate:open()

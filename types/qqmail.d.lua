@@ -145,6 +145,7 @@ local qqmail = {}
 ---@field text? string
 ---@field retry "now" | "later" | "never"
 ---@field retry_after? number seconds
+---@field retry_is_guess? boolean
 ---@field delivered? "unknown" when a later try for it was cut off
 
 ---@class qqmail.Receipt
@@ -167,6 +168,7 @@ local qqmail = {}
 ---@field delivered "no" | "unknown"
 ---@field retry "now" | "later" | "never"
 ---@field retry_after? number seconds
+---@field retry_is_guess? boolean true where no rule of the provider asks for them
 ---@field not_tried? boolean true where a login was refused a while ago and not tried again
 ---@field smtp? qqmail.Reply
 ---@field recipients? qqmail.Rejected[]

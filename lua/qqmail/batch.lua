@@ -106,13 +106,15 @@ function Batch:prepare(item)
   return true
 end
 
---- Until when a message must have its result, counted from now.
+--- Until when a message may be begun, and until when it must have its result: its own
+-- deadline ends no connection, on which others are under way. Counted from now.
 -- @tparam table waiting letter
 -- @treturn number absolute
-function Batch:deadline_for(waiting)
-  local deadline = self.driver:now() + self.mailer.settings.timeout.total
+-- @treturn number absolute
+function Batch:deadlines_for(waiting)
+  local last = self.driver:now() + self.mailer.settings.timeout.total
   local own = waiting.built.deadline
-  return own and math.min(deadline, self.started + own) or deadline
+  return own and math.min(last, self.started + own) or last, last
 end
 
 --- Whether a message must not be tried any more. It has its result then.

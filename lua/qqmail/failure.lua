@@ -97,7 +97,8 @@ local function from_reply(event, context)
   })
   return {
     kind = row.kind, code = row.code, retry = row.retry, retry_after = row.retry_after,
-    hint = row.hint, help_url = row.help_url, text = reply_text(event),
+    retry_is_guess = row.retry_is_guess, hint = row.hint, help_url = row.help_url,
+    text = reply_text(event),
   }
 end
 

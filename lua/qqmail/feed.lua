@@ -2,6 +2,8 @@
 -- that are due for another try first, then new ones.
 -- @module qqmail.feed
 
+local callback = require("qqmail.callback")
+
 local M = {}
 
 local Feed = {}
@@ -35,7 +37,7 @@ local PULL_PAUSE = 0.01
 -- too, and nobody expects to be called again meanwhile.
 local function pull_next(self)
   self.is_pulling = true
-  local ok, spec = pcall(self.pull)
+  local ok, spec = callback.call(self.pull)
   self.is_pulling = false
   if not ok then
     self.failure, spec = spec, nil

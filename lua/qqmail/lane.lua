@@ -246,7 +246,9 @@ local function take_one(self)
   elseif not has_turn(self, item) then
     return false
   end
-  item.deadline = item.deadline or self.batch:deadline_for(item.letter)
+  if not item.deadline then
+    item.deadline, item.last = self.batch:deadlines_for(item.letter)
+  end
   local connection, err = self.connection, nil
   if self.batch:is_settled(item) then
     return true
@@ -348,7 +350,7 @@ end
 local function first_deadline(self)
   local first = math.huge
   for _, job in ipairs(self.pending) do
-    first = math.min(first, job.item.deadline)
+    first = math.min(first, job.item.last)
   end
   return first
 end

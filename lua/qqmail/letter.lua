@@ -99,7 +99,7 @@ end
 local function put_off(rows)
   local after
   for _, row in ipairs(rows) do
-    if row.retry ~= "never" and row.retry_after then
+    if row.retry ~= "never" and row.retry_after and not row.retry_is_guess then
       after = math.max(after or 0, row.retry_after)
     end
   end

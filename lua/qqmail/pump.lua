@@ -161,34 +161,14 @@ local function move_body(self)
   local session = self.session
   local job = self.jobs[session:body_id()]
   local result, name, text = session:body(job.handle)
-  if result == "source" then
-    self.cut = not refill(job) and job or nil
+  if result == "source" and not refill(job) then
+    session:body_abort()
   elseif not result then
     job.source_error = job.message:failure(job.handle, name, text)
-    self.cut = job
+    session:body_abort()
   elseif result == "end" and job.outcome then
     -- Refused while its chunk was on the way: the server was owed the rest of it.
     self.jobs[job.id] = nil
-  end
-end
-
-local function are_verdicts_due(self, cut)
-  for id, job in pairs(self.jobs) do
-    if id < cut.id and not job.outcome then
-      return true
-    end
-  end
-  return false
-end
-
--- The only way out of a body that has no end is to hang up. Who came before it may
--- have been taken: first their verdicts, or nobody would know.
-local function hang_up(self)
-  if are_verdicts_due(self, self.cut) then
-    receive(self, math.min(self.deadline, self.now() + self.timeout.final))
-  else
-    self.cut = nil
-    self.session:body_abort()
   end
 end
 
@@ -280,14 +260,12 @@ local function step(self)
   local wants_send, wants_recv, wants_tls, wants_body = session:want()
   if wants_tls then
     start_tls(self)
-  elseif wants_body and not self.cut then
+  elseif wants_body then
     move_body(self)
   elseif wants_send then
     send(self, session:output(), session:body_id() ~= 0)
   elseif canceller.is_set(self.cancel) then
     end_input(self, "cancelled")
-  elseif self.cut then
-    hang_up(self)
   elseif wants_recv then
     receive(self, phase_deadline(self))
   else

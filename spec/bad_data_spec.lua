@@ -92,7 +92,7 @@ describe("bad data", function()
       local receipt, err = box:send(raw(""))
       assert.is_table(receipt, tostring(err))
       assert.is_nil(receipt.message_id)
-      assert.equal(0, box.hook_errors)
+      assert.equal(0, box:stats().hook_errors)
       assert.same({ "info sent a message: kept in memory" }, lines)
     end)
 

@@ -167,6 +167,30 @@ describe("a connection cut at any byte", function()
   end
 end)
 
+describe("many messages over connections that all break", function()
+  after_each(send.stop)
+
+  -- The news that a session is over comes behind the outcomes of its messages.
+  for _, window in ipairs({ 0, 1, 5 }) do
+    it("have one result each, window " .. window, function()
+      local server = send.server({ drop_at = "mail" })
+      local results, list = {}, {}
+      for index = 1, 5 do
+        results[index], list[index] = 0, message()
+      end
+      local summary = send.mailer(server, { window = window }):send_all(list, {
+        progress = false,
+        on_result = function(_, err, _, index)
+          results[index] = results[index] + 1
+          send.is_error(err, { kind = "closed", delivered = "no" })
+        end,
+      })
+      assert.same({ 1, 1, 1, 1, 1 }, results)
+      assert.equal(5, summary.failed)
+    end)
+  end
+end)
+
 describe("a slow server", function()
   after_each(send.stop)
 
@@ -492,6 +516,9 @@ describe("bad settings", function()
     local server = send.server()
     bad(send.mailer(server, { password = function() return nil end }), { kind = "config",
       code = "config.secret_function" })
+    local err = bad(send.mailer(server, { password = function() error(send.CODE) end }),
+      { kind = "config", code = "config.secret_function" })
+    send.lacks(err, send.CODE)
     assert.same({}, server:connections())
   end)
 

@@ -219,6 +219,27 @@ describe("testing.smtpd", function()
     end
   end)
 
+  it("cuts the first connections only, where that is asked for", function()
+    local options = { cut_out_after = 10, cut_times = 2 }
+    local _, shared = new_dialogue(options)
+    local second = new_dialogue(options, shared)
+    local third = new_dialogue(options, shared)
+    second:feed(SESSION)
+    third:feed(SESSION)
+    assert.same({ whole:sub(1, 10), "fin" }, { collect(second) })
+    assert.same({ whole, "fin" }, { collect(third) })
+  end)
+
+  it("keeps no reply that was cut within", function()
+    local mail = SESSION:gsub("QUIT\r\n$", "")
+    local last = #whole - #"221 2.0.0 Bye\r\n"
+    for cut = last - 1, last do
+      local dialogue, shared = new_dialogue({ cut_out_after = cut })
+      dialogue:feed(mail)
+      assert.equal(cut == last, shared.messages[1].reply ~= nil)
+    end
+  end)
+
   it("records what a correct client does not do", function()
     local function defects(options, ...)
       local dialogue = new_dialogue(options)
@@ -283,6 +304,61 @@ describe("testing.smtpd", function()
     assert.is_true(shared.messages[1].chunked)
     assert.equal("503 5.5.1 MAIL first\r\n250 2.0.0 Ok\r\n",
       say(dialogue, "BDAT 6 LAST\r\nRSET\r\nRSET\r\n"))
+  end)
+
+  it("reads a refused chunk to its end, in a group", function()
+    local dialogue, shared = new_dialogue({ chunking = true,
+      replies = { rcpt = { ["c@d"] = "550 5.1.1 nobody" } } })
+    collect(dialogue)
+    say(dialogue, "EHLO me\r\n")
+    local text = say(dialogue, "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 6 LAST\r\nQUIT\r\n"
+      .. "MAIL FROM:<e@f>\r\nRSET\r\nMAIL FROM:<e@f>\r\nRCPT TO:<g@h>\r\nBDAT 3 LAST\r\ny\r\n")
+    assert.equal("250 2.1.0 Ok\r\n550 5.1.1 nobody\r\n554 5.5.1 No valid recipients\r\n"
+      .. "503 5.5.1 Nested MAIL\r\n250 2.0.0 Ok\r\n250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n"
+      .. "250 2.0.0 Ok: queued as 00000001\r\n", text)
+    assert.equal("e@f", shared.messages[1].from)
+    assert.same({ "g@h" }, shared.messages[1].to)
+    assert.same({}, dialogue.record.defects)
+  end)
+
+  it("forgets half a message by chunks at RSET", function()
+    local dialogue, shared = new_dialogue({ chunking = true })
+    say(dialogue, "EHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 3\r\nx\r\nRSET\r\n")
+    say(dialogue, "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 3 LAST\r\ny\r\n")
+    assert.equal("y\r\n", shared.messages[1].data)
+  end)
+
+  it("can answer and hang up while a chunk comes", function()
+    local options = { chunking = true, during_body = { after = 5, reply = "552 too much" } }
+    local head = "EHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 100 LAST\r\n"
+    local dialogue = new_dialogue(options)
+    say(dialogue, head)
+    assert.equal("", (say(dialogue, "1234")))
+    assert.equal("552 too much\r\n", (say(dialogue, "5")))
+    dialogue = new_dialogue({ chunking = true, drop_at = "body", drop_after = 5 })
+    say(dialogue, head)
+    assert.same({ "", nil }, { say(dialogue, "1234") })
+    assert.same({ "", "fin" }, { say(dialogue, "5") })
+    assert.equal(5, dialogue.record.unfinished or dialogue.body.size)
+  end)
+
+  it("can offer CHUNKING without knowing BDAT", function()
+    local dialogue = new_dialogue({ chunking = "unknown" })
+    assert.truthy(say(dialogue, "EHLO me\r\n"):find("CHUNKING", 1, true))
+    assert.equal("502 5.5.1 Command not implemented\r\n250 2.0.0 Ok\r\n",
+      say(dialogue, "BDAT 6 LAST\r\nRSET\r\n"))
+  end)
+
+  it("minds what stands behind a chunk, not the chunk", function()
+    local dialogue = new_dialogue({ chunking = true, pipelining = false })
+    collect(dialogue)
+    say(dialogue, "EHLO me\r\n")
+    say(dialogue, "MAIL FROM:<a@b>\r\n")
+    say(dialogue, "RCPT TO:<c@d>\r\n")
+    say(dialogue, "BDAT 3 LAST\r\ny\r\n")
+    assert.same({}, dialogue.record.defects)
+    say(dialogue, "BDAT 3 LAST\r\ny\r\nRSET\r\n")
+    assert.equal("bytes behind a chunk without PIPELINING", dialogue.record.defects[1].what)
   end)
 
   it("answers for each recipient under LMTP", function()

@@ -218,6 +218,18 @@ except Exception as error:
     assert.same({ "", "closed" }, { raw_client.connect(server.port):rest() })
   end)
 
+  it("cuts TLS at any byte of its records", function()
+    start({ mode = "implicit", cert = certs.path("good.pem"), key = certs.path("good.key"),
+      cut_wire = true, cut_out_after = 0 })
+    assert.truthy(tls_client():find("^handshake SSL"))
+    server:set({ cut_out_after = 100 })
+    assert.truthy(tls_client():find("^handshake SSL"))
+    server:set({ cut_out_after = false, cut_in_after = 100, how = "rst" })
+    assert.equal("handshake ConnectionResetError\n", tls_client())
+    server:set({ cut_out_after = 1000000, cut_in_after = false })
+    assert.truthy(tls_client("QUIT\r\n"):find("221 2.0.0 Bye", 1, true))
+  end)
+
   it("drops only so many times", function()
     start({ drop_at = "dot", drop_times = 1 })
     assert.is_nil((send_message(greet(server.port))))

@@ -59,9 +59,9 @@ local qqmail = {}
 ---@class qqmail.Hooks
 ---@field sent? fun(receipt: qqmail.Receipt)
 ---@field failed? fun(err: qqmail.Error)
----@field retry? function
----@field reply? function
----@field state? function
+---@field retry? fun(what: { message_id: string?, attempt: integer, delay: number, recipients: string[], err: qqmail.Error? })
+---@field reply? fun(line: { host: string, t: number, code: integer?, text: string, line: string })
+---@field state? fun(step: { host: string, t: number, from: string, to: string })
 
 ---@class qqmail.Options
 ---@field provider? string preset, such as "qq"
@@ -130,7 +130,7 @@ local qqmail = {}
 ---@field list_unsubscribe? string | string[]
 ---@field envelope? { from: qqmail.Mailbox?, to: qqmail.Mailboxes? }
 ---@field deadline? number seconds after which the message is not sent any more
----@field cancel? { cancelled: boolean } | fun(): boolean? stops the sending when true
+---@field cancel? qqmail.Canceller | fun(): boolean? stops the sending when true
 
 ---@class qqmail.Reply
 ---@field code integer
@@ -140,10 +140,13 @@ local qqmail = {}
 
 ---@class qqmail.Rejected
 ---@field address string
----@field code integer
+---@field code? integer nil where no answer is known
 ---@field enhanced? string
----@field text string
+---@field text? string
 ---@field retry "now" | "later" | "never"
+---@field retry_after? number seconds
+---@field retry_is_guess? boolean
+---@field delivered? "unknown" when a later try for it was cut off
 
 ---@class qqmail.Receipt
 ---@field message_id? string nil for a raw message without one
@@ -165,6 +168,7 @@ local qqmail = {}
 ---@field delivered "no" | "unknown"
 ---@field retry "now" | "later" | "never"
 ---@field retry_after? number seconds
+---@field retry_is_guess? boolean true where no rule of the provider asks for them
 ---@field not_tried? boolean true where a login was refused a while ago and not tried again
 ---@field smtp? qqmail.Reply
 ---@field recipients? qqmail.Rejected[]
@@ -193,6 +197,41 @@ local Mailer = {}
 ---@return qqmail.Error? err
 function Mailer:send(message) end
 
+---@class qqmail.Progress
+---@field done integer
+---@field total? integer nil for an iterator
+---@field sent integer
+---@field failed integer
+---@field unknown integer
+---@field waiting integer for another try
+---@field seconds number
+---@field per_second number
+---@field left? number seconds, as far as can be told
+---@field is_last? boolean
+
+---@class qqmail.SendAllOptions
+---@field on_result? fun(receipt: qqmail.Receipt?, err: qqmail.Error?, message: any, index: integer)
+---@field on_progress? fun(state: qqmail.Progress)
+---@field progress? false no bar on a terminal
+---@field cancel? qqmail.Canceller | fun(): boolean
+
+---@class qqmail.Summary
+---@field total integer
+---@field sent integer
+---@field failed integer
+---@field unknown integer
+---@field rejected integer recipients of mails that were sent
+---@field errors { index: integer, err: qqmail.Error }[] the first 100
+---@field seconds number
+---@field stopped boolean by `cancel`
+
+---Send many messages over the mailer's connections; each has a result of its own.
+---@param messages (qqmail.MessageSpec | qqmail.Message)[] | fun(): (qqmail.MessageSpec | qqmail.Message)?
+---@param options? qqmail.SendAllOptions
+---@return qqmail.Summary? summary
+---@return qqmail.Error? err nothing was sent
+function Mailer:send_all(messages, options) end
+
 ---Hand one message over and return at once; it is sent by the nginx worker, or by `flush`.
 ---@param message qqmail.MessageSpec | qqmail.Message
 ---@return string | true | nil message_id
@@ -211,7 +250,7 @@ function Mailer:flush(seconds) end
 function Mailer:start() end
 
 ---Counts.
----@return { hook_errors: integer, outbox: table<string, integer>? }
+---@return { sent: integer, failed: integer, unknown: integer, retries: integer, failovers: integer, opened: integer, reused: integer, hook_errors: integer, connections: { used: integer, idle: integer }, breakers: string[], outbox: table<string, integer>? }
 function Mailer:stats() end
 
 ---Close the connections. The mailer cannot be used after that.
@@ -266,6 +305,17 @@ function qqmail.setup(options) end
 ---@return qqmail.Message? message
 ---@return qqmail.Error? err
 function qqmail.message(spec) end
+
+---@class qqmail.Canceller
+---@field cancelled boolean
+local Canceller = {}
+
+---Stop every send that has it as `cancel`.
+function Canceller:cancel() end
+
+---Something that stops sends from outside.
+---@return qqmail.Canceller
+function qqmail.canceller() end
 
 ---The settings that would be used, secrets masked, each with its origin.
 ---@param options? qqmail.Options | string

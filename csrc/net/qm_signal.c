@@ -14,11 +14,10 @@ enum qm_err qm_signal_open(struct qm_signal *signal)
 
 void qm_signal_set(struct qm_signal *signal)
 {
-    ssize_t written;
-
     if (signal->is_open) {
         /* A pipe that is full is readable all the same. */
-        written = write(signal->ends[1], "", 1);
+        ssize_t written = write(signal->ends[1], "", 1);
+
         (void)written;
     }
 }

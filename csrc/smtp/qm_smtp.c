@@ -325,7 +325,7 @@ void qm_smtp_quit(struct qm_smtp *smtp)
 void qm_smtp_body_abort(struct qm_smtp *smtp)
 {
     if (!qm_smtp_is_over(smtp)) {
-        qm_smtp_set_state(smtp,
-                          qm_smtp_fail(smtp, QM_FAULT_SOURCE, QM_PHASE_BODY));
+        smtp->aborted = true;
+        qm_smtp_end_aborted(smtp);
     }
 }

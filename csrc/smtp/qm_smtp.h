@@ -202,6 +202,7 @@ struct qm_smtp {
     char held;
     bool chunking_proven; /* a BDAT was answered with success */
     bool must_reset;      /* RSET before the next MAIL */
+    bool aborted;         /* the source of the body failed */
 
     enum qm_smtp_fault ended;      /* why no more input comes; NONE: it may */
     struct qm_smtp_event deferred; /* second event of the same reply */
@@ -321,7 +322,8 @@ enum qm_err qm_smtp_body_end(struct qm_smtp *smtp) QM_MUST_USE;
 
 /*
  * The source failed. The session ends without an end mark, so that half a
- * message is never delivered.
+ * message is never delivered; but messages handed over before get their
+ * verdicts first.
  */
 void qm_smtp_body_abort(struct qm_smtp *smtp);
 

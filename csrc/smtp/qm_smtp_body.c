@@ -28,6 +28,20 @@ const struct qm_txn *qm_smtp_body_txn(const struct qm_smtp *smtp)
     return slot < smtp->txn_max ? &smtp->txns[slot] : NULL;
 }
 
+bool qm_smtp_owes_verdict(const struct qm_smtp *smtp)
+{
+    unsigned i;
+
+    for (i = 0; i < smtp->txn_count; i++) {
+        unsigned slot = (smtp->txn_first + i) % smtp->txn_max;
+
+        if (smtp->txns[slot].stage == QM_TXN_HANDED && !smtp->txns[slot].told) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint32_t qm_smtp_body_id(const struct qm_smtp *smtp)
 {
     const struct qm_txn *txn = qm_smtp_body_txn(smtp);
@@ -53,7 +67,8 @@ size_t qm_smtp_body_room(const struct qm_smtp *smtp)
 
 static enum qm_err check_body(const struct qm_smtp *smtp)
 {
-    if (smtp->state != QM_S_READY || body_slot(smtp) == smtp->txn_max) {
+    if (smtp->aborted || smtp->state != QM_S_READY ||
+        body_slot(smtp) == smtp->txn_max) {
         return QM_E_MISUSE;
     }
     return qm_smtp_is_unasked(smtp) ? QM_E_AGAIN : QM_OK;

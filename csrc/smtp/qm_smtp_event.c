@@ -212,6 +212,19 @@ static void judge(struct qm_smtp *smtp, struct qm_smtp_event *event)
     qm_smtp_set_state(smtp, answer(smtp, &asked, event));
 }
 
+/*
+ * Messages that were handed over before the one that broke off are owed their
+ * verdicts; then the session ends.
+ */
+void qm_smtp_end_aborted(struct qm_smtp *smtp)
+{
+    if (smtp->aborted && !qm_smtp_is_over(smtp) &&
+        !qm_smtp_owes_verdict(smtp)) {
+        qm_smtp_set_state(smtp,
+                          qm_smtp_fail(smtp, QM_FAULT_SOURCE, QM_PHASE_BODY));
+    }
+}
+
 /* --- wants and events ---------------------------------------------------- */
 
 unsigned qm_smtp_want(const struct qm_smtp *smtp)
@@ -230,7 +243,7 @@ unsigned qm_smtp_want(const struct qm_smtp *smtp)
     if (smtp->flight_count > 0 || qm_smtp_is_unasked(smtp)) {
         want |= QM_WANT_RECV;
     }
-    if (smtp->state != QM_S_READY) {
+    if (smtp->state != QM_S_READY || smtp->aborted) {
         return want;
     }
     /* no body while the server is in the middle of saying something */
@@ -307,6 +320,7 @@ bool qm_smtp_next_event(struct qm_smtp *smtp, struct qm_smtp_event *event_out)
             return true;
         }
         qm_smtp_write_commands(smtp);
+        qm_smtp_end_aborted(smtp);
         if (qm_smtp_is_over(smtp) || !take_reply(smtp)) {
             break;
         }

@@ -119,6 +119,12 @@ bool qm_smtp_take_lost(struct qm_smtp *smtp, struct qm_smtp_event *event_out);
  */
 size_t qm_smtp_body_room(const struct qm_smtp *smtp);
 
+/* Ends a session whose body broke off, as soon as nobody is owed a verdict. */
+void qm_smtp_end_aborted(struct qm_smtp *smtp);
+
+/* True when a message that was handed over has no verdict yet. */
+bool qm_smtp_owes_verdict(const struct qm_smtp *smtp);
+
 /* The message whose body is being sent, NULL when none. */
 const struct qm_txn *qm_smtp_body_txn(const struct qm_smtp *smtp);
 

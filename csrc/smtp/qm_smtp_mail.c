@@ -56,7 +56,7 @@ unsigned qm_smtp_room(const struct qm_smtp *smtp)
     unsigned slots = smtp->txn_max - smtp->txn_count;
     unsigned i;
 
-    if (smtp->state != QM_S_READY) {
+    if (smtp->state != QM_S_READY || smtp->aborted) {
         return 0;
     }
     for (i = 0; i < smtp->txn_count && room > 0; i++) {

@@ -150,29 +150,7 @@ end
 
 -- --- login ------------------------------------------------------------------
 
--- One refused login is not tried again by any mailer of the process until the secret
--- is another one, or a pause is over: each failure counts against the account.
-local function guard_login(settings, secret, now)
-  if not settings.user then
-    return nil
-  end
-  local key = logins.key(M.name(settings), settings.user, secret or "")
-  local record = logins.check(key, now)
-  if record then
-    return nil, logins.error(record, settings)
-  end
-  return key
-end
-
-local function session_options(settings, pace, now)
-  local secret, err = settings.secret()
-  local login
-  if not err then
-    login, err = guard_login(settings, secret, now)
-  end
-  if err then
-    return nil, err
-  end
+local function session_options(settings, pace, secret)
   local is_token = settings.secret_is_token
   return {
     hostname = settings.hostname, security = settings.tls, user = settings.user,
@@ -180,7 +158,7 @@ local function session_options(settings, pace, now)
     mechanisms = settings.auth, allow_plaintext_auth = settings.allow_plaintext_auth,
     pipelining = pace.pipelining, chunking = pace.chunking, window = pace.window,
     smtputf8 = settings.smtputf8, no_reset = settings.quirks.no_reset,
-  }, nil, login
+  }
 end
 
 local function explain(why, settings, driver_tls)
@@ -197,6 +175,60 @@ local function was_refused(err, settings)
   return logins.is_refusal(err) and (err.smtp ~= nil or settings.quirks.eof_in_auth_is_auth == true)
 end
 
+-- One refused login is not tried again by any mailer of the process until the secret
+-- is another one, or a pause is over: each failure counts against the account.
+local function begin_login(self)
+  local settings, driver = self.settings, self.driver
+  if not settings.user then
+    return true
+  end
+  self.login = logins.key(M.name(settings), settings.user, self.secret or "")
+  self.turn = logins.enter(self.login, driver, self.deadline)
+  local record = logins.check(self.login, driver:now())
+  if record then
+    logins.leave(self.login, self.turn, false)
+    return nil, logins.error(record, settings)
+  end
+  return true
+end
+
+local function end_login(self, err)
+  if not self.login then
+    return
+  elseif err and was_refused(err, self.settings) then
+    logins.block(self.login, err, self.driver:now())
+  end
+  logins.leave(self.login, self.turn, err == nil)
+end
+
+-- All that can be known before anything is sent.
+local function prepare(self)
+  local err
+  self.make_filter, self.driver_tls, err = prepare_tls(self.settings, self.driver)
+  if not err then
+    self.secret, err = self.settings.secret()
+  end
+  if err then
+    return nil, err
+  end
+  return begin_login(self)
+end
+
+local function connect(self, with)
+  local settings = self.settings
+  local connection, why = pump.open(self.driver, {
+    target = { host = settings.host, port = settings.port, socket = settings.socket,
+      source_ip = settings.source_ip },
+    spare = with.spare, session = session_options(settings, with.pace, self.secret),
+    make_filter = self.make_filter, driver_tls = self.driver_tls, timeout = settings.timeout,
+    deadline = self.deadline, watch = with.watch,
+  })
+  if connection then
+    return connection
+  end
+  return nil, explain(why, settings, self.driver_tls)
+end
+
 --- Connect and log in.
 -- @tparam table settings
 -- @tparam table driver
@@ -206,32 +238,18 @@ end
 -- @treturn ?table connection
 -- @treturn ?table error
 function M.open(settings, driver, deadline, with)
-  local spare = with.spare
-  local make_filter, driver_tls, err = prepare_tls(settings, driver)
-  local session, login
-  if not err then
-    session, err, login = session_options(settings, with.pace, driver:now())
-  end
-  if err then
-    if spare then
-      spare:close()
+  local self = { settings = settings, driver = driver, deadline = deadline }
+  local ok, err = prepare(self)
+  if not ok then
+    if with.spare then
+      with.spare:close()
     end
     return nil, err
   end
-  local connection, why = pump.open(driver, {
-    target = { host = settings.host, port = settings.port, socket = settings.socket,
-      source_ip = settings.source_ip },
-    spare = spare, session = session, make_filter = make_filter, driver_tls = driver_tls,
-    timeout = settings.timeout, deadline = deadline, watch = with.watch,
-  })
-  if connection then
-    return connection
-  end
-  err = explain(why, settings, driver_tls)
-  if login and was_refused(err, settings) then
-    logins.block(login, err, driver:now())
-  end
-  return nil, err
+  local connection
+  connection, err = connect(self, with)
+  end_login(self, err)
+  return connection, err
 end
 
 -- --- who may share a connection ---------------------------------------------

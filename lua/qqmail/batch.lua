@@ -45,7 +45,7 @@ local function show(self, is_last)
   local now = net.now()
   if self.on_progress and (is_last or now - self.shown_at >= progress.every) then
     self.shown_at = now
-    self.mailer:call(self.on_progress, state_of(self, is_last))
+    self.mailer.report:call(self.on_progress, state_of(self, is_last))
   end
 end
 
@@ -70,8 +70,8 @@ end
 -- @tparam ?table err
 function Batch:finish(item, receipt, err)
   count(self, item, receipt, err)
-  self.mailer:tell(receipt, err)
-  self.mailer:call(self.on_result, receipt, err, item.spec, item.index)
+  self.mailer.report:tell(receipt, err)
+  self.mailer.report:call(self.on_result, receipt, err, item.spec, item.index)
   show(self, false)
 end
 
@@ -106,13 +106,31 @@ function Batch:prepare(item)
   return true
 end
 
---- Until when a message must have its result, counted from now.
+--- Until when a message may be begun, and until when it must have its result: its own
+-- deadline ends no connection, on which others are under way. Counted from now.
 -- @tparam table waiting letter
 -- @treturn number absolute
-function Batch:deadline_for(waiting)
-  local deadline = self.driver:now() + self.mailer.settings.timeout.total
+-- @treturn number absolute
+function Batch:deadlines_for(waiting)
+  local last = self.driver:now() + self.mailer.settings.timeout.total
   local own = waiting.built.deadline
-  return own and math.min(deadline, self.started + own) or deadline
+  return own and math.min(last, self.started + own) or last, last
+end
+
+--- Whether a message must not be tried any more. It has its result then.
+-- @tparam table item
+-- @treturn boolean
+function Batch:is_settled(item)
+  local waiting, own = item.letter, item.letter.built.deadline
+  local deadline = item.deadline or (own and self.started + own) or math.huge
+  local why = dispatch.why_stop(self.mailer, waiting, self.driver:now(), deadline, self.cancel)
+  if why and not waiting.receipt and not waiting.err then
+    waiting.err = why
+  end
+  if why then
+    self:finish(item, waiting:result())
+  end
+  return why ~= nil
 end
 
 local function wants_stop(self)
@@ -126,19 +144,15 @@ function Batch:is_stopped(waiting)
   return wants_stop(self) or dispatch.is_cancelled(waiting)
 end
 
-local function pause(self, seconds)
+--- Let time pass, as long as nobody wants to stop.
+-- @tparam number seconds
+function Batch:pause(seconds)
   local till = self.driver:now() + seconds
   local left = seconds
   while left > 0 and not wants_stop(self) do
     self.driver:sleep(self.cancel and math.min(left, STOP_SLICE) or left)
     left = till - self.driver:now()
   end
-end
-
---- Let time pass, as long as nobody wants to stop.
--- @tparam number seconds
-function Batch:pause(seconds)
-  pause(self, seconds)
 end
 
 -- --- the whole --------------------------------------------------------------------
@@ -160,11 +174,37 @@ local function lanes_for(self)
   return self.driver:width(math.max(1, math.min(most, wanted)))
 end
 
+-- The first lane shows whether the server lets us in. More would only be refused as
+-- it was, and each refused login counts against the account.
+local function await_first(self)
+  local gate = not self.is_first_in and self.driver:gate()
+  if not gate then
+    return
+  end
+  self.gates[#self.gates + 1] = gate
+  gate:wait(self.driver:now() + self.mailer.settings.timeout.total)
+  gate:close()
+end
+
+--- The first lane is in, or has ended: the others may begin.
+function Batch:let_in()
+  self.is_first_in = true
+  local gates = self.gates
+  self.gates = {}
+  for _, gate in ipairs(gates) do
+    gate:open()
+  end
+end
+
 local function run_lanes(self)
   local bodies = {}
   for index = 1, lanes_for(self) do
     bodies[index] = function()
+      if index > 1 then
+        await_first(self)
+      end
       lane.new(self, index == 1):run()
+      self:let_in()
     end
   end
   self.driver:all(bodies)
@@ -191,14 +231,12 @@ end
 -- @treturn table summary
 function M.run(mailer, driver, messages, options)
   local self = setmetatable({
-    mailer = mailer, driver = driver, feed = feeds.new(messages), connected = 0,
+    mailer = mailer, driver = driver, feed = feeds.new(messages), connected = 0, connecting = 0,
+    gates = {},
     on_result = options.on_result, on_progress = progress_of(mailer, options),
     cancel = options.cancel, summary = new_summary(), began = net.now(), shown_at = 0,
     started = driver.now and driver:now() or 0,
   }, Batch)
-  self.pause_for = function(seconds)
-    pause(self, seconds)
-  end
   self.feed.is_stopped = function()
     return wants_stop(self)
   end;

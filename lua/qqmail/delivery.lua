@@ -67,7 +67,7 @@ local function verdicts_of(settings, job)
       local err = failure.event(verdict, { settings = settings })
       rejected[#rejected + 1] = { address = address, code = verdict.code,
         enhanced = verdict.enhanced, text = verdict.text, retry = err.retry,
-        retry_after = err.retry_after }
+        retry_after = err.retry_after, retry_is_guess = err.retry_is_guess }
     else
       accepted[#accepted + 1] = address
     end

@@ -51,14 +51,14 @@ end
 local function verdict(rule)
   return {
     kind = kind_of(rule.as), code = rule.as, retry = rule.later and "later" or "never",
-    retry_after = rule.later, hint = rule.hint, help_url = rule.url,
+    retry_after = rule.later, retry_is_guess = rule.guess, hint = rule.hint, help_url = rule.url,
   }
 end
 
 --- What a refusal of the server means.
 -- @tparam table event `phase`, `code` (number), `enhanced`, `text` (UTF-8), `host`
--- @treturn table `kind`, `code`, `retry`, `retry_after`, `hint` = `{ en =, zh = }`,
--- `help_url`
+-- @treturn table `kind`, `code`, `retry`, `retry_after`, `retry_is_guess` (true when
+-- no rule of the provider asks for it), `hint` = `{ en =, zh = }`, `help_url`
 function M.reply(event)
   local seen = {
     phase = event.phase, code = event.code, enhanced = event.enhanced,

@@ -43,7 +43,7 @@ local function try_routes(mailer, letter, options)
   local receipt, err
   for index, route in ipairs(mailer.routes) do
     if index > 1 then
-      mailer.counts.failovers = mailer.counts.failovers + 1
+      mailer.report.counts.failovers = mailer.report.counts.failovers + 1
     end
     options.is_first = index == 1
     receipt, err = route:try(letter, options)
@@ -59,17 +59,33 @@ end
 -- @tparam table letter
 -- @tparam number seconds
 function M.tell_retry(mailer, letter, seconds)
-  mailer.counts.retries = mailer.counts.retries + 1
-  mailer:call_hook("retry", {
+  mailer.report.counts.retries = mailer.report.counts.retries + 1
+  mailer.report:call_hook("retry", {
     message_id = letter.built.id, attempt = letter.rounds + 1, delay = seconds,
     recipients = letter.to, err = letter.err,
   })
 end
 
-local function cancelled_error(mailer)
-  return errors.new({ kind = "cancelled", code = "cancelled", phase = "config", delivered = "no",
-    retry = "now", lang = mailer.settings.lang,
-    text = { en = "the caller stopped the send", zh = "发送已被调用方取消" } })
+local function stopped_error(mailer, kind, code, text)
+  return errors.new({ kind = kind, code = code, phase = "config", delivered = "no",
+    retry = "now", lang = mailer.settings.lang, text = text })
+end
+
+--- Why no try of a letter is to be begun any more.
+-- @tparam table mailer
+-- @tparam table letter
+-- @tparam number now
+-- @tparam number deadline absolute
+-- @tparam ?table|function cancel of the call, beside that of the letter
+-- @treturn ?table error of kind `cancelled` or `timeout`; nil: there is no reason
+function M.why_stop(mailer, letter, now, deadline, cancel)
+  if M.is_cancelled(letter) or canceller.is_set(cancel) then
+    return stopped_error(mailer, "cancelled", "cancelled",
+      { en = "the caller stopped the send", zh = "发送已被调用方取消" })
+  elseif now >= deadline then
+    return stopped_error(mailer, "timeout", "timeout.deadline",
+      { en = "the deadline of the message has passed", zh = "已超过该邮件的 deadline" })
+  end
 end
 
 -- One round and the wait behind it; false when it was the last.
@@ -96,14 +112,10 @@ end
 -- @treturn ?table receipt
 -- @treturn ?table error
 function M.send(mailer, letter, options)
-  local goes_on = true
-  while goes_on do
-    if M.is_cancelled(letter) then
-      letter.err = cancelled_error(mailer)
-      break
-    end
-    goes_on = go_round(mailer, letter, options)
-  end
+  repeat
+    local why = M.why_stop(mailer, letter, options.driver:now(), options.deadline)
+    letter.err = why or letter.err
+  until why or not go_round(mailer, letter, options)
   return letter:result()
 end
 

@@ -19,6 +19,10 @@ local FAULTS = {
   unexpected = { kind = "protocol", code = "protocol.unexpected_reply", retry = "later", text = {
     en = "the server said something that answers no command (in %s)",
     zh = "服务器发来了与命令不对应的回复（阶段：%s）" } },
+  no_chunking = { kind = "protocol", code = "protocol.no_chunking", retry = "now", text = {
+    en = "the server offers CHUNKING and does not know BDAT (in %s)",
+    zh = "服务器声明支持 CHUNKING，却不认识 BDAT 命令（阶段：%s）" },
+    hint = { en = "Set chunking = false.", zh = "请设置 chunking = false。" } },
   reply_too_long = { kind = "protocol", code = "protocol.reply_too_long", retry = "later", text = {
     en = "the server's reply is too long (in %s)", zh = "服务器的回复过长（阶段：%s）" } },
   cancelled = { kind = "cancelled", code = "cancelled", retry = "now", text = {
@@ -93,7 +97,8 @@ local function from_reply(event, context)
   })
   return {
     kind = row.kind, code = row.code, retry = row.retry, retry_after = row.retry_after,
-    hint = row.hint, help_url = row.help_url, text = reply_text(event),
+    retry_is_guess = row.retry_is_guess, hint = row.hint, help_url = row.help_url,
+    text = reply_text(event),
   }
 end
 

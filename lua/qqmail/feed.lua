@@ -2,6 +2,8 @@
 -- that are due for another try first, then new ones.
 -- @module qqmail.feed
 
+local callback = require("qqmail.callback")
+
 local M = {}
 
 local Feed = {}
@@ -27,10 +29,16 @@ function M.new(messages)
   return setmetatable({ pull = pull, total = total, count = 0, delayed = {}, again = {} }, Feed)
 end
 
+-- Until a taker looks again whether another one got something out of an iterator.
+local PULL_PAUSE = 0.01
+
 -- A caller's iterator may raise: then there is nothing more to take, what is under
--- way goes on, and the error is for the caller in the end.
+-- way goes on, and the error is for the caller in the end. It may wait for a loop,
+-- too, and nobody expects to be called again meanwhile.
 local function pull_next(self)
-  local ok, spec = pcall(self.pull)
+  self.is_pulling = true
+  local ok, spec = callback.call(self.pull)
+  self.is_pulling = false
   if not ok then
     self.failure, spec = spec, nil
   end
@@ -53,7 +61,8 @@ local function earliest(self)
   return first, place
 end
 
---- The next one to send.
+--- The next one to send; once it is stopped also those that are not due yet, for
+-- which nobody waits any more.
 -- @tparam number now
 -- @treturn ?table item: `index`, `spec`, and what the takers put into it
 -- @treturn ?number without an item: seconds until one is due; nil: there is none
@@ -62,16 +71,19 @@ function Feed:next(now)
   if item then
     return item
   end
+  local is_stopped = self.is_stopped and self.is_stopped()
   local first, place = earliest(self)
-  if first and first.due <= now then
+  if first and (is_stopped or first.due <= now) then
     table.remove(self.delayed, place)
     return first
+  elseif self.is_dry or is_stopped then
+    return nil, first and first.due - now
+  elseif self.is_pulling then
+    return nil, PULL_PAUSE
   end
-  if not self.is_dry and not (self.is_stopped and self.is_stopped()) then
-    item = pull_next(self)
-    if item then
-      return item
-    end
+  item = pull_next(self)
+  if item then
+    return item
   end
   return nil, first and first.due - now
 end

@@ -18,13 +18,24 @@ Lane.__index = Lane
 -- A lane lets others have its place after so many messages, when somebody waits.
 local FAIR_SHARE = 20
 
+-- Times that a lane beside the first may fail to connect.
+local CHANCES = 3
+
+-- Errors that say there is room for fewer connections.
+local LEAVES_ROOM_FOR_NONE = {
+  ["limit.connections"] = true, ["rate.too_many_connections"] = true, ["closed.breaker"] = true,
+}
+
+-- Seconds.
+local LONG_PAUSE = 0.2
+
 --- @tparam table batch what all lanes of a call share, see `qqmail.batch`
 -- @tparam boolean is_first of the call
 -- @treturn table
 function M.new(batch, is_first)
   return setmetatable({
     batch = batch, mailer = batch.mailer, driver = batch.driver, feed = batch.feed,
-    is_first = is_first, pending = {}, from = 1, served = 0,
+    is_first = is_first, pending = {}, from = 1, served = 0, failures = 0,
   }, Lane)
 end
 
@@ -36,7 +47,11 @@ local function drop_connection(self)
     return
   end
   connection:settle()
-  self.route:pool(self.driver):give(connection, connection.now())
+  if self.is_too_fast then
+    connection:quit()
+  else
+    self.route:pool(self.driver):give(connection, connection.now())
+  end
   self.connection = nil
   self.batch.connected = self.batch.connected - 1
 end
@@ -72,6 +87,14 @@ local function enter(self, deadline)
   return self.place ~= nil, err
 end
 
+local function open(self, deadline, spare)
+  local batch = self.batch
+  batch.connecting = batch.connecting + 1
+  local connection, err = self.route:open(self.driver, deadline, spare)
+  batch.connecting = batch.connecting - 1
+  return connection, err
+end
+
 local function connect(self, deadline)
   local route, index = choose_route(self)
   if not route then
@@ -88,11 +111,13 @@ local function connect(self, deadline)
   local connection, spare = route:take(self.driver, deadline)
   self.reused = connection ~= nil
   if not connection then
-    connection, err = route:open(self.driver, deadline, spare)
+    connection, err = open(self, deadline, spare)
   end
   if connection then
     self.connection, self.served, self.is_charged = connection, 0, false
+    self.is_too_fast = false
     self.batch.connected = self.batch.connected + 1
+    self.batch:let_in()
   end
   return connection, err
 end
@@ -108,7 +133,7 @@ local function fail_over(self, item, err)
   end
   item.hops = hops + 1
   self.from = (self.route_index or self.from) % last + 1
-  self.mailer.counts.failovers = self.mailer.counts.failovers + 1
+  self.mailer.report.counts.failovers = self.mailer.report.counts.failovers + 1
   self.feed:unread(item)
   return true
 end
@@ -130,13 +155,34 @@ local function settle(self, item, receipt, err)
   self.batch:finish(item, letter:result())
 end
 
--- A connection cannot be had. While other lanes have one, the message is theirs: a
--- server that allows fewer connections than we may open costs nobody a try.
+-- Whether a message for which there is no connection may wait for another lane: a
+-- server that allows fewer connections than we may open costs nobody a try, and the
+-- first lane alone waits for a place.
+local function is_for_others(self, err)
+  local batch = self.batch
+  return batch.connected + batch.connecting > 0
+    or (err.code == "limit.connections" and not self.is_first)
+end
+
+-- This lane gives its message to the others. A trouble that passes leaves it another
+-- chance.
+local function stand_back(self, item, err)
+  self.feed:unread(item)
+  if err.code ~= "closed.breaker" then
+    self.route:pass()
+  end
+  leave(self)
+  self.failures = self.failures + 1
+  self.is_over = self.failures >= CHANCES or LEAVES_ROOM_FOR_NONE[err.code] == true
+  if not self.is_over then
+    self.batch:pause(self.failures)
+  end
+end
+
+-- A connection cannot be had.
 local function cannot_connect(self, item, err)
-  if self.batch.connected > 0 then
-    self.feed:unread(item)
-    self.is_over = true
-    self.mailer.routes[self.route_index or 1]:pass()
+  if is_for_others(self, err) then
+    stand_back(self, item, err)
     return
   elseif err.code ~= "closed.breaker" then
     self.route:judge(err, self.driver:now())
@@ -160,6 +206,7 @@ local function start(self, item)
   end
   letter.tries = letter.tries + 1
   if not ok then
+    route:judge(err, self.driver:now())
     settle(self, item, nil, err)
     return
   end
@@ -167,22 +214,25 @@ local function start(self, item)
   self.pending[#self.pending + 1] = job
 end
 
+-- Nothing is under way. Who waits long keeps no connection from others.
+local function pause(self, seconds)
+  if seconds >= LONG_PAUSE then
+    leave(self)
+  end
+  self.batch:pause(seconds)
+end
+
 -- With messages under way nobody waits for a turn: their answers come first.
 local function has_turn(self, item)
   local settings = self.mailer.routes[self.route_index or 1].settings
   local ok = turn.wait(settings, self.driver, #self.pending > 0 and 0 or math.huge,
-    self.batch.pause_for)
+    function(seconds)
+      pause(self, seconds)
+    end)
   if not ok then
     self.feed:unread(item)
   end
   return ok
-end
-
-local function deadline_of(self, item)
-  if not item.deadline then
-    item.deadline = self.batch:deadline_for(item.letter)
-  end
-  return item.deadline
 end
 
 -- Gets one message under way; false when there is nothing to do now.
@@ -191,18 +241,21 @@ local function take_one(self)
   if not item then
     self.due_in = seconds
     return false
-  elseif not self.batch:prepare(item) then
+  elseif not self.batch:prepare(item) or self.batch:is_settled(item) then
     return true
   elseif not has_turn(self, item) then
     return false
   end
-  local err
-  if not self.connection then
-    local _
-    _, err = connect(self, deadline_of(self, item))
+  if not item.deadline then
+    item.deadline, item.last = self.batch:deadlines_for(item.letter)
   end
-  deadline_of(self, item)
-  if self.connection then
+  local connection, err = self.connection, nil
+  if self.batch:is_settled(item) then
+    return true
+  elseif not connection then
+    connection, err = connect(self, item.deadline)
+  end
+  if connection then
     start(self, item)
   else
     cannot_connect(self, item, err)
@@ -225,11 +278,11 @@ local function has_room(self)
     return true
   end
   return connection:room() > 0 and not is_used_up(self) and not should_yield(self)
-    and self.from == 1
+    and self.from == 1 and not self.is_too_fast
 end
 
 local function fill(self)
-  while has_room(self) and take_one(self) do
+  while not self.is_over and has_room(self) and take_one(self) do
     self.due_in = nil
   end
 end
@@ -237,10 +290,14 @@ end
 -- --- outcomes -------------------------------------------------------------------
 
 -- A job without a verdict, of a connection that ended. One of them is charged, unless
--- something else was, or the connection had died unseen while nothing was under way.
+-- something else was, or the connection had died unseen while nothing was under way,
+-- or the server wanted no further message on it.
 local function is_innocent(self, job)
   local outcome = job.outcome
-  if outcome.type ~= "lost" or outcome.handed_over or outcome.fault == "source" then
+  if outcome.code == 421 and (self.reused or self.served > 1) and delivery.was_unread(job) then
+    return true
+  end
+  if outcome.type ~= "lost" or outcome.handed_over or job.source_error then
     return false
   end
   return self.is_charged or (not job.eager and delivery.was_unread(job))
@@ -259,6 +316,7 @@ local function collect_one(self, job)
   local receipt, err = delivery.result(self.route.settings, job, connection,
     self.reused or connection.sent_count > 1)
   local slower = self.route:learn(self.driver, job)
+  self.is_too_fast = self.is_too_fast or slower
   if slower or is_innocent(self, job) then
     give_back(self, job.item)
     return
@@ -266,6 +324,12 @@ local function collect_one(self, job)
   self.is_charged = self.is_charged or job.outcome.type == "lost" or job.outcome.code == 421
   self.route:judge(err, now)
   settle(self, job.item, receipt, err)
+end
+
+-- The news that a session is over comes behind the outcomes of its messages: before
+-- it, one that takes no more tells the same.
+local function is_spent(self)
+  return #self.pending == 0 and self.connection:room() == 0
 end
 
 local function collect(self)
@@ -278,7 +342,7 @@ local function collect(self)
       left[#left + 1] = job
     end
   end
-  if self.connection:is_over() then
+  if is_spent(self) then
     drop_connection(self)
   end
 end
@@ -286,20 +350,32 @@ end
 local function first_deadline(self)
   local first = math.huge
   for _, job in ipairs(self.pending) do
-    first = math.min(first, job.item.deadline)
+    first = math.min(first, job.item.last)
   end
   return first
 end
 
+-- Whether the place is to be given back, and with it the connection.
+local function has_to_leave(self)
+  if self.from > 1 or self.is_too_fast then
+    return self.place ~= nil
+  end
+  return self.connection ~= nil and (is_used_up(self) or should_yield(self))
+end
+
 -- Nothing is under way. False when there is nothing more to do.
 local function rest(self)
-  if self.from > 1 or (self.connection and (is_used_up(self) or should_yield(self))) then
+  if has_to_leave(self) then
     leave(self)
+    return true
+  elseif self.connection and self.connection:room() == 0 then
+    -- It is ending, though the last of its news has not come.
+    drop_connection(self)
     return true
   elseif not self.due_in or self.is_over then
     return false
   end
-  self.batch:pause(self.due_in)
+  pause(self, self.due_in)
   self.due_in = nil
   return true
 end

@@ -67,10 +67,17 @@ local function note_accepted(self, addresses)
   end
 end
 
--- Nobody knows whether these got it, and only a try that succeeds can end that.
-local function note_unknown(self)
+-- Nobody knows whether these got it, and only a try that succeeds can end that. Those
+-- the server refused were no recipients of what it may have taken.
+local function note_unknown(self, rows)
+  local refused = {}
+  for _, row in ipairs(rows or {}) do
+    refused[row.address] = true
+  end
   for _, address in ipairs(self.to) do
-    self.unknown[address] = true
+    if not refused[address] then
+      self.unknown[address] = true
+    end
   end
 end
 
@@ -83,7 +90,7 @@ local function note(self, receipt, err)
     self.err = err
     note_refused(self, err.recipients)
     if err.delivered == "unknown" then
-      note_unknown(self)
+      note_unknown(self, err.recipients)
     end
   end
 end
@@ -92,7 +99,7 @@ end
 local function put_off(rows)
   local after
   for _, row in ipairs(rows) do
-    if row.retry ~= "never" and row.retry_after then
+    if row.retry ~= "never" and row.retry_after and not row.retry_is_guess then
       after = math.max(after or 0, row.retry_after)
     end
   end

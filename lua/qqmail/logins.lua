@@ -1,13 +1,14 @@
---- Remembers refused logins, for all mailers of the process.
+--- Remembers how logins ended, for all mailers of the process.
 --
 -- Providers count failed logins and lock an account that goes on with a wrong
 -- password; QQ then refuses the right one, too. So a login that was refused is not
 -- tried again before its password changes or a pause is over, however many mailers
--- use it.
+-- use it; and one that has never worked is tried by one connection at a time.
 -- @module qqmail.logins
 
 local core = require("qqmail.core")
 local errors = require("qqmail.errors")
+local places = require("qqmail.places")
 
 local M = {}
 
@@ -19,6 +20,9 @@ local MOST = 1000
 
 -- By key: what a later error needs, and `at`, when the login was refused.
 local records, count = {}, 0
+
+-- By key: true when a login has worked, and who tries one that has not.
+local proved, proved_count, queues = {}, 0, {}
 
 local salt
 
@@ -80,6 +84,9 @@ end
 -- @tparam number now seconds, on the clock of all later calls
 function M.block(key, err, now)
   drop(key)
+  if proved[key] then
+    proved[key], proved_count = nil, proved_count - 1
+  end
   if count >= MOST then
     drop_oldest()
   end
@@ -117,7 +124,54 @@ end
 
 --- Forget all: somebody has mended the accounts.
 function M.forget_all()
-  records, count = {}, 0
+  records, count, proved, proved_count, queues = {}, 0, {}, 0, {}
+end
+
+-- --- one at a time --------------------------------------------------------------
+
+local function leave(key, place)
+  local queue = queues[key]
+  if not place or not queue then
+    return
+  end
+  queue:leave(place)
+  if queue.count == 0 then
+    queues[key] = nil
+  end
+end
+
+--- Wait until this login may be tried: at once when it has worked before, else when
+-- nobody else is trying it. Several connections that start together would otherwise
+-- each spend a failed login on the same wrong password.
+-- @tparam string key
+-- @tparam table driver
+-- @tparam number deadline absolute
+-- @treturn ?table place, to be given to `leave`; nil when there is no need of one
+function M.enter(key, driver, deadline)
+  if proved[key] then
+    return nil
+  end
+  queues[key] = queues[key] or places.new()
+  local place = queues[key]:enter(1, driver, deadline)
+  if place and proved[key] then
+    leave(key, place)
+    return nil
+  end
+  return place
+end
+
+--- A try is over.
+-- @tparam string key
+-- @tparam ?table place what `enter` gave
+-- @tparam boolean worked
+function M.leave(key, place, worked)
+  if worked and not proved[key] then
+    if proved_count >= MOST then
+      proved, proved_count = {}, 0
+    end
+    proved[key], proved_count = true, proved_count + 1
+  end
+  leave(key, place)
 end
 
 --- The error of a try that is not made.

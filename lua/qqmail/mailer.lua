@@ -12,6 +12,7 @@ local letter = require("qqmail.letter")
 local message = require("qqmail.message")
 local net = require("qqmail.net")
 local notify = require("qqmail.notify")
+local reports = require("qqmail.report")
 local route = require("qqmail.route")
 
 local M = {}
@@ -19,81 +20,6 @@ local M = {}
 local Mailer = {}
 Mailer.__index = Mailer
 Mailer.__name = "qqmail.mailer"
-
--- --- hooks and counts -----------------------------------------------------------
-
---- Call a function of the user's. One that raises must not change the result; it is
--- counted instead.
--- @tparam ?function hook
-function Mailer:call(hook, ...)
-  if hook and not pcall(hook, ...) then
-    self.counts.hook_errors = self.counts.hook_errors + 1
-  end
-end
-
---- Call a hook of the option `on`.
--- @tparam string name
-function Mailer:call_hook(name, ...)
-  local hooks = self.settings.on
-  self:call(hooks and hooks[name], ...)
-end
-
-local function count_result(counts, receipt, err)
-  local name = receipt and "sent" or (err.delivered == "unknown" and "unknown" or "failed")
-  counts[name] = counts[name] + 1
-end
-
---- Tell hooks and log of a result, and count it.
--- @tparam ?table receipt
--- @tparam ?table err
-function Mailer:tell(receipt, err)
-  count_result(self.counts, receipt, err)
-  if receipt then
-    self:call_hook("sent", receipt)
-    -- A raw message may have no Message-ID.
-    self:call(self.settings.log, "info", ("sent %s: %s"):format(receipt.message_id or "a message",
-      receipt.reply.text))
-  else
-    self:call_hook("failed", err)
-    self:call(self.settings.log, "error", tostring(err))
-  end
-end
-
-local function watch_reply(self, host, line)
-  local code, text = line.line:match("^(%d%d%d)[ -]?(.*)$")
-  self:call_hook("reply", { host = host, t = line.t, code = tonumber(code), text = text or "",
-    line = line.line })
-end
-
-local function watch_state(self, host, line)
-  local from, to = line.line:match("^(%S+) %-> (%S+)$")
-  if from then
-    self:call_hook("state", { host = host, t = line.t, from = from, to = to })
-  end
-end
-
--- For `on.reply` and `on.state`; nil when nobody wants to know.
-local function watcher_of(self, settings)
-  local hooks = self.settings.on
-  if not hooks or not (hooks.reply or hooks.state) then
-    return nil
-  end
-  local host = settings.host or settings.socket
-  return function(lines)
-    for _, line in ipairs(lines) do
-      if line.dir == "S" then
-        watch_reply(self, host, line)
-      elseif line.dir == "*" then
-        watch_state(self, host, line)
-      end
-    end
-  end
-end
-
-local function new_counts()
-  return { sent = 0, failed = 0, unknown = 0, retries = 0, failovers = 0, opened = 0, reused = 0,
-    hook_errors = 0 }
-end
 
 -- --- one message ------------------------------------------------------------
 
@@ -107,6 +33,13 @@ local function closed_error(self)
   return errors.new({ kind = "closed", code = "closed.mailer", phase = "config",
     delivered = "no", retry = "never", lang = self.settings.lang,
     text = { en = "the mailer is closed", zh = "该 mailer 已关闭" } })
+end
+
+-- Workers of nginx would get the sockets by fork.
+local function leave_nothing_for_fork(self)
+  if drivers.place() == "init" then
+    close_routes(self)
+  end
 end
 
 -- [0, 1), also where Lua's own numbers begin the same in every process.
@@ -133,10 +66,7 @@ local function deliver(self, built, spec, patience, policy)
   receipt, err = dispatch.send(self, letter.new(built, spec, policy), {
     driver = driver, deadline = deadline_of(self, driver, built), patience = patience,
   })
-  if drivers.place() == "init" then
-    -- Workers would get the socket by fork.
-    close_routes(self)
-  end
+  leave_nothing_for_fork(self)
   return receipt, err
 end
 
@@ -168,13 +98,13 @@ local function agent_of(self)
       return deliver(self, built, built, 0, false)
     end,
     tell = function(receipt, err)
-      self:tell(receipt, err)
+      self.report:tell(receipt, err)
     end,
     warn = function(text)
-      self:call(self.settings.log, "warning", text)
+      self.report:call(self.settings.log, "warning", text)
     end,
     alarm = function(text)
-      self:call(self.settings.log, "error", text)
+      self.report:call(self.settings.log, "error", text)
     end,
   }
 end
@@ -188,7 +118,7 @@ function Mailer:send(spec)
     error("mailer:send: a message table is expected, not a " .. type(spec), 2)
   end
   local receipt, err = attempt(self, spec)
-  self:tell(receipt, err)
+  self.report:tell(receipt, err)
   return receipt, err
 end
 
@@ -225,7 +155,9 @@ function Mailer:send_all(messages, options)
   if not driver then
     return nil, err
   end
-  return batch.run(self, driver, messages, options)
+  local summary = batch.run(self, driver, messages, options)
+  leave_nothing_for_fork(self)
+  return summary
 end
 
 -- Drivers that take a message at once need no outbox.
@@ -236,7 +168,7 @@ local function hand_over(self, built)
   end
   local receipt, err = deliver(self, built, built, 0, false)
   if receipt then
-    self:tell(receipt)
+    self.report:tell(receipt)
   end
   return receipt, err
 end
@@ -262,7 +194,7 @@ function Mailer:notify(spec)
   end
   if not ok then
     -- Few look at what notify answers.
-    self:tell(nil, err)
+    self.report:tell(nil, err)
     return nil, err
   end
   return built.id or true
@@ -311,7 +243,7 @@ end
 -- before the first `notify`
 function Mailer:stats()
   local out = { connections = connections_of(self), breakers = {}, outbox = notify.stats(self) }
-  for name, value in pairs(self.counts) do
+  for name, value in pairs(self.report.counts) do
     out[name] = value
   end
   for index, way in ipairs(self.routes) do
@@ -351,16 +283,16 @@ function M.new(options)
     return nil, err
   end
   local self = setmetatable({
-    settings = settings, routes = {}, outbox = {}, counts = new_counts(), random = random,
+    settings = settings, routes = {}, outbox = {}, report = reports.new(settings), random = random,
     closed = false,
   }, Mailer)
   self.agent = agent_of(self)
-  self.routes[1] = route.new(settings, self.counts, watcher_of(self, settings))
+  self.routes[1] = route.new(settings, self.report)
   for index, other in ipairs(settings.failover or {}) do
-    self.routes[index + 1] = route.new(other, self.counts, watcher_of(self, other))
+    self.routes[index + 1] = route.new(other, self.report)
   end
   for _, warning in ipairs(settings.warnings) do
-    self:call(settings.log, "warning", warning.message)
+    self.report:call(settings.log, "warning", warning.message)
   end
   return self
 end

@@ -446,6 +446,12 @@ end
 -- @tparam table entry from `next`
 -- @treturn boolean whether it was sent
 function Outbox:send(entry)
+  if entries.is_late(entry) then
+    local late = faults.late(self, entry)
+    late.attempts = entry.tries
+    give_up(self, entry, late)
+    return false
+  end
   local agent = entry.agent
   local built, err = entries.message(entry, agent.settings)
   entry.tries = entry.tries + 1

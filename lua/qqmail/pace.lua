@@ -57,9 +57,9 @@ end
 
 --- A session ended, or refused a message.
 -- @tparam table event of the session: `fault`, `text`, `in_flight` (commands without
---   an answer), `behind` (of more than one message), `chunked` (by BDAT)
--- @treturn boolean true when the next connection goes slower than this one: what it
---   did not take may be sent again at once
+--   an answer), `behind` (of more than one message), `chunked` (by BDAT), `pipelined`
+-- @treturn boolean true when the next connection goes slower than this one, also when
+--   another one found that out before: what it did not take may be sent again at once
 function Pace:failed(event)
   if event.fault == "no_chunking" then
     self.lacks.chunking = true
@@ -69,7 +69,7 @@ function Pace:failed(event)
   local in_flight = event.in_flight or 0
   local is_sign = says_too_early(event) or (in_flight > 1 and (ASTRAY[event.fault]
     or (SILENT[event.fault] and not self.proved[step])))
-  if not is_sign or self.lacks[step] then
+  if not is_sign or not (event.chunked or event.pipelined) then
     return false
   end
   self.lacks[step] = true

@@ -214,7 +214,7 @@ end
 
 function HANDLERS.delivered(self, event)
   local job = self.jobs[event.id]
-  event.chunked = job.chunked
+  event.chunked, event.pipelined = job.chunked, job.pipelined
   job.outcome, job.ended = event, self.now()
   self.has_news = true
 end

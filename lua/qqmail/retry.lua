@@ -29,12 +29,15 @@ local function willingness(policy, err)
   return err.retry
 end
 
+-- A pause the provider is known to ask for is kept. Where only a general rule knows
+-- the answer, its seconds are advice for whoever comes back later.
 local function wait_of(policy, state, retry, random)
   if retry == "now" and state.attempt == 1 then
     return 0
   end
   local backoff = math.min(policy.cap, policy.base * 2 ^ (state.attempt - 1))
-  return math.max(state.err.retry_after or 0, backoff) + policy.jitter * random()
+  local floor = not state.err.retry_is_guess and state.err.retry_after or 0
+  return math.max(floor, backoff) + policy.jitter * random()
 end
 
 --- Decide about another try of a message.

@@ -39,12 +39,11 @@ local function breaker_of(settings)
 end
 
 --- @tparam table settings of the account
--- @tparam table counts of the mailer, see `mailer:stats`
--- @tparam function watch called with lines of the dialogue, or nil
+-- @tparam table report of the mailer, see `qqmail.report`
 -- @treturn table
-function M.new(settings, counts, watch)
+function M.new(settings, report)
   return setmetatable({
-    settings = settings, counts = counts, watch = watch, pools = {},
+    settings = settings, counts = report.counts, watch = report:watcher(settings), pools = {},
     breaker = breaker_of(settings),
   }, Route)
 end
@@ -201,14 +200,14 @@ end
 local function send_on(self, letter, built, driver, connection, reused, deadline)
   local receipt, err, job = delivery.send(self.settings, built, letter.to, connection, reused,
     deadline)
-  self:pool(driver):give(connection, connection.now())
-  local again = false
-  if job and not receipt then
-    local slower = self:learn(driver, job)
-    again = slower or (reused and delivery.was_unread(job))
-  elseif job then
-    self:learn(driver, job)
+  local slower = job ~= nil and self:learn(driver, job)
+  if slower then
+    -- Whoever got it next would stumble as we did.
+    connection:quit()
+  else
+    self:pool(driver):give(connection, connection.now())
   end
+  local again = slower or (job ~= nil and not receipt and reused and delivery.was_unread(job))
   if reused then
     self.counts.reused = self.counts.reused + 1
   end

@@ -65,6 +65,17 @@ static void test_mail(void)
         "MAIL FROM:<a@b> SIZE=18446744073709551615 BODY=8BITMIME SMTPUTF8");
 }
 
+static void test_bdat(void)
+{
+    begin();
+    CHECK(qm_cmd_bdat(&cmd, 0) == QM_OK);
+    check_line("BDAT 0 LAST\r\n", "BDAT 0 LAST");
+    begin();
+    CHECK(qm_cmd_bdat(&cmd, UINT64_MAX) == QM_OK);
+    check_line("BDAT 18446744073709551615 LAST\r\n",
+               "BDAT 18446744073709551615 LAST");
+}
+
 static void test_auth_is_masked(void)
 {
     begin();
@@ -153,6 +164,7 @@ int main(void)
     TEST(test_plain);
     TEST(test_hello);
     TEST(test_mail);
+    TEST(test_bdat);
     TEST(test_auth_is_masked);
     TEST(test_no_control_byte_leaves);
     TEST(test_refused_names);

@@ -38,7 +38,8 @@ static void say(const char *text)
     pull();
 }
 
-static void open_body(void)
+/* `size` 0: by DATA. */
+static void open_body(size_t size)
 {
     struct qm_smtp_settings set;
     struct qm_smtp_message message;
@@ -48,15 +49,18 @@ static void open_body(void)
     memset(&message, 0, sizeof(message));
     set.hostname = qm_span_of("[127.0.0.1]");
     set.pipelining = true;
+    set.chunking = true;
     message.from = qm_span_of("a@b");
+    message.has_size = size > 0;
+    message.size = size;
     CHECK(qm_smtp_init(&smtp, &set) == QM_OK);
     say("220 x\r\n");
-    say("250-x\r\n250 PIPELINING\r\n");
+    say("250-x\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
     CHECK(qm_smtp_begin(&smtp, &message, &id) == QM_OK);
     CHECK(qm_smtp_add_rcpt(&smtp, qm_span_of("c@d")) == QM_OK);
     CHECK(qm_smtp_submit(&smtp) == QM_OK);
     pull();
-    say("250 ok\r\n250 ok\r\n354 go\r\n");
+    say(size > 0 ? "250 ok\r\n250 ok\r\n" : "250 ok\r\n250 ok\r\n354 go\r\n");
 }
 
 static void take_output(size_t most)
@@ -97,37 +101,36 @@ static void drive(size_t piece, size_t sent_piece)
 }
 
 /* The encoder is proved on its own: here it only serves as the measure. */
-static size_t expected_wire(char *out)
+static size_t encode(bool stuff, char *out)
 {
     struct qm_dot dot;
     size_t used;
     size_t written;
 
-    qm_dot_init(&dot, true);
+    qm_dot_init(&dot, stuff);
     qm_dot_update(&dot, qm_span_make(body, BODY_LEN), out, WIRE_MAX - 8, &used,
                   &written);
     CHECK(used == BODY_LEN);
     return written + qm_dot_finish(&dot, out + written);
 }
 
-static void test_pieces(void)
+static char expected[WIRE_MAX];
+
+/* Sends the body in pieces of all sizes; by BDAT when there is a `size`. */
+static void check_pieces(size_t size, size_t expected_len)
 {
     static const size_t pieces[] = { 1,     2,     3,     1000,    16384,
                                      65535, 65536, 65537, BODY_LEN };
     static const size_t sent[] = { 7, 1460, 65534, 65535, WIRE_MAX };
-    static char expected[WIRE_MAX];
-    size_t expected_len;
     size_t i;
     size_t j;
 
-    make_body();
-    expected_len = expected_wire(expected);
     for (i = 0; i < QM_COUNTOF(pieces); i++) {
         for (j = 0; j < QM_COUNTOF(sent); j++) {
             if (pieces[i] < 1000 && sent[j] < 1000) {
                 continue; /* slow under valgrind, and nothing new */
             }
-            open_body();
+            open_body(size);
             drive(pieces[i], sent[j]);
             CHECK(wire_len == expected_len &&
                   memcmp(wire, expected, wire_len) == 0);
@@ -136,8 +139,27 @@ static void test_pieces(void)
     }
 }
 
+static void test_data(void)
+{
+    make_body();
+    check_pieces(0, encode(true, expected));
+}
+
+static void test_chunk(void)
+{
+    size_t size;
+    int line_len;
+
+    make_body();
+    size = encode(false, expected);
+    line_len = snprintf(expected, 64, "BDAT %lu LAST\r\n", (unsigned long)size);
+    (void)encode(false, expected + line_len);
+    check_pieces(size, size + (size_t)line_len);
+}
+
 int main(void)
 {
-    TEST(test_pieces);
+    TEST(test_data);
+    TEST(test_chunk);
     return check_done();
 }

@@ -33,7 +33,10 @@ static void say(struct qm_smtp *smtp, struct seen *seen, const char *text)
     pull(smtp, seen);
 }
 
-static enum qm_err submit(struct qm_smtp *smtp)
+/* How the message is to travel. */
+enum way { BY_DATA, BY_BDAT, BY_EAGER_BDAT };
+
+static enum qm_err submit(struct qm_smtp *smtp, enum way way)
 {
     struct qm_smtp_message message;
     uint32_t id;
@@ -41,6 +44,9 @@ static enum qm_err submit(struct qm_smtp *smtp)
 
     memset(&message, 0, sizeof(message));
     message.from = qm_span_of("a@b");
+    message.has_size = way != BY_DATA;
+    message.size = 7;
+    message.eager = way == BY_EAGER_BDAT;
     err = qm_smtp_begin(smtp, &message, &id);
     if (err == QM_OK) {
         err = qm_smtp_add_rcpt(smtp, qm_span_of("c@d"));
@@ -62,24 +68,33 @@ static enum qm_err send_body(struct qm_smtp *smtp)
     return err != QM_OK ? err : qm_smtp_body_end(smtp);
 }
 
-static void run_session(struct qm_smtp *smtp, struct seen *seen)
+static void run_session(struct qm_smtp *smtp, struct seen *seen, enum way way)
 {
     say(smtp, seen, "220 x\r\n");
-    say(smtp, seen, "250-x\r\n250-PIPELINING\r\n250 AUTH PLAIN\r\n");
+    say(smtp, seen,
+        "250-x\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 AUTH PLAIN\r\n");
     say(smtp, seen, "235 ok\r\n");
-    if (submit(smtp) != QM_OK) {
+    if (submit(smtp, way) != QM_OK) {
         return;
     }
     pull(smtp, seen);
-    say(smtp, seen, "250 ok\r\n250 ok\r\n354 go\r\n");
+    if (way != BY_EAGER_BDAT) {
+        say(smtp, seen, "250 ok\r\n250 ok\r\n");
+    }
+    if (way == BY_DATA) {
+        say(smtp, seen, "354 go\r\n");
+    }
     if (send_body(smtp) != QM_OK) {
         return;
+    }
+    if (way == BY_EAGER_BDAT) {
+        say(smtp, seen, "250 ok\r\n250 ok\r\n");
     }
     say(smtp, seen, "250 queued\r\n");
 }
 
 /* Returns true when the session went through to the end. */
-static bool run_with_fault(long allowed)
+static bool run_with_fault(long allowed, enum way way)
 {
     struct qm_smtp_settings set;
     struct qm_smtp smtp;
@@ -92,9 +107,10 @@ static bool run_with_fault(long allowed)
     set.mechanisms = ~0u;
     set.allow_clear_auth = true;
     set.pipelining = true;
+    set.chunking = true;
     qm_mem_test_fail_after(allowed);
     if (qm_smtp_init(&smtp, &set) == QM_OK) {
-        run_session(&smtp, &seen);
+        run_session(&smtp, &seen, way);
     }
     qm_mem_test_fail_after(-1);
     CHECK(!(seen.delivered && seen.over));
@@ -103,20 +119,37 @@ static bool run_with_fault(long allowed)
     return seen.delivered;
 }
 
-static void test_every_allocation(void)
+static void fail_every_allocation(enum way way)
 {
     bool delivered = false;
     long n;
 
     for (n = 0; n < 200 && !delivered; n++) {
-        delivered = run_with_fault(n);
+        delivered = run_with_fault(n, way);
     }
     CHECK(delivered);
     CHECK(n > 5);
 }
 
+static void test_data(void)
+{
+    fail_every_allocation(BY_DATA);
+}
+
+static void test_chunk(void)
+{
+    fail_every_allocation(BY_BDAT);
+}
+
+static void test_eager_chunk(void)
+{
+    fail_every_allocation(BY_EAGER_BDAT);
+}
+
 int main(void)
 {
-    TEST(test_every_allocation);
+    TEST(test_data);
+    TEST(test_chunk);
+    TEST(test_eager_chunk);
     return check_done();
 }

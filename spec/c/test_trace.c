@@ -38,6 +38,31 @@ static void test_cuts_long_lines(void)
     CHECK(qm_trace_get(&trace, 2)->len == 0);
 }
 
+static void add_lines(unsigned count)
+{
+    while (count-- > 0) {
+        qm_trace_add(&trace, 'S', qm_span_of("x"));
+    }
+}
+
+static void test_since(void)
+{
+    qm_trace_init(&trace);
+    CHECK(qm_trace_since(&trace, 0) == 0);
+    add_lines(3);
+    CHECK(trace.total == 3);
+    CHECK(qm_trace_since(&trace, 0) == 0);
+    CHECK(qm_trace_since(&trace, 2) == 2);
+    CHECK(qm_trace_since(&trace, 3) == 3);
+    CHECK(qm_trace_get(&trace, qm_trace_since(&trace, 3)) == NULL);
+    add_lines(QM_TRACE_LINES);
+    CHECK(qm_trace_since(&trace, 0) == 0); /* gone: what there still is */
+    CHECK(qm_trace_since(&trace, 3) == 0);
+    CHECK(qm_trace_since(&trace, 4) == 1);
+    CHECK(qm_trace_since(&trace, trace.total) == QM_TRACE_LINES);
+    CHECK(qm_trace_since(&trace, UINT64_MAX) == QM_TRACE_LINES);
+}
+
 static void test_empty(void)
 {
     qm_trace_init(&trace);
@@ -48,6 +73,7 @@ int main(void)
 {
     TEST(test_keeps_the_newest);
     TEST(test_cuts_long_lines);
+    TEST(test_since);
     TEST(test_empty);
     return check_done();
 }

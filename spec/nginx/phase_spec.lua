@@ -219,7 +219,7 @@ describe("the phase", function()
 
   it_runs("that sends leaves the worker to others meanwhile", function()
     server = send.server({ mode = "implicit" })
-    start({ pool = { messages = 1 } })
+    start({ pool = { max = 5, messages = 1 } })
     await_mails(2)
     server:clear()
     -- Nobody is greeted for long enough to ask for something else.

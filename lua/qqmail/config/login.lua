@@ -2,6 +2,7 @@
 -- @module qqmail.config.login
 
 local base = require "qqmail.config.loader"
+local callback = require "qqmail.callback"
 local dotenv = require "qqmail.dotenv"
 local errors = require "qqmail.errors"
 local options = require "qqmail.options"
@@ -101,11 +102,17 @@ local function secret_reader(given, key, shape, lang)
     }
   end
   return function()
-    local value, reason = given, nil
+    local ran, value, reason = true, given, nil
     if type(given) == "function" then
-      value, reason = given()
+      ran, value, reason = callback.call(given)
     end
-    if type(value) ~= "string" then
+    if not ran then
+      -- What it raised may hold the secret: it is not shown.
+      return fail("config.secret_function", {
+        en = ("the %s function raised an error"):format(key),
+        zh = ("%s 函数抛出了错误"):format(key),
+      })
+    elseif type(value) ~= "string" then
       local _, err = fail("config.secret_function", {
         en = ("the %s function returned %s in place of a text"):format(key, type(value)),
         zh = ("%s 函数返回了 %s 而不是文本"):format(key, type(value)),

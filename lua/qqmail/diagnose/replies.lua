@@ -3,7 +3,7 @@
 -- `phase`, `code`, `enhanced`, `text`, `host`: all that are given must match, each
 -- by one of its values. Code "5xx" is a class; text is a part, in lower case.
 -- `as`: the error's code, its kind in front; `later`: seconds after which another
--- try makes sense, none without it; `hint`, `url`.
+-- try makes sense, none without it; `guess`: they are nobody's rule; `hint`, `url`.
 -- @module qqmail.diagnose.replies
 
 local M = {}
@@ -266,7 +266,7 @@ M.special = {
 --- Rules by phase and class of the code, where no special one knows better.
 M.general = {
   { phase = { "starttls" }, code = { "4xx" }, as = "tls.not_available_now", later = 60,
-    hint = HINTS.later },
+    guess = true, hint = HINTS.later },
   { phase = { "starttls" }, code = { "5xx" }, as = "tls.starttls_refused", hint = {
     en = "The server offers STARTTLS and refuses it; use port 465 with tls = \"implicit\".",
     zh = "服务器拒绝了 STARTTLS；请改用 465 端口与 tls = \"implicit\"。" } },
@@ -274,7 +274,7 @@ M.general = {
     as = "rate.too_many_connections", later = 60, hint = {
       en = "Use fewer connections at a time (pool.max).", zh = "请减少并发连接数（pool.max）。" } },
   { phase = { "auth" }, code = { "4xx" }, as = "auth.not_now", later = 60, hint = HINTS.later },
-  { code = { 421 }, as = "reject.closing", later = 60, hint = HINTS.later },
+  { code = { 421 }, as = "reject.closing", later = 60, guess = true, hint = HINTS.later },
   { code = { 530, 538 }, text = { "starttls", "encryption required", "encryption is required" },
     as = "auth.needs_tls", hint = {
       en = "Set tls = \"starttls\" (587) or \"implicit\" (465).",
@@ -305,7 +305,7 @@ M.general = {
     "invalid user", "user suspended", "unknown user", "does not exist", "doesn't exist" },
     as = "recipient.not_found", hint = HINTS.recipient },
   { code = { 452, 431 }, as = "reject.out_of_storage", later = 600, hint = HINTS.later },
-  { phase = { "rcpt" }, code = { "4xx" }, as = "recipient.not_now", later = 60,
+  { phase = { "rcpt" }, code = { "4xx" }, as = "recipient.not_now", later = 60, guess = true,
     hint = HINTS.later },
   { phase = { "rcpt" }, code = { "5xx" }, as = "recipient.refused", hint = HINTS.recipient },
   { code = { "5xx" }, text = { "spamhaus", "blacklist", "block list", "blocked using", "dnsbl" },
@@ -317,7 +317,7 @@ M.general = {
     text = { "spam", "policy", "content", "virus" }, as = "content.refused",
     hint = HINTS.content },
   { phase = { "greeting" }, code = { "5xx" }, as = "reject.connection", hint = HINTS.reputation },
-  { code = { "4xx" }, as = "reject.not_now", later = 60, hint = HINTS.later },
+  { code = { "4xx" }, as = "reject.not_now", later = 60, guess = true, hint = HINTS.later },
   { code = { "5xx" }, as = "reject.permanent", hint = HINTS.generic },
 }
 

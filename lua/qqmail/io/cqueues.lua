@@ -40,8 +40,7 @@ local function closing(descriptor)
   cqueues.cancel(descriptor)
 end
 
--- Each in a coroutine of the controller that runs this one. What one raises is the controller's
--- to tell, as with all its coroutines; the others are waited for all the same.
+-- Each in a coroutine of the controller that runs this one.
 local function all(functions)
   local controller, left, done = cqueues.running(), #functions, condition.new()
   local function run(body)

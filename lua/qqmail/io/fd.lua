@@ -195,11 +195,32 @@ function Driver:width(wanted)
   return self.run_all and wanted or 1
 end
 
---- Runs functions, at the same time where the loop can, until all have ended.
+-- In Lua 5.1 nothing can wait inside pcall.
+local CAN_GUARD = rawget(_G, "jit") ~= nil or _VERSION ~= "Lua 5.1"
+
+-- Loops wait for the end of a function, and one that raises would have none.
+local function guard(functions, failures)
+  local out = {}
+  for index, body in ipairs(functions) do
+    out[index] = CAN_GUARD and function()
+      local ok, why = xpcall(body, debug.traceback)
+      failures[#failures + 1] = not ok and why or nil
+    end or body
+  end
+  return out
+end
+
+--- Runs functions, at the same time where the loop can, until all have ended. Raises
+-- what one of them raised, when the others are done.
 -- @tparam table functions list
 function Driver:all(functions)
   if self.run_all and #functions > 1 then
-    return self.run_all(functions)
+    local failures = {}
+    self.run_all(guard(functions, failures))
+    if failures[1] then
+      error(failures[1], 0)
+    end
+    return
   end
   for _, body in ipairs(functions) do
     body()

@@ -1,6 +1,7 @@
 --- What a message carries: texts, attachments, inline parts, calendar.
 -- @module qqmail.message.content
 
+local callback = require "qqmail.callback"
 local core = require "qqmail.core"
 local fault = require "qqmail.message.fault"
 local media_types = require "qqmail.media_types"
@@ -44,12 +45,15 @@ end
 -- @treturn ?string piece; nil at the end
 -- @treturn ?table error
 function M.next_piece(lang, field, read)
-  local piece, why
+  local ran, piece, why
   local empty = 0
   repeat
-    piece, why = read(65536)
+    ran, piece, why = callback.call(read, 65536)
     empty = empty + 1
   until piece ~= "" or empty > 10000
+  if not ran then
+    piece, why = nil, piece or "its reader raised nothing"
+  end
   if type(piece) == "string" and piece ~= "" then
     return piece
   elseif piece == nil and why == nil then

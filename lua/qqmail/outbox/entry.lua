@@ -18,12 +18,15 @@ local MARK = "X-Qqmail-Outbox"
 local LINE_CAP = 2000
 
 --- The first lines of the file.
--- @tparam table entry `from`, `to`
+-- @tparam table entry `from`, `to`, `deadline`
 -- @treturn string
 function M.head(entry)
   local lines = { MARK .. ": 1", ("%s-From: <%s>"):format(MARK, entry.from) }
   for _, address in ipairs(entry.to) do
     lines[#lines + 1] = ("%s-To: <%s>"):format(MARK, address)
+  end
+  if entry.deadline then
+    lines[#lines + 1] = ("%s-Deadline: <%.0f>"):format(MARK, entry.deadline)
   end
   lines[#lines + 1] = ""
   return table.concat(lines, "\r\n")
@@ -32,14 +35,16 @@ end
 --- What waits of a built message. The bytes are not in it yet, see `load_data`.
 -- @tparam table built
 -- @treturn table `id`, `from`, `to`, `size`, `born` (seconds since 1970), `tries`,
--- `unknown` (how many of them left the delivery unknown)
+-- `unknown` (how many of them left the delivery unknown), `deadline` (after which it is
+-- not sent any more, as `born`; or nil)
 function M.new(built)
   local to = {}
   for index, address in ipairs(built.envelope.to) do
     to[index] = address
   end
   return { id = built.id, from = built.envelope.from, to = to, size = built:size(),
-    born = os.time(), tries = 0, unknown = 0 }
+    born = os.time(), tries = 0, unknown = 0,
+    deadline = built.deadline and os.time() + built.deadline }
 end
 
 -- A mail is read again as a raw message, with our lines on top: its header must
@@ -115,6 +120,9 @@ local FIELDS = {
   [MARK .. "-To"] = function(entry, address)
     entry.to[#entry.to + 1] = address
   end,
+  [MARK .. "-Deadline"] = function(entry, moment)
+    entry.deadline = tonumber(moment)
+  end,
 }
 
 local function read_line(entry, line)
@@ -152,14 +160,22 @@ function M.read(path)
   return entry
 end
 
---- The message to send.
+--- Whether it is too late to send it.
+-- @tparam table entry
+-- @treturn boolean
+function M.is_late(entry)
+  return entry.deadline ~= nil and os.time() >= entry.deadline
+end
+
+--- The message to send, in time.
 -- @tparam table entry
 -- @tparam table settings
 -- @treturn ?table built message
 -- @treturn ?table error
 function M.message(entry, settings)
   return message.new({ raw = entry.data or { path = entry.path },
-    envelope = { from = entry.from, to = entry.to } }, settings)
+    envelope = { from = entry.from, to = entry.to },
+    deadline = entry.deadline and entry.deadline - os.time() }, settings)
 end
 
 return M

@@ -43,4 +43,13 @@ function M.unsent(self)
   })
 end
 
+--- The time that the message gave is over.
+-- @tparam table entry
+function M.late(self, entry)
+  return errors.new({ kind = "timeout", code = "timeout.deadline", phase = "config",
+    delivered = entry.unknown > 0 and "unknown" or "no", retry = "never",
+    lang = self.options.lang, text = { en = "the deadline of the message has passed",
+      zh = "已超过该邮件的 deadline" } })
+end
+
 return M

@@ -88,7 +88,6 @@ function Child:use_options()
     defaults = defaults(self.given)
   end
   self.options = merge(merge({}, defaults), self.given)
-  self.context = nil
 end
 
 function Child:tls_context()
@@ -121,6 +120,11 @@ function REQUESTS.start(self, request)
   return { port = listener:port() }
 end
 
+-- Making one takes longer than a short session does, so other changes leave it.
+local function needs_context(changed)
+  return changed.cert ~= nil or changed.key ~= nil or changed.tls ~= nil
+end
+
 function REQUESTS.set(self, request)
   merge(self.given, request.options)
   if request.options.replies ~= nil then
@@ -129,7 +133,13 @@ function REQUESTS.set(self, request)
   if request.options.drop_at ~= nil then
     self.shared.drops = 0
   end
+  if request.options.cut_in_after ~= nil or request.options.cut_out_after ~= nil then
+    self.shared.cuts = 0
+  end
   self:use_options()
+  if needs_context(request.options) then
+    self.context = nil
+  end
   self:tls_context()
   return {}
 end
@@ -271,10 +281,11 @@ function Child:turn()
   if entries[1].readable and not self:read_control() then
     return false
   end
+  -- First those who left, then who came after them.
+  self:step_connections(entries)
   if entries[2] and not entries[2].item and entries[2].readable then
     self:accept()
   end
-  self:step_connections(entries)
   self:check_wait()
   return self:flush()
 end

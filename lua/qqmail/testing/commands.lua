@@ -121,9 +121,15 @@ function COMMANDS.DATA(self)
   end
 end
 
+-- With the option "unknown" it is offered all the same, and the octets behind it
+-- are read as commands.
+local function knows_chunking(self)
+  return self.options.chunking and self.options.chunking ~= "unknown"
+end
+
 function COMMANDS.BDAT(self, argument, line)
   local size, last = argument:match("^(%d+)%s*(%a*)$")
-  if not size or not self.options.chunking then
+  if not size or not knows_chunking(self) then
     self:respond("unknown", self.scenario.unknown(self, line))
     return
   end
@@ -138,6 +144,10 @@ end
 
 function COMMANDS.RSET(self)
   self.transaction = nil
+  if self.body then -- chunks without the last one
+    self.body:finish()
+    self.body = nil
+  end
   self:respond("rset", self.scenario.rset(self))
 end
 
@@ -160,7 +170,8 @@ function M.run(self, line)
   local verb, argument = line:match("^(%a+)%s*(.-)%s*$")
   verb = verb and verb:upper()
   local known = verb and COMMANDS[verb]
-  if verb and self.at <= #self.inbox then
+  -- What stands behind BDAT is its chunk; what stands behind that is looked at later.
+  if verb and verb ~= "BDAT" and self.at <= #self.inbox then
     if not self.pipelining then
       self:defect("a group of commands without PIPELINING", line)
     elseif ENDS_GROUP[verb] then

@@ -23,7 +23,12 @@ function M.new(stream, dialogue, options, context, clock)
     stream = stream, dialogue = dialogue, options = options, context = context, clock = clock,
     state = "open", plain = "", plain_at = 1, blocked = false, wake = nil,
   }, Connection)
-  if dialogue:connected() then
+  if dialogue.is_cut and options.cut_wire then
+    self.left_in, self.left_out = options.cut_in_after, options.cut_out_after
+  end
+  if self.left_in == 0 or self.left_out == 0 then
+    self:cut_off()
+  elseif dialogue:connected() then
     if options.mode == "implicit" then
       self:start_tls()
     else
@@ -43,6 +48,19 @@ function Connection:finish()
   self.stream:close()
 end
 
+-- Ends the connection wherever it is, without a word of TLS.
+function Connection:cut_off()
+  self.dialogue:close("fin") -- it hears and says nothing any more
+  if self.options.how == "rst" then
+    self.stream:reset()
+    self:finish()
+  else
+    self.stream:shutdown()
+    self.state, self.wake = "linger", self.clock() + LINGER
+  end
+  return false
+end
+
 -- --- output ----------------------------------------------------------------
 
 -- The client does not take bytes: gone, or slow.
@@ -60,9 +78,13 @@ end
 function Connection:flush_cipher()
   local cipher = self.filter and self.filter:output()
   while cipher and cipher ~= "" do
-    local n, why = self.stream:write(cipher)
+    local n, why = self.stream:write(self.left_out and cipher:sub(1, self.left_out) or cipher)
     if not n then
       return self:cannot_write(why)
+    end
+    self.left_out = self.left_out and self.left_out - n
+    if self.left_out == 0 then
+      return self:cut_off()
     end
     self.filter:sent(n)
     cipher = self.filter:output()
@@ -141,6 +163,9 @@ function Connection:shake_hands()
   if done then
     self.state = "open"
     self:flush_cipher()
+    if self.state ~= "open" then
+      return
+    end
     self.dialogue:secured(self.filter:info())
     if self.options.mode == "implicit" then
       self.dialogue:open()
@@ -158,14 +183,14 @@ end
 -- Closes in order: FIN, then wait for the client's. Closing at once with unread
 -- bytes would reset the connection and could cost the client our last reply.
 function Connection:close_fin()
-  if self.state == "done" then
+  if self.state == "done" or self.state == "linger" then
     return
   end
   if self.filter and self.options.close_notify ~= false then
     self.filter:shutdown()
     self:flush_cipher()
   end
-  if self.state ~= "done" then
+  if self.state ~= "done" and self.state ~= "linger" then
     self.stream:shutdown()
     self.state = "linger"
     self.wake = self.clock() + LINGER
@@ -235,6 +260,21 @@ function Connection:take(bytes)
   end
 end
 
+-- Answers whether the connection goes on.
+function Connection:take_until_cut(bytes)
+  if not self.left_in or #bytes < self.left_in or self.state == "linger" then
+    self.left_in = self.left_in and self.left_in - #bytes
+    self:take(bytes)
+    return true
+  end
+  self:take(bytes:sub(1, self.left_in))
+  self:advance() -- what is due for these bytes is still said
+  if self.state ~= "done" and self.state ~= "linger" then
+    self:cut_off()
+  end
+  return false
+end
+
 function Connection:receive()
   for _ = 1, READS_A_TURN do
     local bytes, why, text = self.stream:read(CHUNK)
@@ -245,8 +285,7 @@ function Connection:receive()
       end
       return
     end
-    self:take(bytes)
-    if not self:wants_read() then
+    if not self:take_until_cut(bytes) or not self:wants_read() then
       return
     end
   end

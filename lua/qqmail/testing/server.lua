@@ -121,7 +121,8 @@ end
 -- TLS), `tls` = `{ min_version=, max_version=, ciphers=, verify=, ca_file= }` (with
 -- `verify` the client must show a certificate), `users` = `{ [user]=password }`,
 -- `ehlo` and `ehlo_tls` (lists of capabilities), `require_auth`, `size_limit`,
--- `pipelining`, `chunking`, `lmtp`, `close_notify`, `greeting_multiline`;
+-- `pipelining`, `chunking` ("unknown": offered, but BDAT is not known), `lmtp`,
+-- `close_notify`, `greeting_multiline`;
 --
 -- `replies` = `{ [phase]= reply | { reply, ... } | { [address]= reply } }`: what
 -- is said instead, once for each item of a list (`false`: as usual);
@@ -129,7 +130,9 @@ end
 -- `delay` = seconds or `{ [phase]= seconds }`; `drip` = seconds a byte;
 -- `split_writes` = bytes a write; `drop_at` = phase, `how` = "fin", "rst" or
 -- "stall", `drop_times`, `drop_after` (bytes, for phase "body");
--- `cut_out_after`, `cut_in_after` = bytes until the connection ends (`how`);
+-- `cut_out_after`, `cut_in_after` = bytes until the connection ends (`how`), `cut_times`
+-- = only for so many connections, `cut_wire` = with implicit TLS the bytes of its
+-- records are counted, not those in them;
 -- `during_body` = `{ after= bytes, reply=, how= }`; `discard` = keep no data;
 -- `spool` = directory for the data of messages.
 --
@@ -154,7 +157,7 @@ end
 
 --- The messages the server took, in order: `{ from=, params=, to={...}, data=,
 -- size=, auth=, tls=, helo=, bare_newline=, reply= }`. `data` is without dot
--- stuffing; `reply` is nil when the connection was dropped instead.
+-- stuffing; `reply` is nil when the connection was dropped instead, or cut within it.
 function Server:messages()
   return self:request({ op = "get", what = "messages" }).value
 end

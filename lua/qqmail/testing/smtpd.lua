@@ -28,7 +28,19 @@ function M.shared(clock)
     auth_attempts = 0,
     uses = {},        -- how many of a list of replies were given, by phase
     drops = 0,
+    cuts = 0,
   }
+end
+
+-- Whether this connection is one that the options cut.
+local function is_cut(options, shared)
+  if not (options.cut_in_after or options.cut_out_after) then
+    return false
+  elseif options.cut_times and shared.cuts >= options.cut_times then
+    return false
+  end
+  shared.cuts = shared.cuts + 1
+  return true
 end
 
 --- @tparam table options of the server, with the defaults of the scenario in them
@@ -44,6 +56,10 @@ function M.new(options, shared, peer, scenario)
   self.record = { id = #shared.connections + 1, peer = self.peer, lines = {}, defects = {},
     began = shared.clock() }
   shared.connections[self.record.id] = self.record
+  self.is_cut = is_cut(options, shared)
+  if self.is_cut and not options.cut_wire then
+    self.cut_in, self.cut_out = options.cut_in_after, options.cut_out_after
+  end
   self.reader = self.read_line
   return self
 end
@@ -94,13 +110,13 @@ function Dialogue:close(how)
   end
 end
 
--- Sends bytes, up to the place where the options cut the connection.
+-- Sends bytes, up to the place where the options cut the connection; says whether
+-- all of them go out.
 function Dialogue:send(bytes, delay, phase)
-  local cut = self.options.cut_out_after
-  local left = cut and cut - self.sent_bytes
-  if left and #bytes >= left then
-    bytes = bytes:sub(1, left)
-  end
+  local cut = self.cut_out
+  local left = cut and cut - self.sent_bytes or #bytes
+  local is_whole = #bytes <= left
+  bytes = bytes:sub(1, left)
   self.sent_bytes = self.sent_bytes + #bytes
   if bytes ~= "" then
     self:push({ kind = "send", bytes = bytes, delay = delay, phase = phase })
@@ -108,6 +124,7 @@ function Dialogue:send(bytes, delay, phase)
   if cut and self.sent_bytes >= cut then
     self:close(self.options.how or "fin")
   end
+  return is_whole
 end
 
 local function delay_of(options, phase)
@@ -127,13 +144,14 @@ end
 
 --- Says a reply. `reply` is a line or lines (CRLF is added at the end) or
 -- `{ raw = bytes }`.
+-- @treturn boolean whether all of it goes out
 function Dialogue:say(phase, reply)
   local bytes = wire_form(reply)
   local extra = self.options.after and self.options.after[phase]
   for line in bytes:gmatch("[^\n]+\n?") do
     self:note("S", (line:gsub("\r?\n$", "")))
   end
-  self:send(bytes .. (extra or ""), delay_of(self.options, phase), phase)
+  return self:send(bytes .. (extra or ""), delay_of(self.options, phase), phase)
 end
 
 -- The reply the options want here: by key (an address), else the next of a
@@ -183,22 +201,20 @@ end
 -- @tparam[opt] string how to close afterwards
 -- @tparam[opt] string key address the reply is about
 -- @treturn ?number the code of the reply, also when the connection was dropped
--- @return the reply, nil when none was sent
+-- @return the reply, nil when it was not sent, or not to its end
 function Dialogue:respond(phase, default, how, key)
   local reply = scripted(self, phase, key) or default or nil
   local code = code_of(reply)
   if self:drops(phase) then
     return code, nil
   end
-  if reply then
-    self:say(phase, reply)
-  end
+  local is_whole = reply and self:say(phase, reply)
   if how then
     self:close(how)
   elseif code == 421 then
     self:close("fin")
   end
-  return code, reply
+  return code, is_whole and reply or nil
 end
 
 -- --- messages --------------------------------------------------------------
@@ -305,15 +321,21 @@ local function answer_during_body(self)
   end
 end
 
-function Dialogue:read_body()
-  local bytes = self.inbox:sub(self.at)
-  self.inbox, self.at = "", 1
+-- Body bytes arrive; answers what stands behind the end of the message.
+local function take_body(self, bytes)
   self.body.taken = (self.body.taken or 0) + #bytes
   local rest = self.body:feed(bytes)
   answer_during_body(self)
   if not self.gated and self.body.taken >= (self.options.drop_after or 1) then
     self:drops("body")
   end
+  return rest
+end
+
+function Dialogue:read_body()
+  local bytes = self.inbox:sub(self.at)
+  self.inbox, self.at = "", 1
+  local rest = take_body(self, bytes)
   if rest and not self.gated then
     self.inbox = rest
     end_message(self)
@@ -325,6 +347,9 @@ end
 local function end_chunk(self)
   local chunk = self.chunk
   self.chunk, self.reader = nil, self.read_line
+  if not self.pipelining and self.at <= #self.inbox then
+    self:defect("bytes behind a chunk without PIPELINING", self.inbox:sub(self.at))
+  end
   if chunk.refusal then
     self.body = nil
     self:respond("bdat", chunk.refusal, chunk.how)
@@ -340,10 +365,10 @@ function Dialogue:read_chunk()
   local bytes = self.inbox:sub(self.at, self.at + chunk.left - 1)
   self.at = self.at + #bytes
   chunk.left = chunk.left - #bytes
-  if not chunk.refusal then
-    self.body:feed(bytes)
+  if not chunk.refusal and bytes ~= "" then
+    take_body(self, bytes)
   end
-  if chunk.left > 0 then
+  if chunk.left > 0 or self.gated then
     return false
   end
   end_chunk(self)
@@ -352,11 +377,8 @@ end
 
 -- Input up to the place where the options cut the connection.
 local function cut_input(self, bytes)
-  local cut = self.options.cut_in_after
-  local left = cut and cut - self.received
-  if left and #bytes >= left then
-    bytes = bytes:sub(1, left)
-  end
+  local cut = self.cut_in
+  bytes = bytes:sub(1, cut and cut - self.received or #bytes)
   self.received = self.received + #bytes
   return bytes, cut and self.received >= cut
 end
@@ -387,7 +409,7 @@ end
 
 --- A client has connected; says whether the connection goes on.
 function Dialogue:connected()
-  if self.options.cut_out_after == 0 or self.options.cut_in_after == 0 then
+  if self.cut_out == 0 or self.cut_in == 0 then
     self:close(self.options.how or "fin")
   end
   return not self:drops("connect") and not self.gated

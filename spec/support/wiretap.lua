@@ -1,0 +1,138 @@
+--- Listens between the library and the system: which bytes of the dialogue were really
+-- taken by the socket, counted without asking the library.
+--
+-- Inside TLS a byte has left when the whole record that holds it has.
+local fd = require("qqmail.io.fd")
+local net = require("qqmail.net")
+local pump = require("qqmail.pump")
+
+local M = {}
+
+-- --- what left ------------------------------------------------------------------
+
+local Stream = {}
+Stream.__index = Stream
+
+local function new_stream()
+  return setmetatable({ said = {}, plain = 0, left = 0, heard = 0, marks = {}, is_clear = true },
+    Stream)
+end
+
+function Stream:note(bytes)
+  self.said[#self.said + 1] = bytes
+  self.plain = self.plain + #bytes
+end
+
+-- The socket took so many bytes.
+function Stream:took(count)
+  self.left = self.left + count
+end
+
+-- So many bytes of TLS records wait for the socket; what was noted is in them.
+function Stream:sealed(waiting)
+  self.marks[#self.marks + 1] = { at = self.left + waiting, plain = self.plain }
+end
+
+--- The plain bytes that left.
+-- @treturn string
+function Stream:text()
+  local count = self.is_clear and self.left or 0
+  for _, mark in ipairs(self.marks) do
+    count = mark.at <= self.left and mark.plain or count
+  end
+  return table.concat(self.said):sub(1, count)
+end
+
+-- --- the taps -------------------------------------------------------------------
+
+local function tap_connection(conn, stream)
+  local send, recv = conn.send, conn.recv
+  function conn:send(bytes)
+    if stream.is_clear then
+      stream:note(bytes)
+    end
+    local sent, why, partial = send(self, bytes)
+    stream:took(sent or partial or 0)
+    return sent, why, partial
+  end
+  function conn:recv(max)
+    local bytes, why, detail = recv(self, max)
+    stream.heard = stream.heard + #(bytes or "")
+    return bytes, why, detail
+  end
+  return conn
+end
+
+-- A filter is userdata: this one stands before it.
+local function tap_filter(filter, stream)
+  stream.is_clear = false
+  local tapped = {}
+  for _, name in ipairs({ "handshake", "feed", "eof", "read", "sent", "shutdown", "info",
+    "close" }) do
+    tapped[name] = function(_, ...)
+      return filter[name](filter, ...)
+    end
+  end
+  function tapped.write(_, bytes, first)
+    local taken, code, text = filter:write(bytes, first)
+    if taken then
+      stream:note(bytes:sub(first, first + taken - 1))
+    end
+    return taken, code, text
+  end
+  function tapped.output()
+    local bytes = filter:output()
+    stream:sealed(#(bytes or ""))
+    return bytes
+  end
+  return tapped
+end
+
+--- A driver that keeps record of what its connections send. Its `sleep` takes no time:
+-- the clock goes forward instead.
+-- @treturn table driver; `streams`: of its connections, in order
+function M.driver()
+  local driver = fd.new({ wait = net.wait, sleep = net.sleep })
+  local connect, now = driver.connect, driver.now
+  driver.ahead, driver.streams = 0, {}
+  function driver:connect(target, deadline)
+    local conn, failure = connect(self, target, deadline)
+    if not conn then
+      return nil, failure
+    end
+    self.streams[#self.streams + 1] = new_stream()
+    return tap_connection(conn, self.streams[#self.streams])
+  end
+  function driver:now()
+    return now(self) + self.ahead
+  end
+  function driver:sleep(seconds)
+    self.ahead = self.ahead + seconds
+  end
+  return driver
+end
+
+local open = pump.open
+
+-- Where the filter is made the connection is the driver's newest: one at a time.
+local function tapped_open(driver, options)
+  local make_filter = options.make_filter
+  if driver.streams and make_filter then
+    options.make_filter = function()
+      local filter, name, text = make_filter()
+      return filter and tap_filter(filter, driver.streams[#driver.streams]), name, text
+    end
+  end
+  return open(driver, options)
+end
+
+--- Listens inside TLS as well, until `stop`.
+function M.start()
+  pump.open = tapped_open
+end
+
+function M.stop()
+  pump.open = open
+end
+
+return M

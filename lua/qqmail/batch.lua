@@ -11,6 +11,7 @@ local letter = require("qqmail.letter")
 local message = require("qqmail.message")
 local net = require("qqmail.net")
 local progress = require("qqmail.progress")
+local retry = require("qqmail.retry")
 
 local M = {}
 
@@ -144,6 +145,25 @@ function Batch:is_stopped(waiting)
   return wants_stop(self) or dispatch.is_cancelled(waiting)
 end
 
+--- Nobody can connect, or somebody could again.
+-- @tparam ?table err nil: the server is there
+-- @treturn ?number seconds to wait for the server; nil when the policy's budget for one
+-- outage is used up, or waiting is of no use
+function Batch:outage(err)
+  if not err then
+    self.out = { failures = 0, waited = 0 }
+    return nil
+  end
+  local out, policy = self.out, self.mailer.settings.retry
+  out.failures = out.failures + 1
+  local seconds = policy and retry.decide({
+    attempts = math.huge, base = policy.base, cap = policy.cap, jitter = policy.jitter,
+    budget = policy.budget, when_unknown = policy.when_unknown,
+  }, { err = err, attempt = out.failures, waited = out.waited }, self.mailer.random)
+  out.waited = out.waited + (seconds or 0)
+  return seconds or nil
+end
+
 --- Let time pass, as long as nobody wants to stop.
 -- @tparam number seconds
 function Batch:pause(seconds)
@@ -232,7 +252,7 @@ end
 function M.run(mailer, driver, messages, options)
   local self = setmetatable({
     mailer = mailer, driver = driver, feed = feeds.new(messages), connected = 0, connecting = 0,
-    gates = {},
+    gates = {}, out = { failures = 0, waited = 0 },
     on_result = options.on_result, on_progress = progress_of(mailer, options),
     cancel = options.cancel, summary = new_summary(), began = net.now(), shown_at = 0,
     started = driver.now and driver:now() or 0,

@@ -118,6 +118,7 @@ local function connect(self, deadline)
     self.is_too_fast = false
     self.batch.connected = self.batch.connected + 1
     self.batch:let_in()
+    self.batch:outage(nil)
   end
   return connection, err
 end
@@ -179,6 +180,22 @@ local function stand_back(self, item, err)
   end
 end
 
+-- Nobody has a connection: that is no message's fault, and none is charged while the
+-- policy allows to wait for the server. After that each fails at its first try.
+local function sit_out(self, item, err)
+  local seconds = self.batch:outage(err)
+  item.hops, self.from, item.letter.err = 0, 1, err
+  if not seconds then
+    item.letter:settle(nil, err, nil)
+    self.batch:finish(item, item.letter:result())
+    return
+  end
+  dispatch.tell_retry(self.mailer, item.letter, seconds)
+  self.feed:unread(item)
+  leave(self)
+  self.batch:pause(seconds)
+end
+
 -- A connection cannot be had.
 local function cannot_connect(self, item, err)
   if is_for_others(self, err) then
@@ -188,7 +205,9 @@ local function cannot_connect(self, item, err)
     self.route:judge(err, self.driver:now())
   end
   item.letter.tries = item.letter.tries + 1
-  settle(self, item, nil, err)
+  if not fail_over(self, item, err) then
+    sit_out(self, item, err)
+  end
 end
 
 -- --- sending --------------------------------------------------------------------

@@ -135,13 +135,13 @@ end
 --- Take in what a round of tries came to.
 -- @tparam ?table receipt
 -- @tparam ?table err
--- @tparam function random in [0, 1)
+-- @tparam ?function random in [0, 1); nil: there is to be no further round
 -- @treturn ?number seconds to wait before the next round; nil when it is the last
 function Letter:settle(receipt, err, random)
   self.rounds = self.rounds + 1
   note(self, receipt, err)
   local rest, reason = rest_of(self, receipt, err)
-  if #rest == 0 then
+  if #rest == 0 or not random then
     return nil
   end
   local seconds = retry.decide(self.policy, { err = reason, attempt = self.rounds,

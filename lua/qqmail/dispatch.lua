@@ -38,20 +38,42 @@ function M.may_go_on(err)
   return (retry.is_of_account(err))
 end
 
+-- A spare account that does not take the sender was given a mail made for the first one,
+-- which is nothing against that.
+local function is_about_account(err)
+  return M.may_go_on(err) or (err.kind == "sender" and err.delivered == "no")
+end
+
+-- Of the errors of two accounts the one that a further round can end: a spare account
+-- with a wrong password must not make the trouble of a good one final. What is wrong
+-- with the spare one goes to the log, or nobody would ever mend it.
+local function more_hopeful(mailer, letter, earlier, err)
+  if earlier and is_about_account(err) and not retry.can_help(letter.policy, err)
+    and retry.can_help(letter.policy, earlier) then
+    mailer.report:call(mailer.settings.log, "warning", tostring(err))
+    return earlier
+  end
+  return err
+end
+
 -- One round: each account until one of them settles it.
 local function try_routes(mailer, letter, options)
-  local receipt, err
+  local receipt, err, best
   for index, route in ipairs(mailer.routes) do
     if index > 1 then
       mailer.report.counts.failovers = mailer.report.counts.failovers + 1
     end
     options.is_first = index == 1
     receipt, err = route:try(letter, options)
-    if receipt or not M.may_go_on(err) or M.is_cancelled(letter) then
+    if receipt then
+      return receipt
+    end
+    best = more_hopeful(mailer, letter, best, err)
+    if not M.may_go_on(err) or M.is_cancelled(letter) then
       break
     end
   end
-  return receipt, err
+  return nil, best
 end
 
 --- What hooks and counters learn of a wait before another round.
@@ -66,9 +88,14 @@ function M.tell_retry(mailer, letter, seconds)
   })
 end
 
-local function stopped_error(mailer, kind, code, text)
+local DEADLINE_HINT = {
+  en = "Give it a longer `deadline`, or more connections by `pool.max`.",
+  zh = "请放宽 deadline，或用 pool.max 增加连接。",
+}
+
+local function stopped_error(mailer, kind, code, text, hint)
   return errors.new({ kind = kind, code = code, phase = "config", delivered = "no",
-    retry = "now", lang = mailer.settings.lang, text = text })
+    retry = "now", lang = mailer.settings.lang, text = text, hint = hint })
 end
 
 --- Why no try of a letter is to be begun any more.
@@ -84,7 +111,8 @@ function M.why_stop(mailer, letter, now, deadline, cancel)
       { en = "the caller stopped the send", zh = "发送已被调用方取消" })
   elseif now >= deadline then
     return stopped_error(mailer, "timeout", "timeout.deadline",
-      { en = "the deadline of the message has passed", zh = "已超过该邮件的 deadline" })
+      { en = "the deadline of the message has passed", zh = "已超过该邮件的 deadline" },
+      DEADLINE_HINT)
   end
 end
 

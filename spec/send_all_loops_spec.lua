@@ -130,6 +130,7 @@ describe("mailer:send_all in a loop", function()
         looks = looks + 1
         return looks == 12 and error("cannot tell")
       end })
+      mailer:close()
     end)
     assert.is_false(ok)
     send.has(why, "cannot tell")

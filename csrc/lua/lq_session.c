@@ -98,6 +98,7 @@ static void read_settings(lua_State *L, struct qm_smtp_settings *set)
     set->pipelining = lq_field_bool(L, 1, "pipelining", true);
     set->smtputf8 = lq_field_bool(L, 1, "smtputf8", true);
     set->chunking = lq_field_bool(L, 1, "chunking", true);
+    set->doubt_chunking = lq_field_bool(L, 1, "doubt_chunking", false);
     set->window = (unsigned)lq_field_integer(L, 1, "window", 1);
     set->no_reset = lq_field_bool(L, 1, "no_reset", false);
 }

@@ -108,6 +108,7 @@ struct qm_smtp_settings {
     bool pipelining;            /* use it where offered */
     bool smtputf8;              /* use it where offered */
     bool chunking;              /* use it where offered */
+    bool doubt_chunking;        /* no second chunk before one was taken */
     unsigned window;            /* 0: wait for each verdict; n: with n of them
                                    due the next message may follow; more than
                                    QM_SMTP_WINDOW_MAX counts as that */

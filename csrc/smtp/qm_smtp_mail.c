@@ -270,10 +270,17 @@ static enum qm_err write_data(struct qm_smtp *smtp, struct qm_txn *txn)
     return qm_cmd_plain(&cmd, "DATA");
 }
 
-/* The chunk needs no reply of its own; the recipients' may be waited for. */
-static void open_chunk(struct qm_smtp *smtp, struct qm_txn *txn)
+/*
+ * The chunk needs no reply of its own; the recipients' may be waited for. So may
+ * the verdict on the first chunk: a 500 could mean that the server knows no
+ * BDAT, or that message alone; what became of those behind it would be open.
+ */
+static void open_chunk(struct qm_smtp *smtp, struct qm_txn *txn,
+                       const struct ahead *ahead)
 {
-    bool eager = txn->eager && can_pipeline(smtp) &&
+    bool trusted = smtp->chunking_proven || !smtp->set.doubt_chunking ||
+                   !ahead->chunks;
+    bool eager = txn->eager && trusted && can_pipeline(smtp) &&
                  txn->size <= (uint64_t)QM_SMTP_EAGER_MAX;
 
     if (eager || txn->rcpt_answered == txn->rcpt_count) {
@@ -301,7 +308,7 @@ static bool write_next(struct qm_smtp *smtp, struct qm_txn *txn, unsigned slot,
         ask = QM_ASK_RCPT;
         err = write_rcpt(smtp, txn);
     } else if (txn->bdat) {
-        open_chunk(smtp, txn);
+        open_chunk(smtp, txn, ahead);
         return false;
     } else if (!txn->data_written && (txn->rcpt_accepted > 0 ||
                                       txn->rcpt_answered < txn->rcpt_count)) {

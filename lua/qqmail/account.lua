@@ -157,6 +157,7 @@ local function session_options(settings, pace, secret)
     password = not is_token and secret or nil, token = is_token and secret or nil,
     mechanisms = settings.auth, allow_plaintext_auth = settings.allow_plaintext_auth,
     pipelining = pace.pipelining, chunking = pace.chunking, window = pace.window,
+    doubt_chunking = not pace.trusts_chunking,
     smtputf8 = settings.smtputf8, no_reset = settings.quirks.no_reset,
   }
 end
@@ -233,7 +234,7 @@ end
 -- @tparam table settings
 -- @tparam table driver
 -- @tparam number deadline absolute
--- @tparam table with `pace` (`pipelining`, `chunking`, `window` to use), `spare` (a
+-- @tparam table with `pace` (see `options` of `qqmail.pace`), `spare` (a
 -- fresh connection of the driver or nil), `watch` (see `pump.open`)
 -- @treturn ?table connection
 -- @treturn ?table error

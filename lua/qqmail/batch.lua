@@ -2,6 +2,7 @@
 -- of its own.
 -- @module qqmail.batch
 
+local callback = require("qqmail.callback")
 local canceller = require("qqmail.canceller")
 local dispatch = require("qqmail.dispatch")
 local errors = require("qqmail.errors")
@@ -10,6 +11,7 @@ local lane = require("qqmail.lane")
 local letter = require("qqmail.letter")
 local message = require("qqmail.message")
 local net = require("qqmail.net")
+local places = require("qqmail.places")
 local progress = require("qqmail.progress")
 local retry = require("qqmail.retry")
 local suggest = require("qqmail.suggest")
@@ -188,12 +190,23 @@ function Batch:deadlines_for(waiting)
   return own and math.min(last, self.started + own) or last, last
 end
 
+local function deadline_of(self, item)
+  local own = item.letter.built.deadline
+  return item.deadline or (own and self.started + own) or math.huge
+end
+
+--- How long a message may still wait to be begun.
+-- @tparam table item
+-- @treturn number seconds, at least 0
+function Batch:time_left(item)
+  return math.max(0, deadline_of(self, item) - self.driver:now())
+end
+
 --- Whether a message must not be tried any more. It has its result then.
 -- @tparam table item
 -- @treturn boolean
 function Batch:is_settled(item)
-  local waiting, own = item.letter, item.letter.built.deadline
-  local deadline = item.deadline or (own and self.started + own) or math.huge
+  local waiting, deadline = item.letter, deadline_of(self, item)
   local why = dispatch.why_stop(self.mailer, waiting, self.driver:now(), deadline, self.cancel)
   if why and not waiting.receipt and not waiting.err then
     waiting.err = why
@@ -287,9 +300,10 @@ function Batch:let_in()
 end
 
 local function run_lanes(self)
-  local bodies = {}
+  local bodies, begin = {}, places.helpers()
   for index = 1, lanes_for(self) do
     bodies[index] = function()
+      begin()
       if index > 1 then
         await_first(self)
       end
@@ -323,6 +337,25 @@ local function progress_of(mailer, options)
   return draw, has_listeners(mailer, options) and erase or nil
 end
 
+-- A function that raises stops the call as one that says yes does, and what it raised
+-- is for the caller in the end: messages under way have their results before.
+local function guarded(self, cancel)
+  local is_broken = false
+  if type(cancel) ~= "function" then
+    return cancel
+  end
+  return function()
+    local ok, answer = true, true
+    if not is_broken then
+      ok, answer = callback.call(cancel)
+    end
+    if not ok then
+      is_broken, self.feed.failure = true, self.feed.failure or answer
+    end
+    return is_broken or answer
+  end
+end
+
 --- Send all.
 -- @tparam table mailer
 -- @tparam table driver
@@ -335,9 +368,10 @@ function M.run(mailer, driver, messages, options)
     mailer = mailer, driver = driver, feed = feeds.new(messages), connected = 0, connecting = 0,
     gates = {}, out = { failures = 0, waited = 0 },
     on_result = options.on_result, on_progress = on_progress, erase_bar = erase_bar,
-    cancel = options.cancel, summary = new_summary(), began = net.now(), shown_at = 0,
+    summary = new_summary(), began = net.now(), shown_at = 0,
     started = driver.now and driver:now() or 0,
   }, Batch)
+  self.cancel = guarded(self, options.cancel)
   self.feed.is_stopped = function()
     return wants_stop(self)
   end;

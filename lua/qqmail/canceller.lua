@@ -4,6 +4,8 @@
 --     mailer:send { ..., cancel = stop }   -- elsewhere: stop:cancel()
 -- @module qqmail.canceller
 
+local callback = require("qqmail.callback")
+
 local M = {}
 
 local Canceller = {}
@@ -21,12 +23,14 @@ function Canceller:cancel()
   self.cancelled = true
 end
 
---- Whether a caller wants to stop.
+--- Whether a caller wants to stop. A function that raises is taken for a yes: what is
+-- under way is to have its results all the same.
 -- @tparam ?table|function cancel a token, or a function that answers true; nil: never
 -- @treturn boolean
 function M.is_set(cancel)
   if type(cancel) == "function" then
-    return cancel() == true
+    local ok, answer = callback.call(cancel)
+    return not ok or answer == true
   end
   return cancel ~= nil and cancel.cancelled == true
 end

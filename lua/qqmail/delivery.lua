@@ -19,6 +19,9 @@ local M = {}
 function M.prepare(settings, built, to, connection)
   local offered = connection:capabilities()
   local handle = built:handle()
+  if built:is_busy(handle) then
+    return nil, built:failure(handle, "unsupported")
+  end
   local eightbit = offered["8BITMIME"] == true and not settings.quirks.no_eightbit
   local ok, name, text = handle:rewind(eightbit)
   if not ok then

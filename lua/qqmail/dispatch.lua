@@ -140,6 +140,9 @@ end
 -- @treturn ?table receipt
 -- @treturn ?table error
 function M.send(mailer, letter, options)
+  options.pause = function(seconds)
+    pause(options.driver, letter, seconds)
+  end
   repeat
     local why = M.why_stop(mailer, letter, options.driver:now(), options.deadline)
     letter.err = why or letter.err

@@ -246,7 +246,7 @@ local function has_turn(self, item)
   local settings = self.mailer.routes[self.route_index or 1].settings
   local ok = turn.wait(settings, self.driver, #self.pending > 0 and 0 or math.huge,
     function(seconds)
-      pause(self, seconds)
+      pause(self, math.min(seconds, self.batch:time_left(item)))
     end)
   if not ok then
     self.feed:unread(item)
@@ -318,6 +318,10 @@ local function is_innocent(self, job)
   end
   if outcome.type ~= "lost" or outcome.handed_over or job.source_error then
     return false
+  elseif outcome.fault == "cancelled" then
+    -- Nobody cancels a lane's connection: a refusal before it left the server in a
+    -- state that only RSET could end, where RSET does harm.
+    return true
   end
   return self.is_charged or (not job.eager and delivery.was_unread(job))
 end

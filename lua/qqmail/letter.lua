@@ -14,22 +14,37 @@ local M = {}
 local Letter = {}
 Letter.__index = Letter
 
+local function has_own_from(spec)
+  return message.is(spec) or spec.raw ~= nil or spec.from ~= nil
+end
+
+-- The caller may fill the same table for the next mail before this one has its result;
+-- built anew from that, it would bring its recipients the text of others.
+local function copy(value)
+  if type(value) ~= "table" or getmetatable(value) ~= nil then
+    return value
+  end
+  local out = {}
+  for key, field in pairs(value) do
+    -- A token to stop it by must stay the caller's.
+    out[key] = key == "cancel" and field or copy(field)
+  end
+  return out
+end
+
 --- @tparam table built message
 -- @tparam table spec what it was built from: for an account with another From
 -- @tparam table|boolean policy of `qqmail.retry`
 -- @treturn table letter; `to`: who is still to get it, `tries`: made so far
 function M.new(built, spec, policy)
   return setmetatable({
-    built = built, spec = spec, policy = policy, to = built.envelope.to, tries = 0, rounds = 0,
-    waited = 0, accepted = {}, refused = {}, unknown = {},
+    built = built, spec = has_own_from(spec) and spec or copy(spec), policy = policy,
+    to = built.envelope.to, tries = 0, rounds = 0, waited = 0,
+    accepted = {}, refused = {}, unknown = {},
   }, Letter)
 end
 
 -- --- another account ----------------------------------------------------------
-
-local function has_own_from(spec)
-  return message.is(spec) or spec.raw ~= nil or spec.from ~= nil
-end
 
 --- The message as an account sends it: one that names no sender gets the sender of
 -- the account, and keeps its Message-ID.

@@ -23,9 +23,9 @@ Mailer.__name = "qqmail.mailer"
 
 -- --- one message ------------------------------------------------------------
 
-local function close_routes(self)
+local function close_routes(self, for_good)
   for _, way in ipairs(self.routes) do
-    way:close()
+    way:close(for_good)
   end
 end
 
@@ -258,7 +258,7 @@ function Mailer:close()
     self.closed = true
     notify.close(self)
   end
-  close_routes(self)
+  close_routes(self, true)
 end
 
 Mailer.__close = Mailer.close

@@ -19,13 +19,14 @@ end
 
 --- What a session may use.
 -- @tparam table settings `pipelining`, `chunking`, `window`
--- @treturn table the same three
+-- @treturn table the same three; `trusts_chunking`: the server has taken a chunk before
 function Pace:options(settings)
   local lacks = self.lacks
   local pipelining = settings.pipelining
   return {
     pipelining = pipelining ~= false and not lacks.pipelining,
     chunking = settings.chunking ~= false and not lacks.chunking,
+    trusts_chunking = self.proved.chunking == true,
     window = (lacks.window or lacks.pipelining) and 0 or settings.window,
   }
 end

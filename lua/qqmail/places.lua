@@ -37,11 +37,34 @@ local function is_lost(place)
   return place.thread == nil or coroutine.status(place.thread) == "dead"
 end
 
+-- By thread: the one that waits until it has ended; false: the main one.
+local parents = setmetatable({}, { __mode = "kv" })
+
+--- For functions that other threads run while this one waits for their end: what it
+-- holds can be given back no sooner, so it is theirs as well.
+-- @treturn function to be called at the begin of each such thread
+function M.helpers()
+  local parent = current_thread()
+  return function()
+    local thread = current_thread()
+    if thread and thread ~= parent then
+      parents[thread] = parent or false
+    end
+  end
+end
+
 -- Who sends from within a send (in a hook, in the reader of an attachment) holds a
 -- place that nobody can give back before: it does not count. Nor does one that was
 -- left by an error which went past us.
 local function is_own(place)
-  return place.thread == current_thread() and (place.of_thread or current_thread() == nil)
+  local thread = current_thread() or false
+  while thread do
+    if place.of_thread and place.thread == thread then
+      return true
+    end
+    thread = parents[thread]
+  end
+  return thread == false and not place.of_thread
 end
 
 local function add(self, place)

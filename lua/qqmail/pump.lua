@@ -168,7 +168,7 @@ local function move_body(self)
     session:body_abort()
   elseif result == "end" and job.outcome then
     -- Refused while its chunk was on the way: the server was owed the rest of it.
-    self.jobs[job.id] = nil
+    self.jobs[job.id], job.is_reading = nil, false
   end
 end
 
@@ -418,7 +418,8 @@ function Connection:submit(job)
     self.since = self.now()
   end
   job.id, job.verdicts, job.outcome, job.began = id, {}, nil, self.now()
-  self.jobs[id] = job
+  self.jobs[id], job.is_reading = job, true
+  job.message:lend(job)
   follow(self, job)
   return true
 end
@@ -427,7 +428,7 @@ end
 -- @tparam table job
 function Connection:retire(job)
   if self.session:body_id() ~= job.id then
-    self.jobs[job.id] = nil
+    self.jobs[job.id], job.is_reading = nil, false
   end
   self.sent_count = self.sent_count + 1
 end
@@ -443,6 +444,9 @@ function Connection:settle()
   self.deadline = math.min(self.deadline, self.now() + LAST_WORDS)
   self.cancel = nil
   run(self, never)
+  for _, job in pairs(self.jobs) do
+    job.is_reading = false
+  end
   self.jobs = {}
 end
 

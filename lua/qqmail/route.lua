@@ -55,17 +55,23 @@ function Route:pool(driver)
   local found = self.pools[driver]
   if not found then
     found = account.pool(self.settings, driver)
+    found.closed = self.is_closed == true and not driver.shares_connections
     self.pools[driver] = found
   end
   return found
 end
 
---- Close what is kept.
-function Route:close()
-  for _, pool in pairs(self.pools) do
+--- Close what is kept. Pools in use stay: who holds a place there gives it back to
+-- those who wait for it. What mailers share is kept all the same.
+-- @tparam ?boolean for_good nothing is to be kept any more
+function Route:close(for_good)
+  self.is_closed = for_good == true
+  for driver, pool in pairs(self.pools) do
     pool:close()
+    if driver.shares_connections or pool:count() == 0 then
+      self.pools[driver] = nil
+    end
   end
-  self.pools = {}
 end
 
 -- --- whether to try at all ------------------------------------------------------
@@ -254,7 +260,8 @@ end
 --- Try to deliver a letter once.
 -- @tparam table letter see `qqmail.letter`
 -- @tparam table options `driver`, `deadline` (absolute), `patience` (seconds to wait
---   for a turn under `rate`), `is_first` (whether the letter was built for this account)
+--   for a turn under `rate`), `pause` (see `turn.wait`), `is_first` (whether the letter
+--   was built for this account)
 -- @treturn ?table receipt
 -- @treturn ?table error
 function Route:try(letter, options)
@@ -268,7 +275,8 @@ function Route:try(letter, options)
     return nil, err
   end
   local receipt
-  ok, err = turn.wait(self.settings, driver, options.patience)
+  ok, err = turn.wait(self.settings, driver,
+    math.min(options.patience, options.deadline - driver:now()), options.pause)
   if ok then
     receipt, err = try(self, letter, built, driver, options.deadline)
   end

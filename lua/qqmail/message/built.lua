@@ -39,6 +39,22 @@ function Message:handle()
   return self.core:copy() or self.core
 end
 
+--- A sending reads a handle from now on, as long as its `is_reading` is true.
+-- @tparam table job `handle`, `is_reading`
+function Message:lend(job)
+  if job.handle == self.core then
+    self.reader = job
+  end
+end
+
+--- Whether a handle is being read by another sending: two at once would each get
+-- parts of the message.
+-- @tparam userdata handle
+-- @treturn boolean
+function Message:is_busy(handle)
+  return handle == self.core and self.reader ~= nil and self.reader.is_reading
+end
+
 -- For looking at the message beside its sending.
 local function own_handle(self)
   local handle = self.core:copy() or self.core

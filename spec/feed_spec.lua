@@ -29,6 +29,19 @@ describe("qqmail.feed", function()
     assert.is_nil(select(2, feed:next(0)))
   end)
 
+  it("gives a hole in a list as an item, and what stands behind it", function()
+    local list = { "a", nil, "c" }
+    list[6] = "f"
+    local feed = feeds.new(list)
+    assert.equal(6, feed.total)
+    assert.same({ index = 1, spec = "a" }, feed:next(0))
+    assert.same({ index = 2 }, feed:next(0))
+    for index = 3, 6 do
+      assert.same({ index = index, spec = list[index] }, feed:next(0))
+    end
+    assert.is_nil(feed:next(0))
+  end)
+
   it("gives what an iterator gives, without knowing how many", function()
     local feed = feeds.new(counter(3))
     assert.is_nil(feed.total)

@@ -47,6 +47,38 @@ describe("mailer:send_all", function()
     assert.same({}, server:defects())
   end)
 
+  it("sends what stands behind a hole in the list", function()
+    local server = send.server()
+    local results, summary = batch.run(send.mailer(server), { send.message(), nil, send.message() })
+    assert.same({ 3, 2, 1 }, { summary.total, summary.sent, summary.failed })
+    send.is_error(results[2].err, { code = "message.bad_type" })
+    assert.equal(2, #server:messages())
+  end)
+
+  it("refuses what cannot be meant, before anything is sent", function()
+    local server = send.server()
+    local mailer = send.mailer(server)
+    local one = send.message({ from = send.USER })
+    local built = assert(qqmail.message(one))
+    for part, arguments in pairs({
+      ["not one message"] = { one }, ["write { message }"] = { built },
+      ["not a string"] = { "x" }, ["options must be a table"] = { { one }, "x" },
+      ["on_result must be a function"] = { { one }, { on_result = 1 } },
+      ["on_progress must be a function"] = { { one }, { on_progress = false } },
+      ["progress must be true or false"] = { { one }, { progress = "x" } },
+      ["cancel must be"] = { { one }, { cancel = {} } },
+    }) do
+      local ok, why = pcall(mailer.send_all, mailer, arguments[1], arguments[2])
+      assert.is_false(ok)
+      send.has(why, part)
+    end
+    local summary, err = mailer:send_all({ one }, { on_resutl = print })
+    assert.is_nil(summary)
+    send.is_error(err, { code = "config.unknown_option", field = "on_resutl" })
+    send.has(err.message, '"on_result"')
+    assert.equal(0, #server:connections())
+  end)
+
   each_way("stops for no bad message", function(window, chunking)
     local server = send.server({ chunking = chunking, size_limit = 20000, replies = {
       rcpt = { ["refused@test.local"] = "550 5.1.1 No such user" } } })

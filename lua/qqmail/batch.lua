@@ -12,6 +12,7 @@ local message = require("qqmail.message")
 local net = require("qqmail.net")
 local progress = require("qqmail.progress")
 local retry = require("qqmail.retry")
+local suggest = require("qqmail.suggest")
 
 local M = {}
 
@@ -26,6 +27,71 @@ local ERRORS_MAX = 100
 
 -- Between two looks whether the caller wants to stop.
 local STOP_SLICE = 0.1
+
+-- --- arguments ------------------------------------------------------------------
+
+local OPTIONS = { "on_result", "on_progress", "progress", "cancel" }
+
+local function is_cancel(value)
+  return type(value) == "function"
+    or (type(value) == "table" and type(value.cancelled) == "boolean")
+end
+
+-- Of each option what it may be, and how that is called.
+local ALLOWED = {
+  on_result = { "a function", function(value) return type(value) == "function" end },
+  on_progress = { "a function", function(value) return type(value) == "function" end },
+  progress = { "true or false", function(value) return type(value) == "boolean" end },
+  cancel = { "a function or what qqmail.canceller() gives", is_cancel },
+}
+
+-- One message in place of a list would be a list of none: sent to nobody, in silence.
+local function is_one_message(messages)
+  if message.is(messages) then
+    return true
+  end
+  local key = type(messages) == "table" and #messages == 0 and next(messages)
+  return type(key) == "string"
+end
+
+--- What a caller has done wrong.
+-- @param messages as of `run`
+-- @param options as of `run`
+-- @treturn ?string a sentence for `error`; nil: the types are right
+function M.misuse(messages, options)
+  if type(messages) ~= "table" and type(messages) ~= "function" then
+    return "a list or a function is expected, not a " .. type(messages)
+  elseif is_one_message(messages) then
+    return "a list is expected, not one message: write { message }"
+  elseif type(options) ~= "table" then
+    return "options must be a table, not a " .. type(options)
+  end
+  for _, name in ipairs(OPTIONS) do
+    local value, allowed = options[name], ALLOWED[name]
+    if value ~= nil and not allowed[2](value) then
+      return ("%s must be %s"):format(name, allowed[1])
+    end
+  end
+end
+
+--- An option that does not exist.
+-- @tparam table options
+-- @tparam ?string lang
+-- @treturn ?table error
+function M.unknown_option(options, lang)
+  for key in pairs(options) do
+    if not ALLOWED[key] then
+      local name, meant = tostring(key), suggest.closest(key, OPTIONS)
+      return errors.new({ kind = "config", code = "config.unknown_option", field = name,
+        lang = lang, text = {
+          en = ('send_all: unknown option "%s"'):format(name)
+            .. (meant and ('; did you mean "%s"?'):format(meant) or ""),
+          zh = ('send_all：未知选项 "%s"'):format(name)
+            .. (meant and ('，是否想写 "%s"？'):format(meant) or ""),
+        } })
+    end
+  end
+end
 
 -- --- results --------------------------------------------------------------------
 

@@ -9,12 +9,23 @@ local M = {}
 local Feed = {}
 Feed.__index = Feed
 
+-- `#` may end at any hole, and what stands behind it is a mail as well.
+local function length_of(list)
+  local length = #list
+  for key in pairs(list) do
+    if type(key) == "number" and key > length then
+      length = key
+    end
+  end
+  return length
+end
+
 local function of_list(list)
   local index = 0
   return function()
     index = index + 1
     return list[index]
-  end, #list
+  end, length_of(list)
 end
 
 --- @tparam table|function messages a list, or a function that gives the next one and
@@ -40,9 +51,10 @@ local function pull_next(self)
   local ok, spec = callback.call(self.pull)
   self.is_pulling = false
   if not ok then
-    self.failure, spec = spec, nil
+    self.failure = spec
   end
-  if spec == nil then
+  -- A hole in a list is an item too: it fails as any other that is no message.
+  if not ok or (spec == nil and self.count >= (self.total or 0)) then
     self.is_dry = true
     return nil
   end

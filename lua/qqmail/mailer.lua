@@ -122,14 +122,6 @@ function Mailer:send(spec)
   return receipt, err
 end
 
-local function check_batch_options(options)
-  for _, name in ipairs({ "on_result", "on_progress" }) do
-    if options[name] ~= nil and type(options[name]) ~= "function" then
-      error(("mailer:send_all: %s must be a function"):format(name), 3)
-    end
-  end
-end
-
 --- Send many messages: over up to `pool.max` connections, several under way on each
 -- where the server allows (see `window`). One that fails never stops the others.
 -- @tparam table|function messages a list, or a function that gives the next message
@@ -143,15 +135,20 @@ end
 -- mails that were sent), `errors` (the first 100: `index`, `err`), `seconds`, `stopped`
 -- @treturn ?table error: nothing was sent
 function Mailer:send_all(messages, options)
-  if type(messages) ~= "table" and type(messages) ~= "function" then
-    error("mailer:send_all: a list or a function is expected, not a " .. type(messages), 2)
+  if options == nil then
+    options = {}
   end
-  options = options or {}
-  check_batch_options(options)
-  if self.closed then
+  local misuse = batch.misuse(messages, options)
+  if misuse then
+    error("mailer:send_all: " .. misuse, 2)
+  elseif self.closed then
     return nil, closed_error(self)
   end
-  local driver, err = drivers.choose(self.settings)
+  local driver
+  local err = batch.unknown_option(options, self.settings.lang)
+  if not err then
+    driver, err = drivers.choose(self.settings)
+  end
   if not driver then
     return nil, err
   end

@@ -117,6 +117,17 @@ describe("failover", function()
     end
   end)
 
+  it("does not make trouble that passes final by a spare account that is wrong", function()
+    local first = send.server({ replies = { mail = { "421 4.3.2 Going down", false } } })
+    local second = other_server({ replies = { auth = "535 5.7.8 Wrong" } })
+    local mailer = pair(first, second, { retry = { base = 0, jitter = 0 } })
+    assert.equal(3, send.good(mailer).attempts)
+    assert.equal(1, #first:messages())
+    first:set({ replies = { mail = "421 4.3.2 Going down" } })
+    send.bad(send.mailer(first, { failover = { account(second) }, retry = false }),
+      { code = "reject.closing", retry = "later" })
+  end)
+
   it("tells the error of the last account when all fail", function()
     local first = send.server({ drop_at = "connect" })
     local second = other_server({ replies = { greeting = "421 4.3.2 Second not now" } })

@@ -38,20 +38,34 @@ function M.may_go_on(err)
   return (retry.is_of_account(err))
 end
 
+-- Of the errors of two accounts the one that a further round can end: a spare account
+-- with a wrong password must not make the trouble of a good one final.
+local function more_hopeful(letter, earlier, err)
+  if earlier and M.may_go_on(err) and not retry.can_help(letter.policy, err)
+    and retry.can_help(letter.policy, earlier) then
+    return earlier
+  end
+  return err
+end
+
 -- One round: each account until one of them settles it.
 local function try_routes(mailer, letter, options)
-  local receipt, err
+  local receipt, err, best
   for index, route in ipairs(mailer.routes) do
     if index > 1 then
       mailer.report.counts.failovers = mailer.report.counts.failovers + 1
     end
     options.is_first = index == 1
     receipt, err = route:try(letter, options)
-    if receipt or not M.may_go_on(err) or M.is_cancelled(letter) then
+    if receipt then
+      return receipt
+    end
+    best = more_hopeful(letter, best, err)
+    if not M.may_go_on(err) or M.is_cancelled(letter) then
       break
     end
   end
-  return receipt, err
+  return nil, best
 end
 
 --- What hooks and counters learn of a wait before another round.
@@ -66,9 +80,14 @@ function M.tell_retry(mailer, letter, seconds)
   })
 end
 
-local function stopped_error(mailer, kind, code, text)
+local DEADLINE_HINT = {
+  en = "Give it a longer `deadline`, or more connections by `pool.max`.",
+  zh = "请放宽 deadline，或用 pool.max 增加连接。",
+}
+
+local function stopped_error(mailer, kind, code, text, hint)
   return errors.new({ kind = kind, code = code, phase = "config", delivered = "no",
-    retry = "now", lang = mailer.settings.lang, text = text })
+    retry = "now", lang = mailer.settings.lang, text = text, hint = hint })
 end
 
 --- Why no try of a letter is to be begun any more.
@@ -84,7 +103,8 @@ function M.why_stop(mailer, letter, now, deadline, cancel)
       { en = "the caller stopped the send", zh = "发送已被调用方取消" })
   elseif now >= deadline then
     return stopped_error(mailer, "timeout", "timeout.deadline",
-      { en = "the deadline of the message has passed", zh = "已超过该邮件的 deadline" })
+      { en = "the deadline of the message has passed", zh = "已超过该邮件的 deadline" },
+      DEADLINE_HINT)
   end
 end
 

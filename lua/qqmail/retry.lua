@@ -29,6 +29,15 @@ local function willingness(policy, err)
   return err.retry
 end
 
+--- Whether another try of a message can end an error, whenever that would be.
+-- @tparam table|boolean policy as of `decide`; false: what a try could do is asked all
+-- the same, since the caller may repeat it
+-- @tparam table err
+-- @treturn boolean
+function M.can_help(policy, err)
+  return (willingness(policy or {}, err)) ~= nil
+end
+
 -- A pause the provider is known to ask for is kept. Where only a general rule knows
 -- the answer, its seconds are advice for whoever comes back later.
 local function wait_of(policy, state, retry, random)

@@ -76,7 +76,10 @@ local function open_error(self, seconds)
     text = { en = ("%s failed several times and is left alone for %.0f s")
       :format(self.settings.host or self.settings.socket, seconds),
       zh = ("%s 连续失败，%.0f 秒内不再尝试")
-        :format(self.settings.host or self.settings.socket, seconds) } })
+        :format(self.settings.host or self.settings.socket, seconds) },
+    hint = { en = "The errors before this one say why; the mail itself is not at fault. See the "
+      .. "option `breaker`.",
+      zh = "原因见此前的错误，与邮件本身无关；参见 breaker 选项。" } })
 end
 
 --- Whether the breaker lets a try through. Who was let through reports with `judge`.

@@ -47,6 +47,12 @@ describe("config policy", function()
         settings.retry.when_unknown })
     end)
 
+    it("cannot begin above its cap", function()
+      local err = bad(qq { retry = { base = 60 } })
+      assert.are.same({ "config.contradiction", "retry.base" }, { err.code, err.field })
+      has(err, "retry.cap (30 s)")
+    end)
+
     it("of the options wins over the environment", function()
       local env = { QQMAIL_RETRY_ATTEMPTS = "7" }
       assert.is_false(good(qq { retry = false }, env).retry)
@@ -64,7 +70,7 @@ describe("config policy", function()
         end
       end
       has(invalid({ retry = { when_unknown = "rety" } }, "retry.when_unknown"), '"retry"')
-      invalid({ retry = 5 }, "retry")
+      has(invalid({ retry = 5 }, "retry"), "{ attempts = ... }, or true or false")
       has(bad(qq { retry = { attemps = 2 } }), '"retry.attempts"')
       has(bad(qq { retries = 2 }), '"retry.attempts"')
       has(bad(qq(), { QQMAIL_RETRY_ATTEMPTS = "0" }), "QQMAIL_RETRY_ATTEMPTS")
@@ -220,6 +226,24 @@ describe("config policy", function()
         { [2] = "smtps://h.example" }, { "smtps://h.example", x = 1 } } do
         invalid({ failover = value }, "failover")
       end
+    end)
+
+    it("refuses what all accounts have in common, inside an account", function()
+      for key, value in pairs { retry = false, outbox = "/tmp/x", on = { sent = print },
+        io = "memory", log = "off", timeout = 5 } do
+        local err = bad(qq { failover = { { host = "h.example", [key] = value } } })
+        assert.are.equal("config.contradiction", err.code)
+        has(err.field, "failover[1]." .. key)
+        has(err, "beside failover")
+      end
+      local url = "smtps://h.example?retry.attempts=2"
+      assert.are.equal("config.contradiction", bad(qq { failover = { url } }).code)
+      good(qq { failover = { { host = "h.example", timeout = { connect = 2 } } } })
+    end)
+
+    it("is no list with holes, behind which accounts would be lost", function()
+      invalid({ failover = { "smtps://h.example", nil, "smtps://i.example" } }, "failover")
+      invalid({ failover = { nil, "smtps://i.example" } }, "failover")
     end)
 
     it("passes warnings on, with their place", function()

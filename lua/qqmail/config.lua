@@ -124,9 +124,28 @@ end
 -- What a policy says when it is off, for showing the settings.
 local OFF = { ["retry.attempts"] = 1, ["breaker.failures"] = 0 }
 
+-- Doubling cannot lead to less than it begins with; only who gives one of the two can
+-- make it so.
+local function check_retry(self)
+  local policy = self.settings.retry
+  if policy.base <= policy.cap then
+    return true
+  end
+  return self:fault("config.contradiction", "retry.base", {
+    en = ("retry.base (%g s) is more than retry.cap (%g s): raise the cap or lower the base")
+      :format(policy.base, policy.cap),
+    zh = ("retry.base（%g 秒）大于 retry.cap（%g 秒）：请调大 retry.cap 或调小 retry.base")
+      :format(policy.base, policy.cap),
+  })
+end
+
 -- `settings.retry` and `settings.breaker` are false or a whole table.
 local function settle_policies(self)
   local settings = self.settings
+  local ok, err = check_retry(self)
+  if not ok then
+    return nil, err
+  end
   if settings.retry.attempts == 1 then
     settings.retry = false
   end

@@ -487,6 +487,10 @@ function M.accounts(value)
     local is_place = type(key) == "number" and key >= 1 and key <= length and key % 1 == 0
     is_list = is_list and is_place and (type(account) == "table" or type(account) == "string")
   end
+  for place = 1, length do
+    -- Nobody would miss the accounts behind a hole before they are needed.
+    is_list = is_list and value[place] ~= nil
+  end
   if is_list then
     return value
   end

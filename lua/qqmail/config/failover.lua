@@ -22,6 +22,26 @@ for _, name in ipairs(options.groups.tls_options) do
   OWN["tls_options." .. name] = true
 end
 
+-- What a mailer has once, for all its accounts. An account that could give it would
+-- be given it in vain.
+local COMMON_GROUPS = { "retry", "outbox", "on" }
+local COMMON = { ["timeout.total"] = true, io = true, log = true }
+
+for _, group in ipairs(COMMON_GROUPS) do
+  for _, name in ipairs(options.groups[group]) do
+    COMMON[group .. "." .. name] = true
+  end
+end
+
+-- The first option of an account that would do nothing there.
+local function find_common(loader)
+  for _, entry in ipairs(options.list) do
+    if COMMON[entry.key] and loader:find(entry.key) then
+      return entry.key
+    end
+  end
+end
+
 -- The same layer, less what each account has of its own.
 local function shared_part(layer)
   local out = { origin = layer.origin, values = {}, where = {} }
@@ -59,6 +79,13 @@ local function read_account(self, given, place)
     return loader:fault("config.contradiction", "failover", {
       en = "failover cannot stand inside failover: make one list of all accounts",
       zh = "failover 中不能再含 failover：请把所有账号列在同一个列表里",
+    })
+  end
+  local common = find_common(loader)
+  if common then
+    return loader:fault("config.contradiction", common, {
+      en = common .. " is one for all accounts: give it beside failover, not inside",
+      zh = common .. " 由所有账号共用：请写在 failover 之外，与 failover 并列",
     })
   end
   for _, layer in ipairs(self.layers) do

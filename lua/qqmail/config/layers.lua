@@ -53,6 +53,18 @@ local SHORT = {
     values = { [false] = 0, [true] = DEFAULT_FAILURES } },
 }
 
+-- What a group may be, with an example of its first name.
+local function group_text(group)
+  local example = (" { %s = ... }"):format(options.groups[group][1])
+  local types = SHORT[group] and SHORT[group].type or {}
+  return {
+    en = "must be a table, such as" .. example .. (types.boolean and ", or true or false" or "")
+      .. (types.number and ", or a number" or ""),
+    zh = "必须是表，如" .. example .. (types.boolean and "，或 true、false" or "")
+      .. (types.number and "，或数字" or ""),
+  }
+end
+
 local function read_group(self, layer, group, given)
   local short = SHORT[group]
   if short and short.type[type(given)] then
@@ -60,9 +72,7 @@ local function read_group(self, layer, group, given)
     return true
   end
   if type(given) ~= "table" then
-    return self:fault("config.invalid_value", group, base.sentence(group, nil, {
-      en = "must be a table", zh = "必须是表",
-    }))
+    return self:fault("config.invalid_value", group, base.sentence(group, nil, group_text(group)))
   end
   for name, value in pairs(given) do
     local key = type(name) == "string" and group .. "." .. name

@@ -137,8 +137,12 @@ end
 -- @tparam ?table err
 function Batch:finish(item, receipt, err)
   count(self, item, receipt, err)
+  local was_drawn = self.erase_bar and self.erase_bar()
   self.mailer.report:tell(receipt, err)
   self.mailer.report:call(self.on_result, receipt, err, item.spec, item.index)
+  if was_drawn then
+    self.shown_at = 0 -- the bar comes back below what they wrote
+  end
   show(self, false)
 end
 
@@ -302,11 +306,21 @@ local function new_summary()
   return { total = 0, sent = 0, failed = 0, unknown = 0, rejected = 0, errors = {} }
 end
 
+-- Whether functions of the caller hear of results, and may write about them.
+local function has_listeners(mailer, options)
+  local hooks = mailer.settings.on or {}
+  return options.on_result or mailer.settings.log or hooks.sent or hooks.failed
+end
+
+-- What shows the progress, and what takes a bar away before others write.
 local function progress_of(mailer, options)
   if options.on_progress ~= nil then
     return options.on_progress
+  elseif options.progress == false then
+    return nil
   end
-  return options.progress ~= false and progress.bar(mailer.settings.lang) or nil
+  local draw, erase = progress.bar(mailer.settings.lang)
+  return draw, has_listeners(mailer, options) and erase or nil
 end
 
 --- Send all.
@@ -316,10 +330,11 @@ end
 -- @tparam table options `on_result`, `on_progress`, `progress`, `cancel`
 -- @treturn table summary
 function M.run(mailer, driver, messages, options)
+  local on_progress, erase_bar = progress_of(mailer, options)
   local self = setmetatable({
     mailer = mailer, driver = driver, feed = feeds.new(messages), connected = 0, connecting = 0,
     gates = {}, out = { failures = 0, waited = 0 },
-    on_result = options.on_result, on_progress = progress_of(mailer, options),
+    on_result = options.on_result, on_progress = on_progress, erase_bar = erase_bar,
     cancel = options.cancel, summary = new_summary(), began = net.now(), shown_at = 0,
     started = driver.now and driver:now() or 0,
   }, Batch)

@@ -9,6 +9,9 @@ local M = {}
 local STDERR = 2
 local WIDTH = 24
 
+-- Back to the start of the line, and empty it.
+local ERASE = "\r\27[K"
+
 -- Seconds between two pictures.
 M.every = 0.1
 
@@ -57,12 +60,23 @@ end
 -- it.
 -- @tparam ?string lang
 -- @treturn ?function nil where standard error is no terminal
+-- @treturn ?function takes the bar away, so that others can write on its line; answers
+-- whether there was one
 function M.bar(lang)
   if rawget(_G, "ngx") or not net.isatty(STDERR) then
     return nil
   end
+  local is_drawn = false
   return function(state)
-    write("\r\27[K" .. M.line(state, lang) .. (state.is_last and "\n" or ""))
+    write(ERASE .. M.line(state, lang) .. (state.is_last and "\n" or ""))
+    is_drawn = not state.is_last
+  end, function()
+    local was_drawn = is_drawn
+    if is_drawn then
+      write(ERASE)
+    end
+    is_drawn = false
+    return was_drawn
   end
 end
 

@@ -120,12 +120,26 @@ describe("failover", function()
   it("does not make trouble that passes final by a spare account that is wrong", function()
     local first = send.server({ replies = { mail = { "421 4.3.2 Going down", false } } })
     local second = other_server({ replies = { auth = "535 5.7.8 Wrong" } })
-    local mailer = pair(first, second, { retry = { base = 0, jitter = 0 } })
+    local logged = {}
+    local mailer = pair(first, second, { retry = { base = 0, jitter = 0 },
+      log = function(level, text) logged[level] = text end })
     assert.equal(3, send.good(mailer).attempts)
     assert.equal(1, #first:messages())
+    send.has(logged.warning, "535 5.7.8 Wrong")
     first:set({ replies = { mail = "421 4.3.2 Going down" } })
     send.bad(send.mailer(first, { failover = { account(second) }, retry = false }),
       { code = "reject.closing", retry = "later" })
+  end)
+
+  it("keeps a mail of notify that a spare account takes from its own address only", function()
+    local first = send.server({ replies = { mail = { "421 4.3.2 Going down", false } } })
+    local second = other_server({ replies = {
+      mail = "553 Mail from must equal authorized user" } })
+    local mailer = pair(first, second, { outbox = false })
+    assert(mailer:notify(send.message()))
+    mailer:flush(0.5)
+    assert.equal(0, mailer:stats().failed)
+    assert.equal(1, mailer:stats().outbox.waiting + mailer:stats().sent)
   end)
 
   it("tells the error of the last account when all fail", function()

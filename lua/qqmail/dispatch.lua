@@ -38,11 +38,19 @@ function M.may_go_on(err)
   return (retry.is_of_account(err))
 end
 
+-- A spare account that does not take the sender was given a mail made for the first one,
+-- which is nothing against that.
+local function is_about_account(err)
+  return M.may_go_on(err) or (err.kind == "sender" and err.delivered == "no")
+end
+
 -- Of the errors of two accounts the one that a further round can end: a spare account
--- with a wrong password must not make the trouble of a good one final.
-local function more_hopeful(letter, earlier, err)
-  if earlier and M.may_go_on(err) and not retry.can_help(letter.policy, err)
+-- with a wrong password must not make the trouble of a good one final. What is wrong
+-- with the spare one goes to the log, or nobody would ever mend it.
+local function more_hopeful(mailer, letter, earlier, err)
+  if earlier and is_about_account(err) and not retry.can_help(letter.policy, err)
     and retry.can_help(letter.policy, earlier) then
+    mailer.report:call(mailer.settings.log, "warning", tostring(err))
     return earlier
   end
   return err
@@ -60,7 +68,7 @@ local function try_routes(mailer, letter, options)
     if receipt then
       return receipt
     end
-    best = more_hopeful(letter, best, err)
+    best = more_hopeful(mailer, letter, best, err)
     if not M.may_go_on(err) or M.is_cancelled(letter) then
       break
     end

@@ -212,7 +212,7 @@ function Mailer:send(message) end
 ---@class qqmail.SendAllOptions
 ---@field on_result? fun(receipt: qqmail.Receipt?, err: qqmail.Error?, message: any, index: integer)
 ---@field on_progress? fun(state: qqmail.Progress)
----@field progress? false no bar on a terminal
+---@field progress? boolean false: no bar on a terminal
 ---@field cancel? qqmail.Canceller | fun(): boolean
 
 ---@class qqmail.Summary

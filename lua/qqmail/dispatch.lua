@@ -44,10 +44,15 @@ local function is_about_account(err)
   return M.may_go_on(err) or (err.kind == "sender" and err.delivered == "no")
 end
 
--- Of the errors of two accounts the one that a further round can end: a spare account
+--- Of the errors of two accounts the one that a further round can end: a spare account
 -- with a wrong password must not make the trouble of a good one final. What is wrong
 -- with the spare one goes to the log, or nobody would ever mend it.
-local function more_hopeful(mailer, letter, earlier, err)
+-- @tparam table mailer
+-- @tparam table letter
+-- @tparam ?table earlier error of the accounts before
+-- @tparam table err of the last one
+-- @treturn table one of them
+function M.more_hopeful(mailer, letter, earlier, err)
   if earlier and is_about_account(err) and not retry.can_help(letter.policy, err)
     and retry.can_help(letter.policy, earlier) then
     mailer.report:call(mailer.settings.log, "warning", tostring(err))
@@ -68,7 +73,7 @@ local function try_routes(mailer, letter, options)
     if receipt then
       return receipt
     end
-    best = more_hopeful(mailer, letter, best, err)
+    best = M.more_hopeful(mailer, letter, best, err)
     if not M.may_go_on(err) or M.is_cancelled(letter) then
       break
     end

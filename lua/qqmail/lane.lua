@@ -133,16 +133,25 @@ local function fail_over(self, item, err)
     return false
   end
   item.hops = hops + 1
+  item.best = dispatch.more_hopeful(self.mailer, item.letter, item.best, err)
   self.from = (self.route_index or self.from) % last + 1
   self.mailer.report.counts.failovers = self.mailer.report.counts.failovers + 1
   self.feed:unread(item)
   return true
 end
 
+-- The error that counts, when all accounts have failed.
+local function weigh(self, item, err)
+  local best = dispatch.more_hopeful(self.mailer, item.letter, item.best, err)
+  item.best = nil
+  return best
+end
+
 local function settle(self, item, receipt, err)
   if err and fail_over(self, item, err) then
     return
   end
+  err = err and weigh(self, item, err)
   item.hops, self.from = 0, err and 1 or self.from
   local letter, now = item.letter, self.driver:now()
   local seconds = letter:settle(receipt, err, self.mailer.random)
@@ -183,6 +192,7 @@ end
 -- Nobody has a connection: that is no message's fault, and none is charged while the
 -- policy allows to wait for the server. After that each fails at its first try.
 local function sit_out(self, item, err)
+  err = weigh(self, item, err)
   local seconds = self.batch:outage(err)
   item.hops, self.from, item.letter.err = 0, 1, err
   if not seconds then

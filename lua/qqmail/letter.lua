@@ -159,10 +159,12 @@ function Letter:settle(receipt, err, random)
   if #rest == 0 or not random then
     return nil
   end
-  local seconds = retry.decide(self.policy, { err = reason, attempt = self.rounds,
+  local seconds, why, wanted = retry.decide(self.policy, { err = reason, attempt = self.rounds,
     waited = self.waited }, random)
   if seconds then
     self.to, self.waited = rest, self.waited + seconds
+  elseif why == "budget" then
+    self:give_up(wanted)
   end
   return seconds
 end

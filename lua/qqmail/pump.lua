@@ -309,7 +309,9 @@ local function new_connection(driver, io, session, options)
     connect_by = is_implicit and options.connect_by or nil, session = session,
     progress = session:progress(), make_filter = options.make_filter,
     driver_tls = options.driver_tls, is_implicit = is_implicit, peer = io.peer, jobs = {},
-    sent_count = 0, heard = now(), watch = options.watch, shown = 0, uses = options.session,
+    sent_count = 0, heard = now(), watch = options.watch, shown = 0,
+    -- No more of the settings: a secret is among them.
+    pipelining = options.session.pipelining, chunking = options.session.chunking,
   }, Connection)
 end
 
@@ -379,8 +381,8 @@ end
 -- How the session will send it: what a failure says about the server depends on it.
 local function plan(self, job)
   local offered = self:capabilities()
-  job.pipelined = offered.PIPELINING == true and self.uses.pipelining ~= false
-  job.chunked = offered.CHUNKING == true and self.uses.chunking ~= false and job.size ~= nil
+  job.pipelined = offered.PIPELINING == true and self.pipelining ~= false
+  job.chunked = offered.CHUNKING == true and self.chunking ~= false and job.size ~= nil
   job.eager = self.now() - self.heard < WARM
 end
 

@@ -70,7 +70,7 @@ function M.decide(policy, state, random)
   end
   local wait = wait_of(policy, state, retry, random)
   if state.waited + wait > policy.budget then
-    return nil, "budget"
+    return nil, "budget", wait
   end
   return wait
 end

@@ -131,6 +131,16 @@ describe("failover", function()
       { code = "reject.closing", retry = "later" })
   end)
 
+  it("does not end a batch by a spare account that is wrong", function()
+    local first = send.server({ replies = { mail = { "421 4.3.2 Going down", false } } })
+    local second = other_server({ replies = { auth = "535 5.7.8 Wrong" } })
+    local mailer = pair(first, second, { retry = { base = 0, jitter = 0 } })
+    local summary = mailer:send_all({ send.message(), send.message() })
+    assert.equal(2, summary.sent)
+    assert.equal(2, #first:messages())
+    assert.equal(1, second:auth_attempts())
+  end)
+
   it("keeps a mail of notify that a spare account takes from its own address only", function()
     local first = send.server({ replies = { mail = { "421 4.3.2 Going down", false } } })
     local second = other_server({ replies = {

@@ -69,6 +69,14 @@ describe("mailer:send, when it may try again,", function()
     assert.equal(60, err.retry_after) -- what the reply asks for
   end)
 
+  it("says how long a wait beyond the budget would have been", function()
+    local server = send.server({ drop_at = "connect" })
+    local mailer, driver = mailer_for(server, { retry = { budget = 99 } })
+    local err = send.bad(mailer, { attempts = 1, retry = "later", delivered = "no" })
+    assert.equal(100.5, err.retry_after)
+    assert.same({}, driver.waits)
+  end)
+
   it("keeps the deadline of a message", function()
     local server = send.server({ replies = { mail = times(9, "451 4.3.0 Not now") } })
     local mailer, driver = mailer_for(server)

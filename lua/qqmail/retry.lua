@@ -58,6 +58,7 @@ end
 -- @treturn ?number seconds to wait before the next try
 -- @treturn ?string why there is none: "off", "never", "auth", "unknown", "attempts"
 -- or "budget"
+-- @treturn ?number with "budget": the seconds that would have been waited
 function M.decide(policy, state, random)
   if not policy then
     return nil, "off"

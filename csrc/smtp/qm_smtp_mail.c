@@ -271,15 +271,15 @@ static enum qm_err write_data(struct qm_smtp *smtp, struct qm_txn *txn)
 }
 
 /*
- * The chunk needs no reply of its own; the recipients' may be waited for. So may
- * the verdict on the first chunk: a 500 could mean that the server knows no
+ * The chunk needs no reply of its own; the recipients' may be waited for. So
+ * may the verdict on the first chunk: a 500 could mean that the server knows no
  * BDAT, or that message alone; what became of those behind it would be open.
  */
 static void open_chunk(struct qm_smtp *smtp, struct qm_txn *txn,
                        const struct ahead *ahead)
 {
-    bool trusted = smtp->chunking_proven || !smtp->set.doubt_chunking ||
-                   !ahead->chunks;
+    bool trusted =
+        smtp->chunking_proven || !smtp->set.doubt_chunking || !ahead->chunks;
     bool eager = txn->eager && trusted && can_pipeline(smtp) &&
                  txn->size <= (uint64_t)QM_SMTP_EAGER_MAX;
 

@@ -43,8 +43,8 @@ static enum qm_state on_reset(struct qm_smtp *smtp)
 }
 
 /*
- * The server still has the transaction in front, so that its recipients and ours
- * are one list under its sender: only a new connection ends that safely.
+ * The server still has the transaction in front, so that its recipients and
+ * ours are one list under its sender: only a new connection ends that safely.
  */
 static bool is_inside_another(const struct qm_smtp *smtp,
                               const struct qm_txn *txn)

@@ -167,6 +167,7 @@ function Route:take(driver, deadline)
   local timeout = self.settings.timeout
   local connection, spare = self:pool(driver):take(now, math.min(deadline, now + timeout.connect))
   if connection then
+    self.counts.reused = self.counts.reused + 1
     -- It may have been another mailer's.
     connection.timeout, connection.watch = timeout, self.watch
   end
@@ -217,9 +218,6 @@ local function send_on(self, letter, built, driver, connection, reused, deadline
     self:pool(driver):give(connection, connection.now())
   end
   local again = slower or (job ~= nil and not receipt and reused and delivery.was_unread(job))
-  if reused then
-    self.counts.reused = self.counts.reused + 1
-  end
   return receipt, err, again
 end
 

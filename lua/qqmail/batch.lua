@@ -27,9 +27,6 @@ local WORTH_A_LOGIN = 4
 -- Failures the summary tells one by one.
 local ERRORS_MAX = 100
 
--- Between two looks whether the caller wants to stop.
-local STOP_SLICE = 0.1
-
 -- --- arguments ------------------------------------------------------------------
 
 local OPTIONS = { "on_result", "on_progress", "progress", "cancel" }
@@ -175,7 +172,8 @@ function Batch:prepare(item)
     self:finish(item, nil, err)
     return false
   end
-  item.letter = letter.new(built, spec, settings.retry)
+  -- Only another account may have to build it anew.
+  item.letter = letter.new(built, self.mailer.routes[2] and spec or built, settings.retry)
   return true
 end
 
@@ -250,12 +248,7 @@ end
 --- Let time pass, as long as nobody wants to stop.
 -- @tparam number seconds
 function Batch:pause(seconds)
-  local till = self.driver:now() + seconds
-  local left = seconds
-  while left > 0 and not wants_stop(self) do
-    self.driver:sleep(self.cancel and math.min(left, STOP_SLICE) or left)
-    left = till - self.driver:now()
-  end
+  canceller.pause(self.driver, self.cancel, seconds)
 end
 
 -- --- the whole --------------------------------------------------------------------

@@ -11,6 +11,9 @@ local M = {}
 local Canceller = {}
 Canceller.__index = Canceller
 
+--- Seconds between two looks whether a caller wants to stop.
+M.SLICE = 0.1
+
 --- @treturn table token with `cancelled` (false) and `cancel()`
 function M.new()
   return setmetatable({ cancelled = false }, Canceller)
@@ -33,6 +36,19 @@ function M.is_set(cancel)
     return not ok or answer == true
   end
   return cancel ~= nil and cancel.cancelled == true
+end
+
+--- Let time pass, as long as the caller does not want to stop.
+-- @tparam table driver
+-- @tparam ?table|function cancel
+-- @tparam number seconds
+function M.pause(driver, cancel, seconds)
+  local till = driver:now() + seconds
+  local left = seconds
+  while left > 0 and not M.is_set(cancel) do
+    driver:sleep(cancel and math.min(left, M.SLICE) or left)
+    left = till - driver:now()
+  end
 end
 
 return M

@@ -11,24 +11,11 @@ local retry = require("qqmail.retry")
 
 local M = {}
 
--- Between two looks whether the caller wants to stop.
-local SLICE = 0.1
-
 --- Whether no further try of a letter is to be begun, see the message field `cancel`.
 -- @tparam table letter
 -- @treturn boolean
 function M.is_cancelled(letter)
   return canceller.is_set(letter.built.cancel)
-end
-
--- Lets time pass, as long as nobody wants to stop.
-local function pause(driver, letter, seconds)
-  local till = driver:now() + seconds
-  local left = seconds
-  while left > 0 and not M.is_cancelled(letter) do
-    driver:sleep(letter.built.cancel and math.min(left, SLICE) or left)
-    left = till - driver:now()
-  end
 end
 
 --- Whether the next account may be tried after an error.
@@ -133,7 +120,7 @@ local function go_round(mailer, letter, options)
     return false
   end
   M.tell_retry(mailer, letter, seconds)
-  pause(driver, letter, seconds)
+  options.pause(seconds)
   return true
 end
 
@@ -146,7 +133,7 @@ end
 -- @treturn ?table error
 function M.send(mailer, letter, options)
   options.pause = function(seconds)
-    pause(options.driver, letter, seconds)
+    canceller.pause(options.driver, letter.built.cancel, seconds)
   end
   repeat
     local why = M.why_stop(mailer, letter, options.driver:now(), options.deadline)

@@ -63,7 +63,9 @@ local function deliver(self, built, spec, patience, policy)
     return driver:deliver(built, self)
   end
   local receipt
-  receipt, err = dispatch.send(self, letter.new(built, spec, policy), {
+  -- Only another account may have to build it anew.
+  local waiting = letter.new(built, self.routes[2] and spec or built, policy)
+  receipt, err = dispatch.send(self, waiting, {
     driver = driver, deadline = deadline_of(self, driver, built), patience = patience,
   })
   leave_nothing_for_fork(self)

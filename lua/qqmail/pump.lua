@@ -20,8 +20,6 @@ local QUIT_WAIT = 1
 -- before the envelope has its answers. Otherwise a dead connection would take the
 -- whole message, and nobody could tell what became of it.
 local WARM = 2
--- Between two looks whether the caller wants to stop.
-local CANCEL_SLICE = 0.1
 
 local Connection = {}
 Connection.__index = Connection
@@ -70,7 +68,7 @@ local function wait_for_bytes(self, deadline)
   if not self.cancel then
     return self.wire:recv(deadline)
   end
-  local slice = math.min(deadline, self.now() + CANCEL_SLICE)
+  local slice = math.min(deadline, self.now() + canceller.SLICE)
   local data, why, detail, code = self.wire:recv(slice)
   if why == "timeout" and slice < deadline then
     why = "slice"

@@ -332,7 +332,8 @@ end
 --   of `core.session`), `make_filter` (function -> TLS filter, or nil),
 --   `driver_tls` (where the driver does TLS itself: what its `start_tls` takes),
 --   `timeout` (`connect`, `reply`, `final`), `deadline` (absolute), `watch` (called
---   with lists of lines of the dialogue as they are said, or nil)
+--   with lists of lines of the dialogue as they are said, or nil), `note` (called with
+--   the connection when the login is over, well or not, or nil)
 -- @treturn ?table connection
 -- @treturn ?table failure: `connect`, `tls` or `event` says of which kind, with
 --   `times` and `trace`
@@ -357,7 +358,11 @@ function M.open(driver, options)
   end
   local self = new_connection(driver, io, session, options)
   self.times.connect = connect_time
-  if log_in(self) then
+  local is_in = log_in(self)
+  if options.note then
+    options.note(self)
+  end
+  if is_in then
     return self
   end
   failure = self:why_failed()

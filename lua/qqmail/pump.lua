@@ -63,6 +63,10 @@ local function is_late_refusal(self, code)
   return code == "alert" and not self.ready
 end
 
+local function note_tls_failure(self, code, text)
+  self.tls_failure = { code = code, text = text, info = self:tls_info() }
+end
+
 -- Where the caller may stop the send, a wait is cut into short ones.
 local function wait_for_bytes(self, deadline)
   if not self.cancel then
@@ -83,7 +87,7 @@ local function receive(self, deadline)
     return true
   elseif not data then
     if is_late_refusal(self, code) then
-      self.tls_failure = { code = code, text = detail }
+      note_tls_failure(self, code, detail)
     end
     end_input(self, why, detail)
     return false
@@ -194,7 +198,7 @@ local function start_tls(self)
     self.since = self.now()
     return true
   end
-  self.tls_failure = { code = code, text = detail }
+  note_tls_failure(self, code, detail)
   self.session:ended("transport")
   return false
 end
@@ -371,7 +375,8 @@ function M.open(driver, options)
 end
 
 --- What ended the session.
--- @treturn table `tls` or `event`, `detail`, `times`, `trace`
+-- @treturn table `tls` (`code`, `text` and `info`, what `tls_info` gives) or `event`,
+--   `detail`, `times`, `trace`
 function Connection:why_failed()
   return {
     tls = self.tls_failure, event = self.failure, detail = self.detail,
@@ -522,6 +527,16 @@ function Connection:capabilities()
     self.offered = self.session:capabilities()
   end
   return self.offered
+end
+
+--- What the TLS handshake agreed on and which certificates the server showed.
+-- @treturn ?table see `tls_info` of `qqmail.wire`; nil without TLS and where the driver
+--   does it
+function Connection:tls_info()
+  if self.driver_tls then
+    return nil
+  end
+  return self.wire:tls_info()
 end
 
 --- The last lines of the dialogue.

@@ -161,6 +161,7 @@ build = {
     ["qqmail.dispatch"] = "lua/qqmail/dispatch.lua",
     ["qqmail.dotenv"] = "lua/qqmail/dotenv.lua",
     ["qqmail.drivers"] = "lua/qqmail/drivers.lua",
+    ["qqmail.envelope"] = "lua/qqmail/envelope.lua",
     ["qqmail.errors"] = "lua/qqmail/errors.lua",
     ["qqmail.failure"] = "lua/qqmail/failure.lua",
     ["qqmail.feed"] = "lua/qqmail/feed.lua",

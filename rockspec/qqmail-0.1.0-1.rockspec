@@ -176,6 +176,7 @@ build = {
     ["qqmail.io.memory"] = "lua/qqmail/io/memory.lua",
     ["qqmail.io.ngx"] = "lua/qqmail/io/ngx.lua",
     ["qqmail.io.reasons"] = "lua/qqmail/io/reasons.lua",
+    ["qqmail.json"] = "lua/qqmail/json.lua",
     ["qqmail.lane"] = "lua/qqmail/lane.lua",
     ["qqmail.letter"] = "lua/qqmail/letter.lua",
     ["qqmail.logins"] = "lua/qqmail/logins.lua",

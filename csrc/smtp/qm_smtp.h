@@ -129,6 +129,7 @@ enum qm_smtp_event_type {
     QM_EVENT_RECIPIENT, /* verdict on recipient `index` of message `id` */
     QM_EVENT_DELIVERED, /* message `id` is the server's now */
     QM_EVENT_REFUSED,   /* message `id` is not; the session goes on */
+    QM_EVENT_CHECKED,   /* all recipients of check `id` have their verdicts */
     QM_EVENT_LOST,      /* message `id` had no verdict when the session failed;
                            `handed_over` says whether it may be delivered */
     QM_EVENT_FAILED,    /* the session is over; comes last, once */
@@ -276,6 +277,14 @@ struct qm_smtp_message {
      * QM_SMTP_EAGER_MAX.
      */
     bool eager;
+    /*
+     * The envelope alone: MAIL and RCPT are sent and answered, and nothing is
+     * delivered. Ends with QM_EVENT_CHECKED whatever became of the recipients,
+     * or QM_EVENT_REFUSED when MAIL was refused. The server's transaction is
+     * still open then: RSET goes before the next MAIL, QUIT needs none. With
+     * `no_reset` the session says QUIT by itself.
+     */
+    bool check;
 };
 
 /*

@@ -7,6 +7,7 @@
 
 local canceller = require("qqmail.canceller")
 local core = require("qqmail.core")
+local envelopes = require("qqmail.envelope")
 local wire = require("qqmail.wire")
 
 local M = {}
@@ -222,6 +223,7 @@ function HANDLERS.delivered(self, event)
 end
 
 HANDLERS.refused = HANDLERS.delivered
+HANDLERS.checked = HANDLERS.delivered
 HANDLERS.lost = HANDLERS.delivered
 
 function HANDLERS.failed(self, event)
@@ -311,7 +313,7 @@ local function new_connection(driver, io, session, options)
     connect_by = is_implicit and options.connect_by or nil, session = session,
     progress = session:progress(), make_filter = options.make_filter,
     driver_tls = options.driver_tls, is_implicit = is_implicit, peer = io.peer, jobs = {},
-    sent_count = 0, heard = now(), watch = options.watch, shown = 0,
+    sent_count = 0, closed = false, heard = now(), watch = options.watch, shown = 0,
     -- No more of the settings: a secret is among them.
     pipelining = options.session.pipelining, chunking = options.session.chunking,
   }, Connection)
@@ -408,6 +410,18 @@ function Connection:room()
   return over(self) and 0 or self.session:room()
 end
 
+--- Follow what becomes of something the session began.
+-- @tparam table job with `verdicts`; gets `id`, `began` and, in the end, `outcome` and
+--   `ended`
+-- @tparam number id
+function Connection:adopt(job, id)
+  if next(self.jobs) == nil then
+    self.since = self.now()
+  end
+  job.id, job.began = id, self.now()
+  self.jobs[id] = job
+end
+
 --- Hand a message to the session.
 -- @tparam table job `message`, `handle` (its `qqmail.message`), `envelope`,
 --   `size`, `eightbit`, `utf8`; gets `id`, `verdicts`, `began` and, in the end,
@@ -424,11 +438,8 @@ function Connection:submit(job)
   if not id then
     return nil, name, index
   end
-  if next(self.jobs) == nil then
-    self.since = self.now()
-  end
-  job.id, job.verdicts, job.outcome, job.began = id, {}, nil, self.now()
-  self.jobs[id], job.is_reading = job, true
+  job.verdicts, job.outcome, job.is_reading = {}, nil, true
+  self:adopt(job, id)
   job.message:lend(job)
   follow(self, job)
   return true
@@ -485,6 +496,9 @@ function Connection:finish(job, deadline)
   self:retire(job)
   self:settle()
 end
+
+--- Ask about an envelope without sending a mail; see `check` of `qqmail.envelope`.
+Connection.check_envelope = envelopes.check
 
 --- Leave it to the driver until it is needed again, where the driver wants
 -- that: in nginx a socket belongs to the request that opened it.

@@ -30,7 +30,8 @@ local TOKEN_OR_PASSWORD = { "XOAUTH2", "OAUTHBEARER", "PLAIN", "LOGIN" }
 
 -- `window` = 0: nobody has proved that this server takes the next envelope
 -- behind a body. `eof_in_auth_is_auth`: it hangs up instead of answering when
--- it refuses a login.
+-- it refuses a login. `lazy_recipients`: RCPT takes anybody, who is unknown is told
+-- behind the mail.
 local function quirks(more)
   local out = { window = 0 }
   for key, value in pairs(more or {}) do
@@ -40,10 +41,10 @@ local function quirks(more)
 end
 
 -- What follows a delivered message there is garbage, silence or a hang-up.
-local function tencent_quirks()
-  return quirks {
-    no_reset = true, no_noop = true, no_eightbit = true, eof_in_auth_is_auth = true,
-  }
+local function tencent_quirks(more)
+  local out = quirks(more)
+  out.no_reset, out.no_noop, out.no_eightbit, out.eof_in_auth_is_auth = true, true, true, true
+  return out
 end
 
 local function netease_quirks()
@@ -103,7 +104,8 @@ M.list = {
     host = "smtp.qq.com", ports = IMPLICIT_THEN_STARTTLS,
     auth = { "PLAIN", "LOGIN", "XOAUTH2" },
     secret = "authorization_code", hint = HINTS.qq, code_shape = { letters = 16 },
-    from_policy = "login", size_limit = 73400320, quirks = tencent_quirks(), help_url = QQ_HELP,
+    from_policy = "login", size_limit = 73400320, help_url = QQ_HELP,
+    quirks = tencent_quirks { lazy_recipients = true },
     rate = { en = "limits by minute, hour and day, not published; logins are limited too",
       zh = "按分钟、小时、天限制，具体数值不公开；登录次数也有限制" },
   },

@@ -14,8 +14,8 @@ M.NAMES = {
   settings = { en = "settings", zh = "设置" }, code = { en = "code", zh = "授权码" },
   from = { en = "from", zh = "发件人" }, dns = { en = "dns", zh = "域名解析" },
   connect = { en = "connect", zh = "连接" }, tls = { en = "tls", zh = "TLS" },
-  greeting = { en = "greeting", zh = "应答" }, ehlo = { en = "ehlo", zh = "能力" },
-  auth = { en = "login", zh = "登录" }, envelope = { en = "envelope", zh = "收发地址" },
+  greeting = { en = "greeting", zh = "应答" }, ehlo = { en = "ehlo", zh = "扩展" },
+  auth = { en = "login", zh = "登录" }, envelope = { en = "envelope", zh = "信封" },
   mail = { en = "mail", zh = "投递" },
 }
 
@@ -31,7 +31,7 @@ local WORDS = {
   cause = { en = "Cause", zh = "原因" }, remedy = { en = "Remedy", zh = "办法" },
   help = { en = "See", zh = "详见" }, dialogue = { en = "Last lines", zh = "最后对话" },
   not_reached = { en = "Not reached: ", zh = "未到达：" },
-  comma = { en = ", ", zh = "、" },
+  comma = { en = ", ", zh = "、" }, colon = { en = ": ", zh = "：" },
   good = { en = "All is well.", zh = "一切正常。" },
   warned = { en = "It works; see the lines marked with !.", zh = "可以使用；请留意标有 ! 的行。" },
   bad = { en = "Failed at: ", zh = "失败于：" },
@@ -109,20 +109,24 @@ local function seconds_text(self, step)
   return (" "):rep(TEXT_AT - NAME_WIDTH - 5 - layout.width(text)) .. text .. " "
 end
 
+local function add_remedy(self, lines, hint, indent, style)
+  put(lines, indent, say(self, WORDS.remedy) .. say(self, WORDS.colon) .. hint, style.width,
+    (" "):rep(indent))
+end
+
 local function add_notes(self, lines, step, style)
   for _, note in ipairs(step.notes) do
     local mark = note.status == "ok" and "" or style.colour(note.status, MARKS[note.status]) .. " "
-    local indent = TEXT_AT + 1 + (mark == "" and 0 or 2)
-    put(lines, indent, note.text, style.width, (" "):rep(TEXT_AT + 1) .. mark)
+    local indent = TEXT_AT + (mark == "" and 0 or 2)
+    put(lines, indent, note.text, style.width, (" "):rep(TEXT_AT) .. mark)
     if note.hint then
-      put(lines, indent + 2, say(self, WORDS.remedy) .. say(self, { en = ": ", zh = "：" })
-        .. note.hint, style.width, (" "):rep(indent + 2))
+      add_remedy(self, lines, note.hint, indent, style)
     end
   end
 end
 
 local function add_labelled(self, lines, label, text, width)
-  local head = "  " .. layout.pad(say(self, label) .. say(self, { en = ":", zh = "：" }), 8) .. " "
+  local head = "  " .. layout.pad(say(self, label) .. say(self, WORDS.colon), 8) .. " "
   put(lines, layout.width(head), text, width, head)
 end
 
@@ -136,10 +140,15 @@ local function add_dialogue(self, lines, transcript)
   if #shown == 0 then
     return
   end
-  lines[#lines + 1] = "  " .. say(self, WORDS.dialogue) .. say(self, { en = ":", zh = "：" })
+  lines[#lines + 1] = "  " .. (say(self, WORDS.dialogue) .. say(self, WORDS.colon)):gsub(" $", "")
   for index = math.max(1, #shown - LAST_LINES + 1), #shown do
     lines[#lines + 1] = shown[index]
   end
+end
+
+-- In its line a failed step says what happened; what that means stands at the end.
+local function what_happened(self, step)
+  return step.status == "failed" and self.error and one_line(self.error.message) or step.text
 end
 
 --- One step as text.
@@ -152,7 +161,10 @@ function Report:render_step(step, style)
   local head = style.colour(step.status, MARKS[step.status]) .. " "
     .. layout.pad(say(self, M.NAMES[step.name]), NAME_WIDTH) .. " " .. seconds_text(self, step)
     .. " "
-  put(lines, TEXT_AT + 1, step.text, style.width, head)
+  put(lines, TEXT_AT, what_happened(self, step), style.width, head)
+  if step.status == "warning" and step.hint then
+    add_remedy(self, lines, step.hint, TEXT_AT, style)
+  end
   add_notes(self, lines, step, style)
   return table.concat(lines, "\n") .. "\n"
 end
@@ -186,7 +198,9 @@ function Report:render_end(style)
   end
   lines[2] = colour("failed", say(self, WORDS.bad) .. say(self, M.NAMES[step.name]))
     .. " (" .. tostring(step.code) .. ")"
-  add_labelled(self, lines, WORDS.cause, step.text, width)
+  if step.text ~= what_happened(self, step) then
+    add_labelled(self, lines, WORDS.cause, step.text, width)
+  end
   if step.hint then
     add_labelled(self, lines, WORDS.remedy, step.hint, width)
   end

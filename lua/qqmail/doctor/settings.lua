@@ -41,15 +41,15 @@ local function note_of(item)
   local is_named = where and (item.origin == "env" or item.origin == "file")
   local line = ("%s = %s"):format(item.key, shown(item.value))
   local function with(word, open, close)
-    local place = is_named and where or word .. (where and where ~= item.origin and " " .. where
-      or "")
+    local more = where and where ~= item.origin and " " .. where or ""
+    local place = is_named and where or word .. more
     return line .. open .. place .. close
   end
   return { text = { en = with(origin.en, " (", ")"), zh = with(origin.zh, "（", "）") } }
 end
 
 local function is_worth_a_line(item)
-  return ALWAYS[item.key] or (item.origin ~= "default" and item.origin ~= "preset")
+  return ALWAYS[item.key] or item.key ~= "lang" and (item.origin ~= "default" and item.origin ~= "preset")
 end
 
 -- Warnings that belong to a later step, by their code or the option they are about.
@@ -139,13 +139,13 @@ end
 local function guess(text)
   if text:find("^%a+$") then
     return {
-      en = "it has letters alone, but not 16: a part is missing or too much was copied",
-      zh = "只含字母，但不是 16 位：可能少复制或多复制了",
+      en = "it has letters alone, but not 16 (a part is missing, or too much was copied)",
+      zh = "只含字母，但不是 16 位，可能少复制或多复制了",
     }
   end
   return {
-    en = "it has more than letters in it: it looks like the password of the account",
-    zh = "含有字母以外的字符：看起来是账号密码而不是授权码",
+    en = "it has more than letters in it, as the passwords of accounts have",
+    zh = "含有字母以外的字符，像是账号密码",
   }
 end
 
@@ -154,7 +154,7 @@ local function check_shape(self, text, shape, notes)
   if #text == shape.letters and text:find("^%a+$") then
     return self:add({ name = "code", notes = notes, text = {
       en = ("%d letters, as codes of %s are"):format(shape.letters, preset.name.en),
-      zh = ("%d 位字母，符合%s授权码的样子"):format(shape.letters, preset.name.zh),
+      zh = ("%d 位字母，与授权码的样式相符"):format(shape.letters),
     } })
   end
   local why = guess(text)
@@ -162,7 +162,7 @@ local function check_shape(self, text, shape, notes)
   self:add({ name = "code", status = "warning", code = "config.not_a_code", notes = notes,
     hint = preset.hint, help_url = preset.help_url, text = {
       en = ("this is no authorization code of %d letters: %s"):format(shape.letters, why.en),
-      zh = ("这不是 %d 位字母的授权码：%s"):format(shape.letters, why.zh),
+      zh = ("这不是 %d 位字母的授权码，%s"):format(shape.letters, why.zh),
     } })
 end
 
@@ -246,7 +246,8 @@ function M.from(self)
   local address = validate.address_of(settings.from)
   if not address then
     return self:add({ name = "from", status = "skipped", text = {
-      en = "no from is set: each message has to bring its own", zh = "未设置 from：每封邮件需自带发件人" } })
+      en = "no from is set: each message has to bring its own",
+      zh = "未设置 from：每封邮件需自带发件人" } })
   end
   self.facts.from = address
   local preset, notes = settings.provider, from_notes(settings)

@@ -148,16 +148,17 @@ end
 
 -- At least one address is tried, even when the deadline has passed: it may answer at once.
 local function connect_any(self, target, addresses, deadline)
-  local tried, conn = {}, nil
+  local tried = {}
   for i, address in ipairs(addresses) do
     if i > 1 and self:now() >= deadline then
       break
     end
-    conn, tried[i] =
+    local conn, why =
       self:dial(target, address, reasons.share(self:now(), deadline, i == #addresses))
     if conn then
       return conn
     end
+    tried[i] = why
   end
   return nil, reasons.connect_failure(target, tried)
 end

@@ -116,16 +116,17 @@ end
 
 -- At least one is tried, even when the deadline has passed: it may answer at once.
 local function connect_any(target, addresses, deadline)
-  local tried, conn = {}, nil
+  local tried = {}
   for index, address in ipairs(addresses) do
     if index > 1 and net.now() >= deadline then
       break
     end
-    conn, tried[index] =
+    local conn, why =
       M:dial(target, address, reasons.share(net.now(), deadline, index == #addresses))
     if conn then
       return conn
     end
+    tried[index] = why
   end
   return nil, reasons.connect_failure(target, tried)
 end

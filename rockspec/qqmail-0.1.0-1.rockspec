@@ -36,6 +36,7 @@ build = {
         "csrc/codec/qm_addrspec.c",
         "csrc/codec/qm_base64.c",
         "csrc/codec/qm_charset.c",
+        "csrc/codec/qm_chinese.c",
         "csrc/codec/qm_date.c",
         "csrc/codec/qm_dot.c",
         "csrc/codec/qm_fold.c",

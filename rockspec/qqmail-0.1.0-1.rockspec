@@ -55,6 +55,7 @@ build = {
         "csrc/mime/qm_source.c",
         "csrc/smtp/qm_cmd.c",
         "csrc/smtp/qm_ehlo.c",
+        "csrc/smtp/qm_mask.c",
         "csrc/smtp/qm_reply.c",
         "csrc/smtp/qm_sasl.c",
         "csrc/smtp/qm_smtp.c",

@@ -244,6 +244,7 @@ build = {
     ["qqmail.testing.server"] = "lua/qqmail/testing/server.lua",
     ["qqmail.testing.smtpd"] = "lua/qqmail/testing/smtpd.lua",
     ["qqmail.testing.wire"] = "lua/qqmail/testing/wire.lua",
+    ["qqmail.transcript"] = "lua/qqmail/transcript.lua",
     ["qqmail.turn"] = "lua/qqmail/turn.lua",
     ["qqmail.url"] = "lua/qqmail/url.lua",
     ["qqmail.validate"] = "lua/qqmail/validate.lua",

@@ -177,7 +177,8 @@ local qqmail = {}
 ---@field message string the sentence without decoration
 ---@field hint? string
 ---@field help_url? string
----@field transcript? { t: number, dir: string, line: string }[]
+---@field transcript { t: number, dir: string, line: string }[] seconds since the connection was begun, "C", "S" or "*"
+---@field because? string code of the earlier error this one follows from
 ---@field attempts? integer
 
 ---@class qqmail.Provider

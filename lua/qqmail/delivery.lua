@@ -48,16 +48,16 @@ local SUBMIT_ERRORS = {
     hint = { en = "Use an address in ASCII.", zh = "请改用 ASCII 地址。" } },
 }
 
-local function submit_error(settings, name, offered)
-  local row = SUBMIT_ERRORS[name]
+local function submit_error(settings, name, connection)
+  local row, trace = SUBMIT_ERRORS[name], connection:trace()
   if not row then
     return errors.new({ kind = "message", code = "message.bad_envelope", phase = "mail",
-      delivered = "no", retry = "never", lang = settings.lang,
+      delivered = "no", transcript = trace, retry = "never", lang = settings.lang,
       text = { en = "the envelope was refused here: " .. name, zh = "信封不合规：" .. name } })
   end
-  local limit = ("%.0f"):format(offered.size_limit or 0)
+  local limit = ("%.0f"):format(connection:capabilities().size_limit or 0)
   return errors.new({ kind = "message", code = row.code, phase = "mail", delivered = "no",
-    retry = "never", hint = row.hint, lang = settings.lang,
+    retry = "never", hint = row.hint, transcript = trace, lang = settings.lang,
     text = { en = row.text.en:format(limit), zh = row.text.zh:format(limit) } })
 end
 
@@ -126,7 +126,7 @@ function M.submit(settings, job, connection)
   if ok then
     return true
   end
-  return nil, submit_error(settings, name, connection:capabilities())
+  return nil, submit_error(settings, name, connection)
 end
 
 --- What came of a job that has its outcome.

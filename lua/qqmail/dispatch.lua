@@ -8,6 +8,7 @@
 local canceller = require("qqmail.canceller")
 local errors = require("qqmail.errors")
 local retry = require("qqmail.retry")
+local transcript = require("qqmail.transcript")
 
 local M = {}
 
@@ -85,9 +86,11 @@ local DEADLINE_HINT = {
   zh = "请放宽 deadline，或用 pool.max 增加连接。",
 }
 
-local function stopped_error(mailer, kind, code, text, hint)
-  return errors.new({ kind = kind, code = code, phase = "config", delivered = "no",
+-- What was tried before says why there was no success until now.
+local function stopped_error(mailer, letter, kind, code, text, hint)
+  local err = errors.new({ kind = kind, code = code, phase = "config", delivered = "no",
     retry = "now", lang = mailer.settings.lang, text = text, hint = hint })
+  return transcript.hand_on(err, letter.err)
 end
 
 --- Why no try of a letter is to be begun any more.
@@ -99,10 +102,10 @@ end
 -- @treturn ?table error of kind `cancelled` or `timeout`; nil: there is no reason
 function M.why_stop(mailer, letter, now, deadline, cancel)
   if M.is_cancelled(letter) or canceller.is_set(cancel) then
-    return stopped_error(mailer, "cancelled", "cancelled",
+    return stopped_error(mailer, letter, "cancelled", "cancelled",
       { en = "the caller stopped the send", zh = "发送已被调用方取消" })
   elseif now >= deadline then
-    return stopped_error(mailer, "timeout", "timeout.deadline",
+    return stopped_error(mailer, letter, "timeout", "timeout.deadline",
       { en = "the deadline of the message has passed", zh = "已超过该邮件的 deadline" },
       DEADLINE_HINT)
   end

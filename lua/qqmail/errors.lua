@@ -8,6 +8,8 @@
 -- accept `assert(mailer:send(message))` and print the same line.
 -- @module qqmail.errors
 
+local transcript = require("qqmail.transcript")
+
 local M = {}
 
 local function set(words)
@@ -196,6 +198,7 @@ function M.new(spec)
   err.phase = err.phase or PHASE_OF[err.kind]
   err.delivered = err.delivered or "no"
   err.retry = err.retry or "never"
+  err.transcript = err.transcript or {}
   check_member("kind", err.kind, M.kinds)
   check_code(err.code)
   check_member("phase", err.phase, M.phases)
@@ -211,6 +214,15 @@ function M.new(spec)
   err.message = text
   err.hint = M.resolve(pair(spec, "hint"), err.lang)
   return setmetatable(err, meta)
+end
+
+--- The dialogue that led to an error, to be printed: one line each for what was said
+-- and done, with the seconds since the connection was begun. "C:" is what we said,
+-- "S:" the server, "*" a remark. Secrets are masked.
+-- @tparam table err
+-- @treturn string "" when nothing was tried, as with a wrong setting
+function M.transcript(err)
+  return table.concat(transcript.lines(err.transcript), "\n")
 end
 
 --- Is this value an error made by qqmail?

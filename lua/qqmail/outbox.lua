@@ -404,7 +404,7 @@ local function report(entry, err, what)
 end
 
 local function failed(self, entry, err)
-  err.attempts = entry.tries
+  err.attempts, entry.because = entry.tries, err.code
   entry.unknown = entry.unknown + (err.delivered == "unknown" and 1 or 0)
   local what = policy.decide(err, entry, self.failures)
   if what.drop or too_old(self, entry) then

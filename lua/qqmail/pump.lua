@@ -8,6 +8,7 @@
 local canceller = require("qqmail.canceller")
 local core = require("qqmail.core")
 local envelopes = require("qqmail.envelope")
+local transcript = require("qqmail.transcript")
 local wire = require("qqmail.wire")
 
 local M = {}
@@ -53,8 +54,22 @@ local function phase_deadline(self)
   return math.min(self.deadline, self.since + limit_of(self, self.session:phase()))
 end
 
+-- A line of our own in the transcript, at this moment.
+local function note(session, seconds, text)
+  session:set_time(seconds)
+  session:note((text:gsub("%c", " ")))
+end
+
+-- What a transcript says of the end.
+local ENDINGS = {
+  timeout = "no answer in time", closed = "the server closed the connection",
+  reset = "the connection was reset", cancelled = "the caller stopped the send",
+}
+
 local function end_input(self, why, detail)
   self.detail = self.detail or detail or (not ENDED[why] and why or nil)
+  local ending = ENDINGS[why] or tostring(why)
+  note(self.session, self.now() - self.started, detail and ending .. ": " .. detail or ending)
   self.session:ended(ended_as(why))
 end
 
@@ -186,6 +201,12 @@ local function shake_hands(self, deadline)
   return self.wire:start_tls(filter, deadline)
 end
 
+-- What the handshake agreed on, for the transcript.
+local function agreed(self)
+  local info = self.wire:tls_info()
+  return info.version and info.version .. " " .. tostring(info.cipher) or "done by nginx"
+end
+
 -- The handshake belongs to connecting: for implicit TLS it has what is left of
 -- that time.
 local function start_tls(self)
@@ -193,7 +214,8 @@ local function start_tls(self)
   local deadline = math.min(self.deadline, self.connect_by or began + self.timeout.connect)
   local ok, code, detail = shake_hands(self, deadline)
   self.times.tls = self.now() - began
-  tick(self)
+  note(self.session, self.now() - self.started,
+    "tls handshake: " .. (ok and agreed(self) or detail or tostring(code)))
   if ok then
     self.session:tls_ready()
     self.since = self.now()
@@ -333,7 +355,7 @@ end
 
 --- Open a connection and log in.
 -- @param driver an io driver
--- @tparam table options `target` (for the driver), `spare` (a connection of the
+-- @tparam table options `target` (for the driver; gets `note`), `spare` (a connection of the
 --   driver that nobody has used yet, in place of a new one), `session` (settings
 --   of `core.session`), `make_filter` (function -> TLS filter, or nil),
 --   `driver_tls` (where the driver does TLS itself: what its `start_tls` takes),
@@ -354,13 +376,22 @@ function M.open(driver, options)
   end
   options.started = driver:now()
   options.connect_by = math.min(options.deadline, options.started + options.timeout.connect)
-  if not io then
+  if io then
+    note(session, 0, "connected " .. tostring(io.peer))
+  else
+    options.target.note = function(text)
+      note(session, driver:now() - options.started, text)
+    end
     io, failure = driver:connect(options.target, options.connect_by)
   end
   local connect_time = driver:now() - options.started
   if not io then
+    local trace = session:trace()
+    if #trace == 0 then
+      trace = transcript.remark(tostring(failure.text or failure.phase))
+    end
     session:close()
-    return nil, { connect = failure, times = { connect = connect_time }, trace = {} }
+    return nil, { connect = failure, times = { connect = connect_time }, trace = trace }
   end
   local self = new_connection(driver, io, session, options)
   self.times.connect = connect_time

@@ -7,6 +7,7 @@ local breaker = require("qqmail.breaker")
 local delivery = require("qqmail.delivery")
 local errors = require("qqmail.errors")
 local retry = require("qqmail.retry")
+local transcript = require("qqmail.transcript")
 local turn = require("qqmail.turn")
 
 local M = {}
@@ -77,7 +78,7 @@ end
 -- --- whether to try at all ------------------------------------------------------
 
 local function open_error(self, seconds)
-  return errors.new({ kind = "closed", code = "closed.breaker", phase = "connect",
+  local err = errors.new({ kind = "closed", code = "closed.breaker", phase = "connect",
     delivered = "no", retry = "later", retry_after = seconds, lang = self.settings.lang,
     text = { en = ("%s failed several times and is left alone for %.0f s")
       :format(self.settings.host or self.settings.socket, seconds),
@@ -86,6 +87,7 @@ local function open_error(self, seconds)
     hint = { en = "The errors before this one say why; the mail itself is not at fault. See the "
       .. "option `breaker`.",
       zh = "原因见此前的错误，与邮件本身无关；参见 breaker 选项。" } })
+  return transcript.hand_on(err, self.breaker.cause)
 end
 
 --- Whether the breaker lets a try through. Who was let through reports with `judge`.
@@ -111,7 +113,7 @@ function Route:judge(err, now)
     return
   end
   if err and select(2, retry.is_of_account(err)) then
-    self.breaker:failure(now)
+    self.breaker:failure(now, { code = err.code, transcript = transcript.tail(err.transcript) })
   elseif err == nil or err.smtp then
     self.breaker:success()
   else
@@ -138,6 +140,8 @@ end
 local function no_place(self)
   return errors.new({ kind = "limit", code = "limit.connections", phase = "connect",
     delivered = "no", retry = "later", lang = self.settings.lang,
+    transcript = transcript.remark(("no connection came free (pool.max = %d)")
+      :format(self.settings.pool.max)),
     text = { en = ("all %d connections are in use"):format(self.settings.pool.max),
       zh = ("%d 个连接都在使用中"):format(self.settings.pool.max) },
     hint = { en = "Raise pool.max, as far as the provider allows several connections.",

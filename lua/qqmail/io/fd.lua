@@ -139,6 +139,7 @@ end
 -- @treturn ?table `{ address=, reason=, errno=, text= }`
 function Driver:dial(target, address, deadline)
   local stream, name, text = dial(self, address, target.source_ip, deadline)
+  reasons.note_tried(target, describe(address), not stream and text or nil)
   if stream then
     return new_conn(self, stream)
   end
@@ -173,6 +174,7 @@ function Driver:lookup(target, deadline)
     return { { path = target.socket } }
   end
   local addresses, name, text = look_up(self, target, deadline)
+  reasons.note_resolved(target, addresses, text)
   if not addresses then
     return nil, reasons.resolve_failure(target, name, text)
   end
@@ -180,7 +182,8 @@ function Driver:lookup(target, deadline)
 end
 
 --- Connects to the first address that answers.
--- @tparam table target `{ host=, port=, source_ip=? }` or `{ socket=path }`
+-- @tparam table target `{ host=, port=, source_ip=? }` or `{ socket=path }`;
+-- `note`, if there, is called with lines for the transcript
 -- @tparam number deadline moment (see `now`) by which looking up and connecting must be done
 -- @treturn[1] table connection with `send recv settimeout close reset peer`
 -- @treturn[2] nil

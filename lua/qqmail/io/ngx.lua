@@ -108,6 +108,7 @@ end
 function M.dial(_, target, address, deadline)
   local place, pool_name = place_of(target, address), new_pool_name()
   local sock, why = connect_to(place, pool_name, deadline)
+  reasons.note_tried(target, place.shown, not sock and tostring(why) or nil)
   if sock then
     return new_conn(sock, place, pool_name)
   end
@@ -138,6 +139,7 @@ function M.lookup(_, target, deadline)
   end
   local addresses, name, text = lookup.find(target.host, reasons.family_for(target.source_ip),
     deadline, ngx.sleep)
+  reasons.note_resolved(target, addresses, text)
   if not addresses then
     return nil, reasons.resolve_failure(target, name, text)
   end

@@ -360,7 +360,7 @@ end
 --   of `core.session`), `make_filter` (function -> TLS filter, or nil),
 --   `driver_tls` (where the driver does TLS itself: what its `start_tls` takes),
 --   `timeout` (`connect`, `reply`, `final`), `deadline` (absolute), `watch` (called
---   with lists of lines of the dialogue as they are said, or nil), `note` (called with
+--   with lists of lines of the dialogue as they are said, or nil), `look` (called with
 --   the connection when the login is over, well or not, or nil)
 -- @treturn ?table connection
 -- @treturn ?table failure: `connect`, `tls` or `event` says of which kind, with
@@ -396,8 +396,8 @@ function M.open(driver, options)
   local self = new_connection(driver, io, session, options)
   self.times.connect = connect_time
   local is_in = log_in(self)
-  if options.note then
-    options.note(self)
+  if options.look then
+    options.look(self)
   end
   if is_in then
     return self

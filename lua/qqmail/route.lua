@@ -183,15 +183,15 @@ end
 -- @tparam table driver
 -- @tparam number deadline absolute
 -- @tparam ?table spare
--- @tparam ?function note see `pump.open`
+-- @tparam ?function look see `pump.open`
 -- @treturn ?table connection
 -- @treturn ?table error
-function Route:open(driver, deadline, spare, note)
+function Route:open(driver, deadline, spare, look)
   local pool = self:pool(driver)
   pool:make_room()
   local connection, err = account.open(self.settings, driver, deadline, {
     spare = spare, pace = pool:pace():options(self.settings), watch = self.watch,
-    note = note,
+    look = look,
   })
   if connection then
     self.counts.opened = self.counts.opened + 1

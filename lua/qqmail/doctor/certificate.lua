@@ -98,8 +98,8 @@ local BLAMED = {
       zh = "本机时钟不准：本机时间为 %s，而证书有效期是 %s 至 %s",
     },
     hint = {
-      en = "Set the clock (timedatectl set-ntp true, or chronyc makestep; of a container or virtual "
-        .. "machine on its host), then try again. Do not switch verification off.",
+      en = "Set the clock (timedatectl set-ntp true, or chronyc makestep; of a container or "
+        .. "virtual machine on its host), then try again. Do not switch verification off.",
       zh = "请校准本机时间（如 timedatectl set-ntp true 或 chronyc makestep；虚拟机、容器请校准宿主机）后重试。"
         .. "不要关闭证书校验。",
     },

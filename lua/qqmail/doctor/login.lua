@@ -83,9 +83,11 @@ function WELL.tls(self, seen)
           or "not asked for",
         zh = needs and "tls = \"none\"：途中任何人都能读到密码" or "未要求加密" } })
   elseif info.provider == "nginx" then
+    local checked = info.verified
     return self:add({ name = "tls", seconds = seen.times.tls,
-      details = certificate.details(info, now), text = { en = "by nginx" .. (info.verified and ", verified" or ", not verified"),
-        zh = "由 nginx 完成" .. (info.verified and "，证书已校验" or "，未校验证书") } })
+      details = certificate.details(info, now), text = {
+        en = checked and "by nginx, certificate verified" or "by nginx, certificate not verified",
+        zh = checked and "由 nginx 完成，证书校验通过" or "由 nginx 完成，未校验证书" } })
   end
   local notes = certificate.notes(info, now)
   notes[#notes + 1] = certificate.soon_note(info, now)

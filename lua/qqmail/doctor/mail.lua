@@ -74,7 +74,7 @@ local function judge_recipients(self, connection, to, replies, seconds)
   for index, reply in ipairs(replies) do
     local bad = is_refusal(reply)
     notes[index] = { status = bad and "warning" or "ok",
-      text = ("%s  %s"):format(to[index], reply_line(reply)) }
+      text = ("%s: %s"):format(to[index], reply_line(reply)) }
     if bad then
       refused, first = refused + 1, first or reply
     end
@@ -121,7 +121,7 @@ end
 local function add_rejected(receipt, notes)
   for _, item in ipairs(receipt.rejected) do
     notes[#notes + 1] = { status = "warning",
-      text = ("%s  %s %s"):format(item.address, tostring(item.code), item.text or "") }
+      text = ("%s: %s %s"):format(item.address, tostring(item.code), item.text or "") }
   end
 end
 

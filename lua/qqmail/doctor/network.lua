@@ -23,9 +23,13 @@ M.FAKE_HINT = {
     .. "请为该域名添加直连（DIRECT）规则，或加入 fake-ip-filter，或关闭代理的 TUN 模式。",
 }
 
-local function target_of(settings)
-  return { host = settings.host, port = settings.port, socket = settings.socket,
-    source_ip = settings.source_ip }
+-- What becomes of it is noted for the transcript, as for a mail.
+local function target_of(self, port)
+  local settings, driver, trace = self.settings, self.driver, self.facts.trace
+  return { host = settings.host, port = port or settings.port, socket = settings.socket,
+    source_ip = settings.source_ip, note = function(text)
+      trace[#trace + 1] = { t = driver:now() - self.facts.began, dir = "*", line = text }
+    end }
 end
 
 -- --- dns ------------------------------------------------------------------------
@@ -76,11 +80,12 @@ end
 function M.dns(self)
   local settings, driver = self.settings, self.driver
   local began = driver:now()
-  local list, why = driver:lookup(target_of(settings),
+  self.facts.began, self.facts.trace = began, {}
+  local list, why = driver:lookup(target_of(self),
     math.min(self.deadline, began + settings.timeout.connect))
   local seconds = driver:now() - began
   if not list then
-    local err = failure.connect(why, { settings = settings, trace = {} })
+    local err = failure.connect(why, { settings = settings, trace = self.facts.trace })
     self:fail(why.phase == "resolve" and "dns" or "connect", err, { seconds = seconds })
     return false
   end
@@ -103,17 +108,15 @@ end
 
 -- One try of one address at one port, as a function for `driver:all`.
 local function try(self, job)
-  local driver, settings = self.driver, self.settings
-  local address = {}
+  local driver, address = self.driver, {}
   for key, value in pairs(job.address) do
     address[key] = value
   end
   address.port = job.port
   return function()
     local began = driver:now()
-    local target = { host = settings.host, port = job.port, socket = settings.socket,
-      source_ip = settings.source_ip }
-    local conn, why = driver:dial(target, address, math.min(self.deadline, began + job.wait))
+    local conn, why = driver:dial(target_of(self, job.port), address,
+      math.min(self.deadline, began + job.wait))
     job.seconds, job.why, job.ok = driver:now() - began, why, conn ~= nil
     if conn then
       conn:close()
@@ -179,8 +182,8 @@ local REASON_TEXTS = {
 local function address_text(job, lang)
   local reason = job.ok and (lang == "zh" and "已连接" or "connected")
     or (REASON_TEXTS[job.why.reason] and REASON_TEXTS[job.why.reason][lang]) or job.why.text
-  return ("%s  %s  %.2f %s"):format(job.address.address or job.address.path, reason, job.seconds,
-    lang == "zh" and "秒" or "s")
+  return (lang == "zh" and "%s：%s，%.2f 秒" or "%s: %s, %.2f s")
+    :format(job.address.address or job.address.path, reason, job.seconds)
 end
 
 local function has_family(list, family)
@@ -207,9 +210,9 @@ local function dead_note(job, good)
   end
   local is_slow = job.why.reason == "timeout"
   return { status = "warning", code = "connect.ipv6_dead", hint = IPV6_HINT, text = {
-    en = address_text(job, "en") .. " - IPv6 leads nowhere here, IPv4 works"
+    en = address_text(job, "en") .. ". IPv6 leads nowhere here, IPv4 works"
       .. (is_slow and "; every connection waits for it first" or ""),
-    zh = address_text(job, "zh") .. "：本机 IPv6 不通，IPv4 正常"
+    zh = address_text(job, "zh") .. "。本机 IPv6 不通，IPv4 正常"
       .. (is_slow and "；每次连接都要先在它上面等待" or ""),
   } }
 end
@@ -286,9 +289,8 @@ local function tried_of(bad)
 end
 
 local function fail(self, jobs, bad, open, seconds)
-  local settings = self.settings
-  local why = reasons.connect_failure(target_of(settings), tried_of(bad))
-  local err = failure.connect(why, { settings = settings, trace = {} })
+  local why = reasons.connect_failure(target_of(self), tried_of(bad))
+  local err = failure.connect(why, { settings = self.settings, trace = self.facts.trace })
   self:fail("connect", err, { seconds = seconds, notes = notes_of({}, bad),
     details = details_of(jobs), hint = connect_hint(self, err, open) })
   return false

@@ -131,13 +131,15 @@ local function add_labelled(self, lines, label, text, width)
 end
 
 local function add_dialogue(self, lines, transcript)
-  local shown = {}
+  local shown, was_spoken = {}, false
   for _, line in ipairs(transcript or {}) do
-    if line.dir ~= "*" then
+    local is_remark = line.dir == "*"
+    was_spoken = was_spoken or not is_remark
+    if not (is_remark and line.line:find("^%S+ %-> %S+$")) then
       shown[#shown + 1] = ("    %s: %s"):format(line.dir, one_line(line.line))
     end
   end
-  if #shown == 0 then
+  if not was_spoken then
     return
   end
   lines[#lines + 1] = "  " .. (say(self, WORDS.dialogue) .. say(self, WORDS.colon)):gsub(" $", "")

@@ -49,7 +49,8 @@ local function note_of(item)
 end
 
 local function is_worth_a_line(item)
-  return ALWAYS[item.key] or item.key ~= "lang" and (item.origin ~= "default" and item.origin ~= "preset")
+  local is_given = item.origin ~= "default" and item.origin ~= "preset"
+  return ALWAYS[item.key] or is_given and item.key ~= "lang"
 end
 
 -- Warnings that belong to a later step, by their code or the option they are about.

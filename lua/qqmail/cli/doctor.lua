@@ -13,8 +13,8 @@ M.summary = { en = "find the step at which sending fails", zh = "找出发信在
 
 M.about = {
   en = "Looks at the settings, the authorization code and the sender, looks the server up, "
-    .. "connects to it, checks TLS and logs in once. Sends nothing unless --send is given. Settings come "
-    .. "from options, the environment (QQMAIL_*) and .env, as in a program.",
+    .. "connects to it, checks TLS and logs in once. Sends nothing unless --send is given. "
+    .. "Settings come from options, the environment (QQMAIL_*) and .env, as in a program.",
   zh = "检查设置、授权码与发件人，解析服务器域名，建立连接，检查 TLS，并登录一次。"
     .. "除非给出 --send，不会发送邮件。设置来自命令行选项、环境变量（QQMAIL_*）和 .env，与程序中相同。",
 }

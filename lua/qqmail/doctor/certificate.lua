@@ -3,8 +3,8 @@
 
 local M = {}
 
---- When this version of the library was made: no clock can be right that is before it.
-M.RELEASED = 1790000000
+--- The day of the changelog's last version: no clock can be right that is before it.
+M.RELEASED = 1795478400
 
 -- Days before the end that are worth a warning.
 local SOON = 14

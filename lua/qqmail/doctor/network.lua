@@ -201,20 +201,25 @@ local IPV6_HINT = {
   zh = '请修复 IPv6 路由或关闭 IPv6；也可设 source_ip = "0.0.0.0"，只使用 IPv4。',
 }
 
--- A dead address beside a good one costs time at each connection.
-local function dead_note(job, good)
-  local is_hole = job.address.family == "inet6" and has_family(good, "inet")
-  if not is_hole then
-    return { status = "warning", code = "connect.dead_address",
-      text = { en = address_text(job, "en"), zh = address_text(job, "zh") } }
-  end
-  local is_slow = job.why.reason == "timeout"
+local function hole_note(job)
   return { status = "warning", code = "connect.ipv6_dead", hint = IPV6_HINT, text = {
-    en = address_text(job, "en") .. ". IPv6 leads nowhere here, IPv4 works"
-      .. (is_slow and "; every connection waits for it first" or ""),
-    zh = address_text(job, "zh") .. "。本机 IPv6 不通，IPv4 正常"
-      .. (is_slow and "；每次连接都要先在它上面等待" or ""),
+    en = address_text(job, "en") .. ". IPv6 leads nowhere here, IPv4 works; every connection "
+      .. "waits for it first",
+    zh = address_text(job, "zh") .. "。本机 IPv6 不通，IPv4 正常；每次连接都要先在它上面等待",
   } }
+end
+
+-- A dead address beside a good one costs time at each connection, unless it is known at
+-- once that no way leads there.
+local function dead_note(job, good)
+  local is_ipv6 = job.address.family == "inet6" and has_family(good, "inet")
+  if is_ipv6 and job.why.reason == "timeout" then
+    return hole_note(job)
+  end
+  local is_harmless = is_ipv6 and job.why.reason == "unreachable"
+  return { status = is_harmless and "ok" or "warning",
+    code = not is_harmless and "connect.dead_address" or nil,
+    text = { en = address_text(job, "en"), zh = address_text(job, "zh") } }
 end
 
 local function notes_of(good, bad)

@@ -32,6 +32,7 @@ LUA_INCDIR ?= $(firstword $(wildcard $(LUA_INCDIRS_$(LUA)) /usr/include/$(LUA)))
 LUA_ABI    := $(shell $(LUA) -e 'io.write((_VERSION:gsub("Lua ", "")))' 2>/dev/null)
 INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_ABI)
 INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_ABI)
+INST_BINDIR ?= $(PREFIX)/bin
 
 B := build/$(LUA)$(VARIANT)
 C := build/c$(VARIANT)
@@ -101,7 +102,7 @@ help:
 	@echo 'rockspec    write rockspec/ anew from the tree'
 	@echo 'options-doc write docs/options.md anew from the option rows'
 	@echo 'docs        API documentation, into build/doc'
-	@echo 'install     into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI)'
+	@echo 'install     into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI) and bin'
 	@echo 'clean       remove build/'
 
 # --- build -----------------------------------------------------------------
@@ -156,6 +157,8 @@ install: build
 	@set -e; for f in $(LUA_SRC:lua/%=%); do \
 	  echo "install lua/$$f"; \
 	  install -D -m 644 "lua/$$f" "$(DESTDIR)$(INST_LUADIR)/$$f"; done
+	install -D -m 755 bin/qqmail $(DESTDIR)$(INST_BINDIR)/qqmail
+	sed -i '1s|.*|#!/usr/bin/env $(LUA)|' $(DESTDIR)$(INST_BINDIR)/qqmail
 
 clean:
 	rm -rf build

@@ -48,7 +48,7 @@ local WAYS = { UNSHARE .. " --map-root-user", UNSHARE }
 -- What every world needs to be let do. Users without rights need not have `ip` in
 -- their path.
 local PATH = "PATH=$PATH:/usr/sbin:/sbin "
-local PROBE = "ip link set lo up && ip tuntap add dev probe0 mode tun && "
+local PROBE = "ip link set lo up && ip link add probe type veth && "
   .. "mount --bind /etc/hosts /etc/hosts"
 
 local way, reason

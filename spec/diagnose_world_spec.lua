@@ -65,8 +65,11 @@ describe("a reply is produced and understood:", function()
   end
 end)
 
-for name, runner in pairs({ cqueues = runners.cqueues, luv = runners.luv,
-  ["{ wait, sleep }"] = row_cases.waiting }) do
+-- What counts where our C is watched is the same below all of them.
+local others = os.getenv("QQMAIL_INSTRUMENTED") and {}
+  or { cqueues = runners.cqueues, luv = runners.luv, ["{ wait, sleep }"] = row_cases.waiting }
+
+for name, runner in pairs(others) do
   describe("a reply is understood the same over " .. name .. ":", function()
     teardown(row_cases.stop)
 

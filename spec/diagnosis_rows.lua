@@ -45,9 +45,13 @@ M.names = words([[
   gen_4xx gen_rcpt_5xx gen_5xx gen_unparsable
 ]])
 
--- Short, for it is waited for; what is timed is always a server that never answers.
-local PATIENCE = os.getenv("QQMAIL_INSTRUMENTED") and 3 or 0.3
+-- Short, for it is waited for; what is timed is always a server that never answers. All
+-- that comes before must have happened by then, however slow this process is made.
+local PATIENCE = os.getenv("QQMAIL_INSTRUMENTED") and 1 or 0.3
 local SHORT = { connect = PATIENCE, reply = PATIENCE, final = PATIENCE }
+
+-- Before this nothing comes; a name server that is silent is given up after a second.
+local FIRST = { connect = 0.3 }
 
 local function config(client)
   return { client = client, expect = { kind = "config", phase = "config", retry = "never" } }
@@ -68,7 +72,7 @@ local function resolve(world, code, kind, client)
 end
 
 local function connect(host, code, more)
-  local case = { world = "net", client = { host = host, timeout = SHORT },
+  local case = { world = "net", client = { host = host, timeout = FIRST },
     expect = { kind = "connect", code = code, phase = "connect" } }
   for key, value in pairs(more or {}) do
     case[key] = value
@@ -145,11 +149,11 @@ M.made = {
     resolve("net", "resolve.not_found", nil, { host = "empty.test" }) },
   net_dns_again = { resolve("servfail", "resolve.again"),
     resolve("silent", "resolve.timeout", "timeout",
-      { host = "nowhere.test", timeout = SHORT }) },
+      { host = "nowhere.test", timeout = FIRST }) },
   net_fake_ip = { connect("faked.test", "connect.fake_ip") },
   net_refused = { connect("closed.test", "connect.refused") },
   net_timeout_25 = { connect("dropped.test", "connect.timeout", {
-    client = { host = "dropped.test", port = 25, tls = "starttls", timeout = SHORT },
+    client = { host = "dropped.test", port = 25, tls = "starttls", timeout = FIRST },
     expect = { kind = "timeout", code = "connect.timeout", phase = "connect" } }) },
   net_timeout = { connect("dropped.test", "connect.timeout", {
     expect = { kind = "timeout", code = "connect.timeout", phase = "connect" } }) },

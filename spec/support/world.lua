@@ -54,6 +54,10 @@ local PROBE = "ip link set lo up && ip link add probe type veth && "
 local way, reason
 
 local function find_way()
+  -- Its search for leaks cannot be done inside, and what cannot is aborted.
+  if os.getenv("QQMAIL_INSTRUMENTED") == "asan" then
+    return nil, "no sanitizer runs in private namespaces"
+  end
   local output, status
   for _, command in ipairs(WAYS) do
     output, status = shell.run(("%s%s sh -c %s"):format(PATH, command, shell.quote(PROBE)))

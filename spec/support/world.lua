@@ -48,12 +48,16 @@ local WAYS = { UNSHARE .. " --map-root-user", UNSHARE }
 -- What every world needs to be let do. Users without rights need not have `ip` in
 -- their path.
 local PATH = "PATH=$PATH:/usr/sbin:/sbin "
-local PROBE = "ip link set lo up && ip tuntap add dev probe0 mode tun && "
+local PROBE = "ip link set lo up && ip link add probe type veth && "
   .. "mount --bind /etc/hosts /etc/hosts"
 
 local way, reason
 
 local function find_way()
+  -- Its search for leaks cannot be done inside, and what cannot is aborted.
+  if os.getenv("QQMAIL_INSTRUMENTED") == "asan" then
+    return nil, "no sanitizer runs in private namespaces"
+  end
   local output, status
   for _, command in ipairs(WAYS) do
     output, status = shell.run(("%s%s sh -c %s"):format(PATH, command, shell.quote(PROBE)))

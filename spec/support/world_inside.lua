@@ -58,10 +58,12 @@ local function add_addresses(world, lines)
   end
 end
 
--- A tunnel that nobody reads: what is sent there is lost without a word. It bears
+-- A wire between two cards that ask for nobody's address: what goes out is meant for
+-- the first card, comes in at the second and is lost without a word. It bears
 -- addresses, for packets must come from somewhere.
-local HOLE = { "ip tuntap add dev hole mode tun", "ip addr add 192.0.2.1/32 dev hole",
-  "ip addr add 2001:db8:ffff::1/128 dev hole nodad", "ip link set hole up" }
+local HOLE = { "ip link add hole type veth peer name bottom", "ip link set hole arp off",
+  "ip addr add 192.0.2.1/32 dev hole", "ip addr add 2001:db8:ffff::1/128 dev hole nodad",
+  "ip link set hole up", "ip link set bottom up" }
 
 local function add_hole(world, lines)
   if #(world.drop or {}) == 0 then

@@ -121,7 +121,7 @@ def main(path):
         for line in lines:
             kind, *fields = line.rstrip("\n").split("\t")
             if kind == "name":
-                names[fields[0].lower()] = fields[1:]
+                names[fields[0].lower()] = [field for field in fields[1:] if field]
             elif kind == "dns":
                 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
                 sock.bind((fields[0], 53))

@@ -76,7 +76,7 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 
 .PHONY: all help build deps deps-dev test test-all test-c test-lua test-gc \
   asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
-  rules format-check warnings fmt demo docs options-doc bench-nginx \
+  rules format-check warnings fmt demo docs options-doc doctor-doc bench-nginx \
   bench-roundtrips bench-many truth diagnosis-rows rockspec install clean FORCE
 all: build
 
@@ -102,6 +102,7 @@ help:
 	@echo 'fmt         format the C sources'
 	@echo 'rockspec    write rockspec/ anew from the tree'
 	@echo 'options-doc write docs/options.md anew from the option rows'
+	@echo 'doctor-doc  write the made parts of docs/doctor.md anew, from runs in broken worlds'
 	@echo 'docs        API documentation, into build/doc'
 	@echo 'install     into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI) and bin'
 	@echo 'clean       remove build/'
@@ -321,6 +322,7 @@ rules: build
 	tools/check_exports.sh $(MODULES)
 	$(TOOL_LUA) tools/rockspec.lua
 	$(OPTIONS_DOC)
+	$(DOCTOR_DOC)
 
 format-check:
 	clang-format --dry-run --Werror $(C_FILES)
@@ -343,6 +345,11 @@ rockspec:
 OPTIONS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/options_doc.lua
 options-doc:
 	$(OPTIONS_DOC) --write
+
+DOCTOR_DOC = env LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(B)/?.so;;' $(LUA) \
+  tools/doctor_doc.lua
+doctor-doc: build
+	@$(TEST_ENV) $(LUA) tools/doctor_doc.lua --write
 
 docs:
 	@command -v ldoc >/dev/null || { echo 'docs: ldoc is missing: make deps-dev' >&2; exit 1; }

@@ -73,7 +73,7 @@ local OWN = {
   },
   starttls_on_other = {
     world = worlds.whole({ servers = { worlds.qq({ port = 8465 }) } }),
-    env = worlds.env({ QQMAIL_PORT = "8465", QQMAIL_TLS = "starttls", QQMAIL_TIMEOUT = "6" }),
+    env = worlds.env({ QQMAIL_PORT = "8465", QQMAIL_TLS = "starttls", QQMAIL_TIMEOUT = "4" }),
   },
 }
 
@@ -112,7 +112,8 @@ end
 -- @treturn string
 function M.normalise(text)
   local function seconds(number)
-    return tonumber(number) < 0.3 and "0.01" or number:gsub("%d$", "0")
+    local value = tonumber(number)
+    return value < 0.25 and "0.01" or ("%.2f"):format(math.floor(value * 2 + 0.5) / 2)
   end
   text = text:gsub("(%d+%.%d%d)( s)", function(number, unit)
     return seconds(number) .. unit

@@ -163,16 +163,18 @@ local PORT_HINT = {
   zh = '请设 port = 465、tls = "implicit"，或 port = 587、tls = "starttls"；并确认 host 是发信（SMTP）服务器。',
 }
 
-local function quote(banner)
-  return banner and banner ~= "" and (" (%s)"):format(banner) or ""
+local function quote(banner, form)
+  return banner and banner ~= "" and form:format(banner) or ""
 end
 
 -- TLS was expected, and clear text came.
 local function clear_text(self, found, where)
   local settings = self.settings
   local text = {
-    en = ("%s begins in clear text%s, but tls is \"implicit\""):format(where, quote(found.banner)),
-    zh = ("%s 以明文开始%s，但 tls 为 \"implicit\""):format(where, quote(found.banner)),
+    en = ("%s begins in clear text%s, but tls is \"implicit\""):format(where,
+      quote(found.banner, " (%s)")),
+    zh = ("%s 以明文开始%s，但 tls 为 \"implicit\""):format(where,
+      quote(found.banner, "（%s）")),
   }
   if found.starttls == false then
     return text, {
@@ -217,9 +219,10 @@ local function mismatch(self, found)
     return nil
   end
   return {
-    en = ("what answers at %s is %s%s"):format(where, protocol.en, quote(found.banner)),
+    en = ("what answers at %s is %s%s"):format(where, protocol.en,
+      quote(found.banner, " (%s)")),
     zh = ("在 %s 应答的%s%s%s"):format(where, found.kind == "other" and "" or "是", protocol.zh,
-      quote(found.banner)),
+      quote(found.banner, "（%s）")),
   }, PORT_HINT
 end
 
@@ -237,7 +240,8 @@ local function ask_who(self, err)
   end
   local target = { host = settings.host, port = settings.port, socket = settings.socket,
     source_ip = settings.source_ip }
-  local found = probe.who(self.driver, target, good, self.deadline)
+  local found = probe.who(self.driver, target, good, self.deadline,
+    err.code == "timeout.no_greeting")
   local text, hint = mismatch(self, found)
   return { text = text, hint = hint, details = { answers = found } }
 end
@@ -364,6 +368,15 @@ end
 
 -- --- all of it ------------------------------------------------------------------------
 
+-- Seconds that are left for finding out who answers, when the login took all others.
+local RESERVE = 4
+
+-- By when the login has to be over.
+local function login_deadline(self)
+  local left = self.deadline - self.driver:now()
+  return self.deadline - math.min(RESERVE, left / 2)
+end
+
 -- Steps before the failing one went well, as far as the connection came.
 local function tell(self, err, seen)
   local failing = err and step_of(err)
@@ -391,7 +404,7 @@ function M.run(self)
     return nil
   end
   local seen, connection
-  connection, err = route:open(driver, self.deadline, nil, function(made)
+  connection, err = route:open(driver, login_deadline(self), nil, function(made)
     seen = look(made, self.settings.tls == "implicit")
   end)
   tell(self, err, seen)

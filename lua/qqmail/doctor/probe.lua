@@ -3,8 +3,9 @@
 
 local M = {}
 
--- Seconds for a banner, and for an answer to what is said in its place.
-local BANNER_WAIT, ANSWER_WAIT = 2, 2
+-- Seconds for a banner, the same where nobody is expected to speak first, and for an
+-- answer to what is said in its place.
+local BANNER_WAIT, SHORT_WAIT, ANSWER_WAIT = 2, 0.3, 2
 
 -- Bytes looked at.
 local ENOUGH = 2048
@@ -80,9 +81,9 @@ local function ask_starttls(conn, driver, deadline)
   return text:upper():find("\n250[ -]STARTTLS") ~= nil
 end
 
-local function listen(conn, driver, deadline)
-  local text, why = read_some(conn, driver, math.min(deadline, driver:now() + BANNER_WAIT),
-    has_line)
+local function listen(conn, driver, deadline, patience)
+  local left = deadline - driver:now()
+  local text, why = read_some(conn, driver, driver:now() + math.min(patience, left / 2), has_line)
   if text ~= "" then
     local found = answered(text)
     if found.kind == "smtp" then
@@ -111,9 +112,10 @@ end
 -- @tparam table target for `dial`; its port is asked
 -- @tparam table address of `lookup`
 -- @tparam number deadline absolute
+-- @tparam ?boolean is_silent it is known that it does not speak first
 -- @treturn table `kind` = "smtp", "tls", "http", "imap", "pop3", "ssh", "other", "silent",
 -- "closed" or "unreachable"; `banner`: the first line; `starttls`: whether it is offered
-function M.who(driver, target, address, deadline)
+function M.who(driver, target, address, deadline, is_silent)
   local own = {}
   for key, value in pairs(address) do
     own[key] = value
@@ -123,7 +125,7 @@ function M.who(driver, target, address, deadline)
   if not conn then
     return { kind = "unreachable" }
   end
-  local found = listen(conn, driver, deadline)
+  local found = listen(conn, driver, deadline, is_silent and SHORT_WAIT or BANNER_WAIT)
   conn:close()
   return found
 end

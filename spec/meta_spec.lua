@@ -76,6 +76,11 @@ describe("made files", function()
       .. " tools/options_doc.lua")
     assert.are.equal(0, status, output)
   end)
+
+  it("the options and exit codes of the command in docs/doctor.md are its own", function()
+    local output, status = shell.run(shell.lua .. " tools/doctor_doc.lua")
+    assert.are.equal(0, status, output)
+  end)
 end)
 
 describe("the public face", function()

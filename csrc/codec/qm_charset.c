@@ -255,10 +255,8 @@ static enum qm_err decode_reply(struct qm_buf *decoded, iconv_t (*open)(void),
 static enum qm_err decode_chinese(struct qm_buf *decoded, struct qm_span text,
                                   size_t *used_out)
 {
-    enum qm_err err;
-
     if (qm_chinese_is_big5(text)) {
-        err = decode_reply(decoded, open_big5, text, used_out);
+        enum qm_err err = decode_reply(decoded, open_big5, text, used_out);
         if (err == QM_OK || err == QM_E_MEMORY) {
             return err;
         }

@@ -3,8 +3,9 @@
  *
  * Servers answer Chinese users in UTF-8, GBK or Big5. UTF-8 is kept, else Big5
  * (see qm_chinese.h) or GB18030, a superset of GBK, is decoded, else bytes are
- * escaped, as is the piece of a last character; the result is always valid UTF-8 and printable: control characters, and those that reorder
- * or break lines, come out as \xHH for each byte; TAB becomes a space.
+ * escaped, as is the piece of a last character; the result is always valid
+ * UTF-8 and printable: control characters, and those that reorder or break
+ * lines, come out as \xHH for each byte; TAB becomes a space.
  */
 #ifndef QM_CHARSET_H
 #define QM_CHARSET_H

@@ -308,8 +308,8 @@ static enum qm_err add_recipients(lua_State *L, struct session *session,
 
 /*
  * begin{ from=, to={...}, size=, eightbit=, utf8=, eager=, check= } -> id, or
- * nil, name, text and the number of the recipient at fault (0: the sender or the
- * message).
+ * nil, name, text and the number of the recipient at fault (0: the sender or
+ * the message).
  */
 static int l_session_begin(lua_State *L)
 {

@@ -76,7 +76,8 @@ enum qm_err qm_smtp_mask_login(struct qm_smtp *smtp) QM_MUST_USE;
 
 /*
  * Overwrites the secrets of the login where the server repeats them in the
- * reply just read, to AUTH or anything after it, before anything is made of its text.
+ * reply just read, to AUTH or anything after it, before anything is made of
+ * its text.
  */
 void qm_smtp_mask_reply(struct qm_smtp *smtp);
 

@@ -28,7 +28,7 @@ static void refuse(struct qm_smtp *smtp, struct qm_smtp_event *event,
     }
 }
 
-/* The last recipient of a check has its verdict: that is all there was to do. */
+/* The last recipient of a check has its verdict: that was all. */
 static void conclude_check(struct qm_smtp *smtp, struct qm_smtp_event *event,
                            struct qm_txn *txn)
 {

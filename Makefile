@@ -76,8 +76,9 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 
 .PHONY: all help build deps deps-dev test test-all test-c test-lua test-gc \
   asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
-  rules format-check warnings fmt demo docs options-doc doctor-doc bench-nginx \
-  bench-roundtrips bench-many truth diagnosis-rows rockspec install clean FORCE
+  rules format-check warnings fmt demo docs options-doc doctor-doc errors-doc \
+  bench-nginx bench-roundtrips bench-many truth diagnosis-rows rockspec install \
+  clean FORCE
 all: build
 
 help:
@@ -103,6 +104,7 @@ help:
 	@echo 'rockspec    write rockspec/ anew from the tree'
 	@echo 'options-doc write docs/options.md anew from the option rows'
 	@echo 'doctor-doc  write the made parts of docs/doctor.md anew, from runs in broken worlds'
+	@echo 'errors-doc  write docs/errors.md anew from the catalogue of errors'
 	@echo 'docs        API documentation, into build/doc'
 	@echo 'install     into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI) and bin'
 	@echo 'clean       remove build/'
@@ -323,6 +325,7 @@ rules: build
 	$(TOOL_LUA) tools/rockspec.lua
 	$(OPTIONS_DOC)
 	$(DOCTOR_DOC)
+	$(ERRORS_DOC)
 
 format-check:
 	clang-format --dry-run --Werror $(C_FILES)
@@ -350,6 +353,10 @@ DOCTOR_DOC = env LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(B)/?.so;;' $
   tools/doctor_doc.lua
 doctor-doc: build
 	@$(TEST_ENV) $(LUA) tools/doctor_doc.lua --write
+
+ERRORS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/errors_doc.lua
+errors-doc:
+	$(ERRORS_DOC) --write
 
 docs:
 	@command -v ldoc >/dev/null || { echo 'docs: ldoc is missing: make deps-dev' >&2; exit 1; }

@@ -135,6 +135,8 @@ end
 -- @tparam ?table receipt
 -- @tparam ?table err
 function Batch:finish(item, receipt, err)
+  local result = receipt or err
+  result.seconds = item.began and net.now() - item.began
   count(self, item, receipt, err)
   local was_drawn = self.erase_bar and self.erase_bar()
   self.mailer.report:tell(receipt, err)
@@ -173,6 +175,7 @@ function Batch:prepare(item)
     return false
   end
   -- Only another account may have to build it anew.
+  item.began = net.now()
   item.letter = letter.new(built, self.mailer.routes[2] and spec or built, settings.retry)
   return true
 end

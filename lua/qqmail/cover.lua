@@ -8,8 +8,6 @@
 -- library says on its own account is never judged by its looks.
 -- @module qqmail.cover
 
-local core = require("qqmail.core")
-
 local M = {}
 
 --- What stands in for a secret wherever it would be shown. Always the same, so that
@@ -115,8 +113,9 @@ local function percent(text, format)
   end))
 end
 
+-- Loaded when first used: the options are documented where nothing is built.
 local function base64(text)
-  return (core.codec.base64(text):gsub("%s", ""))
+  return (require("qqmail.core").codec.base64(text):gsub("%s", ""))
 end
 
 -- Less what depends on the bytes that stand beside it.

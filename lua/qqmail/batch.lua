@@ -5,6 +5,7 @@
 local callback = require("qqmail.callback")
 local canceller = require("qqmail.canceller")
 local dispatch = require("qqmail.dispatch")
+local covers = require("qqmail.cover")
 local errors = require("qqmail.errors")
 local feeds = require("qqmail.feed")
 local lane = require("qqmail.lane")
@@ -80,7 +81,7 @@ end
 function M.unknown_option(options, lang)
   for key in pairs(options) do
     if not ALLOWED[key] then
-      local name, meant = tostring(key), suggest.closest(key, OPTIONS)
+      local name, meant = covers.shown(tostring(key)), suggest.closest(key, OPTIONS)
       return errors.new({ kind = "config", code = "config.unknown_option", field = name,
         lang = lang, text = {
           en = ('send_all: unknown option "%s"'):format(name)

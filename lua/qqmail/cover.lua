@@ -31,14 +31,14 @@ local GROUP = "[A-Za-z][A-Za-z][A-Za-z][A-Za-z]"
 local GROUPS = GROUP .. "[ \t]+" .. GROUP .. "[ \t]+" .. GROUP .. "[ \t]+" .. GROUP
 
 -- Around the letters: a code stands alone, or in a URL or a sentence. Letters that go
--- on behind a dot or a hyphen are a host name; before or behind "@" they are part of
--- an address, but for "user:code@host".
+-- on behind a dot or a hyphen are a host name; before "@" they are part of an address,
+-- but for "user:code@host" and "smtps://code@host".
 local function stands_alone(text, first, last)
   local before, behind = text:sub(first - 1, first - 1), text:sub(last + 1, last + 1)
-  if before:find("[%w@]") or behind:find("%w") then
+  if before:find("%w") or behind:find("%w") then
     return false
-  elseif behind == "@" then
-    return before == ":"
+  elseif text:find("^@%w", last + 1) then
+    return before == ":" or before == "/"
   end
   return not text:find("^[.-]%w", last + 1) and not text:sub(first - 2, first - 1):find("^%w[.-]$")
 end
@@ -107,8 +107,8 @@ end
 
 -- --- the forms of a secret --------------------------------------------------------
 
-local function percent(text, format)
-  return (text:gsub("[^%w]", function(char)
+local function percent(text, chars, format)
+  return (text:gsub(chars, function(char)
     return format:format(char:byte())
   end))
 end
@@ -126,8 +126,11 @@ local function inner_base64(text, offset)
 end
 
 local function forms_of(text)
-  local out = { text, text:lower(), text:upper(), percent(text, "%%%02X"), percent(text, "%%%02x"),
-    (text:gsub("[^%w%-._~]", function(char) return ("%%%02X"):format(char:byte()) end)) }
+  local out = { text, text:lower(), text:upper() }
+  for _, chars in ipairs({ "[^%w]", "[^%w%-._~]", "." }) do
+    out[#out + 1] = percent(text, chars, "%%%02X")
+    out[#out + 1] = percent(text, chars, "%%%02x")
+  end
   for offset = 0, 2 do
     local form = inner_base64(text, offset)
     if #form >= SHORTEST then
@@ -169,7 +172,9 @@ function Cover:learn_secret(value)
     return
   end
   local bare = trim(value)
-  for _, form in ipairs({ value, bare, (bare:gsub("[ \t]", "")), decoded(bare) }) do
+  local joined = bare:gsub("[ \t]", "")
+  local grouped = #joined == LETTERS and joined:gsub("....", "%0 "):sub(1, -2) or joined
+  for _, form in ipairs({ value, bare, joined, grouped, decoded(bare) }) do
     if #form >= SHORTEST then
       add(self, form)
     end
@@ -282,6 +287,15 @@ function Cover:mend(value)
     mask_fields(self, value, 0)
   end
   return value
+end
+
+--- One value of the user's, as it may be quoted: what looks like a code is masked.
+-- @tparam string text
+-- @treturn string
+function M.shown(text)
+  local cover = M.new()
+  cover:learn(text)
+  return cover:text(text)
 end
 
 --- @treturn table cover that has learned nothing yet

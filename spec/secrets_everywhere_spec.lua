@@ -25,7 +25,8 @@ end
 
 -- Letters of it in a row are as good as all of it; in lower case, as all is compared.
 local MARKS = { "qzwxvkrj", "tbynhmgp", "qzwx vkrj", "tbyn hmgp", percent(CODE):lower(),
-  "qzwx%20vkrj", base64.encode(CODE):lower(), base64.encode("\0" .. send.USER .. "\0" .. CODE):lower() }
+  "qzwx%20vkrj", base64.encode(CODE):lower(),
+  base64.encode("\0" .. send.USER .. "\0" .. CODE):lower() }
 
 local function assert_unseen(texts, what)
   for name, text in pairs(texts) do
@@ -33,8 +34,8 @@ local function assert_unseen(texts, what)
     for _, mark in ipairs(MARKS) do
       local at = lower:find(mark, 1, true)
       if at then
-        error(("%s: %q is in %s: %s"):format(what, mark, name, text:sub(math.max(1, at - 60), at + 60)),
-          2)
+        local around = text:sub(math.max(1, at - 60), at + 60)
+        error(("%s: %q is in %s: %s"):format(what, mark, name, around), 2)
       end
     end
   end
@@ -69,8 +70,8 @@ end
 -- What somebody may put where a code does not belong.
 local PASTED = {
   CODE, GROUPED, SHOUTED, " " .. CODE .. " ", CODE .. "\n", "code:" .. CODE,
-  "smtps://10001%40qq.com:" .. CODE .. "@mx.test", "10001:" .. CODE .. "@mx.test", '"' .. CODE .. '"',
-  percent(CODE),
+  "smtps://10001%40qq.com:" .. CODE .. "@mx.test", "10001:" .. CODE .. "@mx.test",
+  '"' .. CODE .. '"', percent(CODE),
 }
 
 describe("a code that was pasted as", function()
@@ -96,13 +97,16 @@ describe("a code that was pasted as", function()
   end
 
   it("a value of every other type is in no output", function()
-    for _, value in ipairs({ { CODE }, { address = CODE }, { name = CODE, address = "a@test.local" },
+    for _, value in ipairs({ { CODE }, { address = CODE }, { file = "/proc/" .. CODE },
+      { name = CODE, address = "a@test.local" },
       { CODE, "a@test.local" }, { [CODE] = "x" }, { x = { [CODE] = CODE } } }) do
       for _, row in ipairs(options.list) do
         local given, notes = outputs.listen({ host = "mx.test", user = send.USER, password = "p",
           retry = false })
-        assert_unseen(outputs.of(put(given, row.key, value), { driver = no_names(), notes = notes }),
-          row.key)
+        put(given, row.key, value)
+        -- What needs no server is not sent by another driver.
+        local driver = row.key ~= "io" and no_names() or nil
+        assert_unseen(outputs.of(given, { driver = driver, notes = notes }), row.key)
       end
     end
   end)
@@ -167,7 +171,8 @@ describe("a code that was pasted as", function()
       'QQMAIL_PASSWORD="' .. CODE, "QQMAIL_PASSWORD='" .. CODE .. "' " .. CODE,
       'QQMAIL_PASSWORD="a" ' .. CODE, "export " .. CODE, "=" .. CODE, CODE .. "=1",
       "QQMAIL_" .. CODE .. "='", "QQMAIL_USER=" .. CODE .. "\nQQMAIL_PORT=x",
-      "QQMAIL_PASSWORD=`" .. CODE .. "\n" .. CODE, "密码=" .. CODE, "# " .. CODE .. "\nQQMAIL_TLS=ssl" }) do
+      "QQMAIL_PASSWORD=`" .. CODE .. "\n" .. CODE, "密码=" .. CODE,
+      "# " .. CODE .. "\nQQMAIL_TLS=ssl" }) do
       for _, lang in ipairs({ "en", "zh" }) do
         local loaded, err = settings.load({ lang = lang }, {}, { [".env"] = line .. "\n" }, 420)
         assert_unseen(texts_of(loaded, err), line)
@@ -188,13 +193,16 @@ describe("a code that was pasted as", function()
 
   it("any part of a URL is in no output", function()
     local URLS = { "smtps://u:%s@mx.test", "smtps://%s@mx.test", "smtps://%s", "%s://u@mx.test",
-      "smtps://u:%s@mx.test:99999", "smtps://u@mx.test:%s", "smtps://u:p@%s:465", "smtps://u@mx.test/%s",
+      "smtps://u:%s@mx.test:99999", "smtps://u@mx.test:%s", "smtps://u:p@%s:465",
+      "smtps://u@mx.test/%s",
       "smtps://u@mx.test?%s", "smtps://u@mx.test?%s=1", "smtps://u@mx.test?auth=%s",
-      "smtps://u@mx.test?from=%s", "smtps://u@mx.test?timeout.total=%s", "smtps://u@mx.test?lang=%s",
+      "smtps://u@mx.test?from=%s", "smtps://u@mx.test?timeout.total=%s",
+      "smtps://u@mx.test?lang=%s",
       "smtps://u:p@mx.test#%s", "smtps:u:%s@mx.test", "u:%s@mx.test", "smtps://u:%s@@mx.test",
       "smtps://u:p:%s@mx.test", "smtps://u:%s/@mx.test", "smtps://u:%s?@mx.test", "%s",
       "smtps://u:%%zz%s@mx.test", "smtps://u@%s@mx.test", "https://u:%s@mx.test",
-      "smtps://u:%s@mx.test?tls=none", "smtps://u:%s@mx.test?password=%s", "smtp://u:%s@mx.test:465" }
+      "smtps://u:%s@mx.test?tls=none", "smtps://u:%s@mx.test?password=%s",
+      "smtp://u:%s@mx.test:465" }
     for _, url in ipairs(URLS) do
       for _, pasted in ipairs({ CODE, GROUPED, SHOUTED, percent(CODE), percent(GROUPED, "%w") }) do
         local text = url:gsub("%%s", (pasted:gsub("%%", "%%%%"))):gsub("%%%%zz", "%%zz")
@@ -202,7 +210,8 @@ describe("a code that was pasted as", function()
         assert_unseen(outputs.of(given, { driver = no_names(), notes = notes }), text)
         assert_unseen(outputs.of({ host = "mx.test", failover = { text } }), "failover " .. text)
         assert_unseen(texts_of(settings.load({}, { QQMAIL_URL = text })), "QQMAIL_URL " .. text)
-        assert_unseen(texts_of(settings.load({}, {}, { [".env"] = "QQMAIL_URL=" .. text }, 420)), text)
+        local files = { [".env"] = "QQMAIL_URL=" .. text }
+        assert_unseen(texts_of(settings.load({}, {}, files, 420)), ".env " .. text)
       end
     end
   end)
@@ -288,15 +297,16 @@ describe("what is no code", function()
       assert.is_true(cover.is_code(text), text)
     end
     for _, text in ipairs({ "code: abcdefghijklmnop", "smtps://u:abcdefghijklmnop@mx.test",
-      "u%3Aabcdefghijklmnop", "smtps://u:abcd%20efgh%20ijkl%20mnop@h", "QQMAIL_abcdefghijklmnop" }) do
+      "u%3Aabcdefghijklmnop", "smtps://u:abcd%20efgh%20ijkl%20mnop@h",
+      "QQMAIL_abcdefghijklmnop" }) do
       assert.equal(1, #cover.codes_in(text), text)
       assert.is_false(cover.is_code(text))
     end
   end)
 
   it("is not masked in names and addresses that are used", function()
-    local loaded = settings.good({ host = "abcdefghijklmnop.example.com", user = "abcdefghijklmnop@qq.com",
-      password = "x" })
+    local loaded = settings.good({ host = "abcdefghijklmnop.example.com",
+      user = "abcdefghijklmnop@qq.com", password = "x" })
     local shown = tostring(require("qqmail.config").describe(loaded))
     send.has(shown, "abcdefghijklmnop.example.com")
     send.has(shown, "abcdefghijklmnop@qq.com")
@@ -304,7 +314,8 @@ describe("what is no code", function()
   end)
 
   it("is a short password, which is masked in no other word", function()
-    local loaded = settings.good({ host = "mail.test", user = "mail@test.local", password = "mail" })
+    local loaded = settings.good({ host = "mail.test", user = "mail@test.local",
+      password = "mail" })
     local shown = tostring(require("qqmail.config").describe(loaded))
     send.has(shown, "mail.test")
   end)

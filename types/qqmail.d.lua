@@ -195,7 +195,7 @@ local qqmail = {}
 ---@field account? string the user of the account that sent it
 ---@field seconds? number of the whole call
 ---@field peer? string
----@field tls? table version, cipher, resumed and the names of the certificate
+---@field tls? table version, cipher, resumed, the names of the certificate and the chain it came in
 ---@field times table<string, number> seconds for each phase
 
 ---@class qqmail.Error

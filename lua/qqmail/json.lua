@@ -102,6 +102,9 @@ end
 
 -- --- numbers ----------------------------------------------------------------
 
+-- Lua 5.3 and later tell integers from floats.
+local math_type = rawget(math, "type")
+
 -- Above this a float is no longer sure to be the whole number that was meant.
 local EXACT = 2 ^ 53
 
@@ -120,7 +123,7 @@ end
 local function write_number(value)
   if value ~= value or value == math.huge or value == -math.huge then
     return "null"
-  elseif math.type and math.type(value) == "integer" then
+  elseif math_type and math_type(value) == "integer" then
     return ("%d"):format(value)
   elseif value % 1 == 0 and value > -EXACT and value < EXACT then
     -- Zero has two signs.

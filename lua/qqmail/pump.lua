@@ -60,16 +60,9 @@ local function note(session, seconds, text)
   session:note((text:gsub("%c", " ")))
 end
 
--- What a transcript says of the end.
-local ENDINGS = {
-  timeout = "no answer in time", closed = "the server closed the connection",
-  reset = "the connection was reset", cancelled = "the caller stopped the send",
-}
-
 local function end_input(self, why, detail)
   self.detail = self.detail or detail or (not ENDED[why] and why or nil)
-  local ending = ENDINGS[why] or tostring(why)
-  note(self.session, self.now() - self.started, detail and ending .. ": " .. detail or ending)
+  note(self.session, self.now() - self.started, transcript.ending(why, detail))
   self.session:ended(ended_as(why))
 end
 
@@ -201,12 +194,6 @@ local function shake_hands(self, deadline)
   return self.wire:start_tls(filter, deadline)
 end
 
--- What the handshake agreed on, for the transcript.
-local function agreed(self)
-  local info = self.wire:tls_info()
-  return info.version and info.version .. " " .. tostring(info.cipher) or "done by nginx"
-end
-
 -- The handshake belongs to connecting: for implicit TLS it has what is left of
 -- that time.
 local function start_tls(self)
@@ -215,7 +202,7 @@ local function start_tls(self)
   local ok, code, detail = shake_hands(self, deadline)
   self.times.tls = self.now() - began
   note(self.session, self.now() - self.started,
-    "tls handshake: " .. (ok and agreed(self) or detail or tostring(code)))
+    transcript.handshake(ok and self.wire:tls_info(), detail or code))
   if ok then
     self.session:tls_ready()
     self.since = self.now()

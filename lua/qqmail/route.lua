@@ -44,7 +44,7 @@ end
 -- @treturn table
 function M.new(settings, report)
   return setmetatable({
-    settings = settings, counts = report.counts, watch = report:watcher(settings), pools = {},
+    settings = settings, report = report, watch = report:watcher(settings), pools = {},
     breaker = breaker_of(settings),
   }, Route)
 end
@@ -102,10 +102,20 @@ function Route:admit(now)
   return nil, open_error(self, seconds)
 end
 
+-- Whose error it is: of several accounts another one may have sent.
+local function put_name(self, err)
+  local settings = self.settings
+  err.host, err.port = settings.host or settings.socket, settings.port
+  err.account = settings.user
+end
+
 --- Tell the breaker how a try ended.
--- @tparam ?table err nil: a message was taken
+-- @tparam ?table err nil: a message was taken; gets `host`, `port`, `account`
 -- @tparam number now
 function Route:judge(err, now)
+  if err then
+    put_name(self, err)
+  end
   if not self.breaker then
     return
   end
@@ -166,7 +176,7 @@ function Route:take(driver, deadline)
   local timeout = self.settings.timeout
   local connection, spare = self:pool(driver):take(now, math.min(deadline, now + timeout.connect))
   if connection then
-    self.counts.reused = self.counts.reused + 1
+    self.report.counts.reused = self.report.counts.reused + 1
     -- It may have been another mailer's.
     connection.timeout, connection.watch = timeout, self.watch
     self.size_limit = connection:capabilities().size_limit
@@ -189,7 +199,7 @@ function Route:open(driver, deadline, spare, look)
     look = look,
   })
   if connection then
-    self.counts.opened = self.counts.opened + 1
+    self.report:connected(self.settings, connection)
     self.size_limit = connection:capabilities().size_limit
   end
   return connection, err

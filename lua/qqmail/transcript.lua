@@ -29,6 +29,32 @@ function M.remark(text)
   return { { t = 0, dir = "*", line = text } }
 end
 
+local ENDINGS = {
+  timeout = "no answer in time", closed = "the server closed the connection",
+  reset = "the connection was reset", cancelled = "the caller stopped the send",
+}
+
+--- The remark on the end of a connection.
+-- @tparam string why word of a driver, or its text
+-- @tparam ?string detail
+-- @treturn string
+function M.ending(why, detail)
+  local ending = ENDINGS[why] or tostring(why)
+  return detail and ending .. ": " .. detail or ending
+end
+
+--- The remark on a handshake.
+-- @tparam table|boolean info what was agreed on; false: nothing
+-- @tparam ?string why not
+-- @treturn string
+function M.handshake(info, why)
+  local outcome = tostring(why)
+  if info then
+    outcome = info.version and info.version .. " " .. tostring(info.cipher) or "done by nginx"
+  end
+  return "tls handshake: " .. outcome
+end
+
 --- Hand the transcript of an earlier error on with one that follows from it.
 -- @tparam table err gets `transcript`, and `because`: the code of the earlier one
 -- @tparam ?table earlier `code`, `transcript`

@@ -51,7 +51,8 @@ function Report:warn(finding, message, is_quiet)
   self:call_hook("warning", finding, message)
   local log = self.settings.log
   if log and not is_quiet then
-    self:call(log, "warning", tostring(finding))
+    self:call(log, "warning", ("%s: %s: %s (%s)"):format(message.id or "a message", finding.field,
+      finding.text, finding.code))
   end
 end
 

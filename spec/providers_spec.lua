@@ -42,7 +42,7 @@ describe("providers", function()
         assert.is_truthy(preset.notes.zh:find("[\128-\255]"), preset.key)
       end
       if preset.help_url then
-        assert.matches("^https://[%w%.]+/[%w%./%-]*$", preset.help_url)
+        assert.matches("^https://[%w%.]+/[%w%._/%-]*$", preset.help_url)
       end
     end
   end)

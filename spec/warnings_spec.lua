@@ -242,12 +242,12 @@ describe("without hook and log", function()
       attachments = { { path = path, name = "a.txt" } } })))
     local seen, opened, open = recorder(), 0, io.open
     local mailer = quiet_mailer({ on = seen.on })
-    io.open = function(...)
+    rawset(io, "open", function(...)
       opened = opened + 1
       return open(...)
-    end
+    end)
     local receipt, err = mailer:send(built)
-    io.open = open
+    rawset(io, "open", open)
     remove()
     assert.is_table(receipt, tostring(err))
     assert.same({}, seen.found)

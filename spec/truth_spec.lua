@@ -4,13 +4,13 @@ local send = require("spec.support.send")
 local truth = require("spec.support.truth")
 local wiretap = require("spec.support.wiretap")
 
--- Two Luas cut the dialogue at every byte, which takes about a minute. The others, runs
+-- One Lua cuts the dialogue at every byte, which takes about a minute. The others, runs
 -- under tools that make everything slow, and the bytes of TLS records (many, and much
 -- alike) are cut at every n-th; each row begins at another one, and so does each Lua.
 -- `make truth` cuts at every byte of all under any Lua, and shows the table.
 local SHOWN = os.getenv("QQMAIL_TRUTH")
 local MINOR = tonumber(_VERSION:match("%.(%d)"))
-local IS_WHOLE = rawget(_G, "jit") or MINOR == 4
+local IS_WHOLE = MINOR == 4
 
 local function steps_of_run()
   if SHOWN then

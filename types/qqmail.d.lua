@@ -178,7 +178,7 @@ local qqmail = {}
 ---@field reused boolean
 ---@field host string
 ---@field peer? string
----@field tls? table version, cipher, resumed and the names of the certificate
+---@field tls? table version, cipher, resumed, the names of the certificate and the chain it came in
 ---@field times table<string, number> seconds for each phase
 
 ---@class qqmail.Error

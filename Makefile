@@ -77,8 +77,8 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 .PHONY: all help build deps deps-dev test test-all test-c test-lua test-gc \
   asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
   rules format-check warnings fmt demo docs options-doc doctor-doc errors-doc \
-  bench-nginx bench-roundtrips bench-many truth diagnosis-rows rockspec install \
-  clean FORCE
+  providers-doc bench-nginx bench-roundtrips bench-many truth diagnosis-rows rockspec \
+  install clean FORCE
 all: build
 
 help:
@@ -105,6 +105,7 @@ help:
 	@echo 'options-doc write docs/options.md anew from the option rows'
 	@echo 'doctor-doc  write the made parts of docs/doctor.md anew, from runs in broken worlds'
 	@echo 'errors-doc  write docs/errors.md anew from the catalogue of errors'
+	@echo 'providers-doc write docs/providers.md anew from the presets'
 	@echo 'docs        API documentation, into build/doc'
 	@echo 'install     into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI) and bin'
 	@echo 'clean       remove build/'
@@ -357,6 +358,10 @@ doctor-doc: build
 ERRORS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/errors_doc.lua
 errors-doc:
 	$(ERRORS_DOC) --write
+
+PROVIDERS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/providers_doc.lua
+providers-doc:
+	$(PROVIDERS_DOC) --write
 
 docs:
 	@command -v ldoc >/dev/null || { echo 'docs: ldoc is missing: make deps-dev' >&2; exit 1; }

@@ -266,6 +266,15 @@ local qqmail = {}
 ---@field host string
 ---@field ports table[]
 ---@field auth string[]
+---@field hosts { host: string, region: string? }[]
+---@field secret string kind of password
+---@field hint { en: string, zh: string } where the password comes from
+---@field from_policy "login" | "alias" | "verified" | "any"
+---@field size_limit? integer bytes
+---@field rate? { en: string, zh: string }
+---@field notes? { en: string, zh: string }
+---@field help_url? string
+---@field quirks table<string, any>
 
 ---@class qqmail.Mailer
 local Mailer = {}

@@ -37,13 +37,11 @@ local function ends_sentence(text)
   return text:find("[%.!%?]$") ~= nil
 end
 
--- One line, whatever a name or subject holds.
 local function line_of(finding)
   local own = WORDS[finding.lang]
   local stop = finding.lang == "zh" and "。" or (ends_sentence(finding.text) and "" or ".")
-  local line = own[finding.severity] .. own.colon .. finding.field .. own.colon .. finding.text
-    .. stop .. own.gap .. finding.hint .. " (" .. finding.code .. ")"
-  return (line:gsub("%c+", " "):gsub("\194[\128-\159]", " "))
+  return own[finding.severity] .. own.colon .. finding.field .. own.colon .. finding.text .. stop
+    .. own.gap .. finding.hint .. " (" .. finding.code .. ")"
 end
 
 local Finding = { __name = "qqmail.finding", __tostring = line_of }
@@ -62,9 +60,9 @@ local List = {
   end,
 }
 
--- Values are shown in part: a subject may be as long as its writer likes.
+-- Values are shown in part, on one line: a subject is as its writer likes.
 local function shown(value)
-  local text = tostring(value)
+  local text = tostring(value):gsub("%c+", " "):gsub("\194[\128-\159]", " ")
   if #text <= 120 then
     return text
   end

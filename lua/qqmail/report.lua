@@ -93,7 +93,8 @@ end
 function Report:warn(finding, message, is_quiet)
   self:call_hook("warning", finding, message)
   if self.settings.log and not is_quiet then
-    self:note("warning", tostring(finding), { code = finding.code })
+    self:note("warning", ("%s: %s: %s (%s)"):format(message.id or "a message", finding.field,
+      finding.text, finding.code), { code = finding.code, message_id = message.id })
   end
 end
 

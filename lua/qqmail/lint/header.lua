@@ -37,7 +37,8 @@ local function check_subject(mail, world, add)
     return
   end
   if is_test(subject) then
-    add("lint.subject_test", "subject", { subject = subject }, is_strict(world) and "warning" or nil)
+    add("lint.subject_test", "subject", { subject = subject },
+      is_strict(world) and "warning" or nil)
   end
   local columns = words.columns(subject)
   if columns > SUBJECT_COLUMNS then

@@ -152,7 +152,8 @@ local ON_TAG = {
     self.form = true
   end,
   link = function(self, given)
-    self.stylesheet = self.stylesheet or (given.rel or ""):lower():find("stylesheet", 1, true) ~= nil
+    local rel = (given.rel or ""):lower()
+    self.stylesheet = self.stylesheet or rel:find("stylesheet", 1, true) ~= nil
   end,
 }
 

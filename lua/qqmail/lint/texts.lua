@@ -112,7 +112,8 @@ M["lint.subject_missing"] = { severity = "warning",
 
 M["lint.subject_test"] = { severity = "advice",
   en = 'the subject is only "{subject}"', zh = "主题只有“{subject}”",
-  hint = { en = "NetEase (554 DT:SPM) and QQ (550) refuse such mails as spam; say what it is about.",
+  hint = { en = "NetEase (554 DT:SPM) and QQ (550) refuse such mails as spam; say what "
+    .. "it is about.",
     zh = "网易（554 DT:SPM）和 QQ（550）会把它当作垃圾邮件拒收，请写明内容。" } }
 
 M["lint.subject_long"] = { severity = "advice",

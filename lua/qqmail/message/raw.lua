@@ -116,7 +116,8 @@ function M.build(lang, spec)
   end
   local fields = M.fields_of(handle:raw_head())
   local given = spec.envelope or {}
-  local out = { handle = handle, source = source, id = fields["message-id"] and fields["message-id"][1] }
+  local ids = fields["message-id"]
+  local out = { handle = handle, source = source, id = ids and ids[1] }
   if given.from == nil then
     out.sender, err = sender(lang, fields)
     if err then

@@ -541,6 +541,26 @@ describe("the doctor", function()
     end)
   end)
 
+  it("shows no code that was pasted into another option", function()
+    local options = require("qqmail.options")
+    local run = require("qqmail.doctor").run
+    local function check_text(given)
+      given.io = "memory" -- no name is looked up
+      local report = assert(run(given, { to = "a@qq.com" }))
+      send.lacks(doctor.everything(report), send.CODE)
+    end
+    for _, row in ipairs(options.list) do
+      local group, name = row.key:match("^([%w_]+)%.([%w_]+)$")
+      local given = { provider = "qq", user = send.USER, password = "MyPassword1" }
+      given[group or row.key] = group and { [name] = send.CODE } or send.CODE
+      check_text(given)
+    end
+    for _, url in ipairs({ "smtps://%s@smtp.qq.com", "smtps://u%%40qq.com:%s@smtp.qq.com",
+      "smtps://%s", "%s", "smtps://u:p@smtp.qq.com?from=%s" }) do
+      check_text({ url = url:format(send.CODE) })
+    end
+  end)
+
   it("gives plain data for JSON", function()
     local report = check(send.qq_mailer(send.qq_server({ users = {} })))
     local plain = report:plain()

@@ -3,7 +3,10 @@
 -- both languages; and the examples in the documentation are what is seen here.
 local examples = require("spec.support.doctor_examples")
 local json = require("spec.support.json")
+local options = require("qqmail.options")
 local send = require("spec.support.send")
+local shell = require("spec.support.shell")
+local world = require("spec.support.world")
 local worlds = require("spec.support.worlds")
 
 local PAGES = { en = "docs/doctor.md", zh = "docs/doctor.zh-CN.md" }
@@ -68,6 +71,25 @@ describe("the doctor in a broken world", function()
       end)
     end
   end
+
+  -- Each variable in its turn, in a world without a name server.
+  local SCRIPT = [[for name in %s; do for form in "" --json; do
+    env QQMAIL_USER=10001@qq.com "$name"=%s %s bin/qqmail doctor $form
+  done; done]]
+
+  local no_world = world.missing()
+  local no_world_case = no_world and pending or it
+  no_world_case("shows no code that was put into another variable", function()
+    local names = {}
+    for name in pairs(options.by_env) do
+      names[#names + 1] = name
+    end
+    table.sort(names)
+    local result = world.run({ command = { "sh", "-c",
+      SCRIPT:format(table.concat(names, " "), worlds.CODE, shell.lua) } })
+    assert.is_true(#result.stdout > 0)
+    check_secrets(result.stdout .. result.stderr)
+  end)
 
   local example = examples.list[#examples.list]
   local missing = examples.missing(example)

@@ -37,6 +37,9 @@ end
 -- `notes`, `details`
 function Check:fail(name, err, more)
   more = more or {}
+  if self.settings then
+    self.settings.cover:mend(err)
+  end
   return self.report:add({ name = name, status = "failed", error = err, code = err.code,
     text = more.text or err.message, hint = more.hint or err.hint,
     help_url = more.help_url or err.help_url, seconds = more.seconds, notes = more.notes,
@@ -122,8 +125,9 @@ end
 local function describe(report, settings)
   local qqmail = require("qqmail")
   report.version = qqmail._VERSION
-  report.host, report.port = settings.host or settings.socket, settings.port
-  report.tls, report.user = settings.tls, settings.user
+  local cover = settings.cover
+  report.host, report.port = cover:shown(settings.host or settings.socket), settings.port
+  report.tls, report.user = settings.tls, cover:shown(settings.user)
 end
 
 local function run(self)
@@ -228,7 +232,7 @@ function M.check(mailer, what)
   end
   way = in_language(way, wanted.lang)
   return run(setmetatable({ mailer = mailer, route = way, settings = way.settings, what = wanted,
-    account = account, facts = {}, report = reports.new(way.settings.lang, wanted.on_step),
+    account = account, facts = {}, report = reports.new(way.settings.lang, wanted.on_step, way.settings.cover),
   }, Check))
 end
 

@@ -18,14 +18,14 @@ end
 
 local HASTY = { timeout = { connect = 5, reply = 0.5, final = 5, total = 20 } }
 
-function Suite:options(server, more)
+local function options_for(server, more)
   return send.merge(send.options(server, { provider = "qq" }), more)
 end
 
 function Suite:does_it_all()
   for mode, order in pairs({ implicit = "tls greeting", starttls = "greeting tls" }) do
     local server = send.qq_server({ mode = mode })
-    local plain = self.run(self:options(server), { to = "a@qq.com", send = true })
+    local plain = self.run(options_for(server), { to = "a@qq.com", send = true })
     assert.equal(("settings code from dns connect %s ehlo auth envelope mail"):format(order),
       marks(plain))
     assert.is_true(plain.ok)
@@ -37,7 +37,7 @@ end
 
 function Suite:asks_about_envelopes()
   local server = send.qq_server({ rcpt_check = "strict", unknown_recipients = { "x@qq.com" } })
-  local plain = self.run(self:options(server), { to = "x@qq.com" })
+  local plain = self.run(options_for(server), { to = "x@qq.com" })
   assert.equal("recipient", plain.error.kind)
   assert.equal(1, server:auth_attempts())
   assert.equal(0, send.count(server, "DATA"))
@@ -45,7 +45,7 @@ end
 
 function Suite:logs_in_once()
   local server = send.qq_server({ users = {} })
-  local plain, text = self.run(self:options(server), {})
+  local plain, text = self.run(options_for(server), {})
   assert.equal("settings code from dns connect tls greeting ehlo auth*", marks(plain))
   assert.equal(1, server:auth_attempts())
   send.lacks(text, send.CODE)
@@ -53,18 +53,18 @@ end
 
 function Suite:finds_out_who_answers()
   local server = send.server({ mode = "starttls" })
-  local plain = self.run(self:options(server, { tls = "implicit" }), {})
+  local plain = self.run(options_for(server, { tls = "implicit" }), {})
   assert.equal("tls.not_tls", plain.error.code)
   assert.equal("smtp", plain.steps[#plain.steps].details.answers.kind)
   server = send.server({ mode = "implicit" })
-  plain = self.run(self:options(server, send.merge({ tls = "starttls" }, HASTY)), {})
+  plain = self.run(options_for(server, send.merge({ tls = "starttls" }, HASTY)), {})
   assert.equal("timeout.no_greeting", plain.error.code)
   assert.equal("tls", plain.steps[#plain.steps].details.answers.kind)
 end
 
 function Suite:tells_of_closed_ports()
   local server = send.qq_server()
-  local options = self:options(server)
+  local options = options_for(server)
   server:stop()
   local plain = self.run(options, {})
   assert.equal("connect.refused", plain.error.code)
@@ -73,7 +73,7 @@ end
 
 function Suite:judges_certificates()
   local server = send.server({ mode = "implicit", cert = "expired" })
-  local plain = self.run(self:options(server, { host = "localhost" }), {})
+  local plain = self.run(options_for(server, { host = "localhost" }), {})
   assert.equal("tls.expired", plain.error.code)
   assert.equal("certificate", plain.steps[#plain.steps].details.at_fault)
 end

@@ -49,9 +49,15 @@ local function one_line(text)
   return text and (text:gsub("%c+", " "):gsub("\194[\128-\159]", " "))
 end
 
+-- A secret that was pasted into the wrong option is masked like everywhere.
+local function safe(self, text)
+  text = one_line(say(self, text))
+  return text and self.cover and self.cover:text(text) or text
+end
+
 local function plain_note(self, note)
-  return { status = note.status or "ok", code = note.code, text = one_line(say(self, note.text)),
-    hint = one_line(say(self, note.hint)) }
+  return { status = note.status or "ok", code = note.code, text = safe(self, note.text),
+    hint = safe(self, note.hint) }
 end
 
 --- Add a step. Texts are strings or `{ en =, zh = }`.
@@ -60,8 +66,9 @@ end
 -- @treturn table the step
 function Report:add(spec)
   local step = { name = spec.name, status = spec.status or "ok", seconds = spec.seconds,
-    text = one_line(say(self, spec.text)), hint = one_line(say(self, spec.hint)),
-    help_url = spec.help_url, code = spec.code, details = spec.details or {}, notes = {} }
+    text = safe(self, spec.text), hint = safe(self, spec.hint), help_url = spec.help_url,
+    code = spec.code, notes = {} }
+  step.details = self.cover and self.cover:shown(spec.details or {}) or spec.details or {}
   for index, note in ipairs(spec.notes or {}) do
     step.notes[index] = plain_note(self, note)
     if WORSE[step.notes[index].status] > WORSE[step.status] then
@@ -263,9 +270,11 @@ end
 --- A report without steps.
 -- @tparam string lang
 -- @tparam ?function on_step called with each step as it ends, and the report
+-- @tparam ?table cover of the settings, see `qqmail.cover`
 -- @treturn table `ok`, `error`, `lang`, `not_reached`, and the steps as a list
-function M.new(lang, on_step)
-  return setmetatable({ ok = true, lang = lang, not_reached = {}, on_step = on_step }, Report)
+function M.new(lang, on_step, cover)
+  return setmetatable({ ok = true, lang = lang, not_reached = {}, on_step = on_step,
+    cover = cover }, Report)
 end
 
 return M

@@ -77,6 +77,13 @@ end
 
 -- --- whether to try at all ------------------------------------------------------
 
+-- Whose error it is: of several accounts another one may have sent.
+local function put_name(self, err)
+  local settings = self.settings
+  err.host, err.port = settings.host or settings.socket, settings.port
+  err.account = settings.user
+end
+
 local function open_error(self, seconds)
   local err = errors.new({ kind = "closed", code = "closed.breaker", phase = "connect",
     delivered = "no", retry = "later", retry_after = seconds, lang = self.settings.lang,
@@ -87,6 +94,7 @@ local function open_error(self, seconds)
     hint = { en = "The errors before this one say why; the mail itself is not at fault. See the "
       .. "option `breaker`.",
       zh = "原因见此前的错误，与邮件本身无关；参见 breaker 选项。" } })
+  put_name(self, err)
   return transcript.hand_on(err, self.breaker.cause)
 end
 
@@ -103,13 +111,6 @@ function Route:admit(now)
     return true
   end
   return nil, open_error(self, seconds)
-end
-
--- Whose error it is: of several accounts another one may have sent.
-local function put_name(self, err)
-  local settings = self.settings
-  err.host, err.port = settings.host or settings.socket, settings.port
-  err.account = settings.user
 end
 
 --- Tell the breaker how a try ended.

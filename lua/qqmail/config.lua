@@ -265,9 +265,10 @@ end
 -- `tls`, `user`, `timeout.connect`, ...) and: `provider` (the preset or nil),
 -- `auth` (list, the first is tried first), `secret` (a function: the password or
 -- token of this moment, or `nil, err`; nil alone when there is no login),
--- `secret_is_token`, `cover` (see `qqmail.cover`), `quirks`, `size_limit`, `warnings` (list of `{ code, key,
--- message }`), `origin` and `where` (by dotted key). `retry` and `breaker` are false
--- or a table, `failover` is a list of such settings. No secret is in it.
+-- `secret_is_token`, `cover` (see `qqmail.cover`), `quirks`, `size_limit`, `warnings`
+-- (list of `{ code, key, message }`), `origin` and `where` (by dotted key). `retry` and
+-- `breaker` are false or a table, `failover` is a list of such settings. No secret is
+-- in it.
 -- @tparam ?table|string given options, or a connection URL
 -- @tparam ?table with for tests: `getenv`, `read_file`, `mode`, `dir`
 -- @treturn ?table settings
@@ -369,7 +370,8 @@ function M.describe(settings)
     end
     if value ~= nil and settings.origin[key] then
       local item = {
-        key = key, value = settings.cover:shown(value), origin = settings.origin[key], where = settings.where[key],
+        key = key, value = settings.cover:shown(value),
+        origin = settings.origin[key], where = settings.where[key],
       }
       list[#list + 1], list[key] = item, item
     end

@@ -99,7 +99,8 @@ local function receipt_of(settings, job, connection, reused)
     accepted = accepted, rejected = rejected,
     reply = { code = outcome.code, enhanced = outcome.enhanced, text = outcome.text },
     attempts = 1, reused = reused, host = settings.host or settings.socket,
-    port = settings.port, account = settings.user, peer = connection.peer, tls = info, times = take_times(job, connection),
+    port = settings.port, account = settings.user, peer = connection.peer, tls = info,
+    times = take_times(job, connection),
   }
 end
 

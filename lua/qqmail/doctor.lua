@@ -232,7 +232,8 @@ function M.check(mailer, what)
   end
   way = in_language(way, wanted.lang)
   return run(setmetatable({ mailer = mailer, route = way, settings = way.settings, what = wanted,
-    account = account, facts = {}, report = reports.new(way.settings.lang, wanted.on_step, way.settings.cover),
+    account = account, facts = {},
+    report = reports.new(way.settings.lang, wanted.on_step, way.settings.cover),
   }, Check))
 end
 

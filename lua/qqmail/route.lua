@@ -77,6 +77,13 @@ end
 
 -- --- whether to try at all ------------------------------------------------------
 
+-- Whose error it is: of several accounts another one may have sent.
+local function put_name(self, err)
+  local settings = self.settings
+  err.host, err.port = settings.host or settings.socket, settings.port
+  err.account = settings.user
+end
+
 local function open_error(self, seconds)
   local err = errors.new({ kind = "closed", code = "closed.breaker", phase = "connect",
     delivered = "no", retry = "later", retry_after = seconds, lang = self.settings.lang,
@@ -84,6 +91,7 @@ local function open_error(self, seconds)
       :format(self.settings.host or self.settings.socket, seconds),
       zh = ("%s 连续失败，%.0f 秒内不再尝试")
         :format(self.settings.host or self.settings.socket, seconds) } })
+  put_name(self, err)
   return transcript.hand_on(err, self.breaker.cause)
 end
 
@@ -100,13 +108,6 @@ function Route:admit(now)
     return true
   end
   return nil, open_error(self, seconds)
-end
-
--- Whose error it is: of several accounts another one may have sent.
-local function put_name(self, err)
-  local settings = self.settings
-  err.host, err.port = settings.host or settings.socket, settings.port
-  err.account = settings.user
 end
 
 --- Tell the breaker how a try ended.

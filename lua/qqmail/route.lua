@@ -170,6 +170,7 @@ function Route:take(driver, deadline)
     self.counts.reused = self.counts.reused + 1
     -- It may have been another mailer's.
     connection.timeout, connection.watch = timeout, self.watch
+    self.size_limit = connection:capabilities().size_limit
   end
   return connection, spare
 end
@@ -188,6 +189,7 @@ function Route:open(driver, deadline, spare)
   })
   if connection then
     self.counts.opened = self.counts.opened + 1
+    self.size_limit = connection:capabilities().size_limit
   end
   return connection, err
 end

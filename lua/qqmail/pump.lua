@@ -29,10 +29,6 @@ Connection.__index = Connection
 -- Words of drivers and the wire, in the words of the session.
 local ENDED = { timeout = "timeout", closed = "closed", reset = "reset", cancelled = "cancelled" }
 
-local function ended_as(why)
-  return ENDED[why] or "transport"
-end
-
 local function limit_of(self, phase)
   return phase == "final" and self.timeout.final or self.timeout.reply
 end
@@ -63,7 +59,7 @@ end
 local function end_input(self, why, detail)
   self.detail = self.detail or detail or (not ENDED[why] and why or nil)
   note(self.session, self.now() - self.started, transcript.ending(why, detail))
-  self.session:ended(ended_as(why))
+  self.session:ended(ENDED[why] or "transport")
 end
 
 -- With TLS 1.3 a server refuses our certificate, or the lack of one, when the

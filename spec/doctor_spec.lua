@@ -95,6 +95,14 @@ describe("the doctor", function()
       doctor.has(tostring(report), "中间人可以读到密码", "请留意标有 ! 的行")
     end)
 
+    it("tell of an account that is left alone for now", function()
+      local server = send.qq_server()
+      local mailer = send.qq_mailer(server, { breaker = { failures = 1, pause = 60 } })
+      server:stop()
+      send.bad(mailer, { kind = "connect" })
+      assert.equal("closed.breaker", check(mailer):step("settings").code)
+    end)
+
     it("that keep mails here end the check without a connection", function()
       for _, io in ipairs({ "memory", { file = "/tmp" } }) do
         local mailer = assert(qqmail.new({ provider = "qq", user = send.USER,
@@ -476,6 +484,16 @@ describe("the doctor", function()
       send.has(tostring(report), report:step("mail").details.message_id)
       assert.equal(1, server:auth_attempts())
       assert.equal(1, send.count(server, "MAIL"))
+    end)
+
+    it("counts under the option rate", function()
+      local server = send.qq_server()
+      local mailer = send.qq_mailer(server, { rate = { 1, per = 3600 }, timeout = { total = 5 } })
+      assert.is_true(check(mailer, { send = true }).ok)
+      local report = check(mailer, { send = true })
+      failed(report, "mail", report.error.code)
+      assert.equal("rate", report.error.kind)
+      assert.equal(1, #server:messages())
     end)
 
     it("goes to the account itself when nobody is named", function()

@@ -5,6 +5,7 @@ local delivery = require("qqmail.delivery")
 local failure = require("qqmail.failure")
 local login = require("qqmail.doctor.login")
 local message = require("qqmail.message")
+local turn = require("qqmail.turn")
 
 local M = {}
 
@@ -148,9 +149,12 @@ end
 function M.send(self, connection, to)
   local driver, settings = self.driver, self.settings
   local built, err = message.new({ to = to, subject = SUBJECT, text = TEXT }, settings)
-  local receipt
   local began = driver:now()
-  if built then
+  local ok, receipt = built ~= nil, nil
+  if ok then
+    ok, err = turn.wait(settings, driver, (self.deadline - began) / 2)
+  end
+  if ok then
     receipt, err = delivery.send(settings, built, built.envelope.to, connection, false,
       self.deadline)
   end
@@ -160,7 +164,8 @@ function M.send(self, connection, to)
   end
   local more = sharpen_sender(self, err)
   more.seconds = seconds
-  self:fail(err.kind == "message" and "mail" or login.step_of(err), err, more)
+  local is_ours = err.kind == "message" or err.kind == "rate" and not err.smtp
+  self:fail(is_ours and "mail" or login.step_of(err), err, more)
 end
 
 return M

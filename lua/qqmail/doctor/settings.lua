@@ -75,7 +75,8 @@ end
 -- @tparam table settings
 -- @treturn string
 function M.place(settings)
-  return settings.socket or ("%s:%d"):format(settings.host, settings.port)
+  local form = (settings.host or ""):find(":", 1, true) and "[%s]:%d" or "%s:%d"
+  return settings.socket or form:format(settings.host, settings.port)
 end
 
 local function summary(settings, lang)

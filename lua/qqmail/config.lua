@@ -63,9 +63,6 @@ local function settle_from(self)
       return self:fault("config.from_required", "from", {
         en = ("user %s is no address, so from is needed"):format(user),
         zh = ("user %s 不是邮箱地址，因此必须指定 from"):format(user),
-      }, {
-        en = "Give the full address as user, such as 10001@qq.com.",
-        zh = "请把 user 写成完整邮箱地址，如 10001@qq.com。",
       })
     end
     return true

@@ -156,6 +156,7 @@ build = {
     ["qqmail.config.layers"] = "lua/qqmail/config/layers.lua",
     ["qqmail.config.loader"] = "lua/qqmail/config/loader.lua",
     ["qqmail.config.login"] = "lua/qqmail/config/login.lua",
+    ["qqmail.config.rules"] = "lua/qqmail/config/rules.lua",
     ["qqmail.config.server"] = "lua/qqmail/config/server.lua",
     ["qqmail.delivery"] = "lua/qqmail/delivery.lua",
     ["qqmail.diagnose"] = "lua/qqmail/diagnose.lua",

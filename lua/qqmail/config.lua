@@ -13,6 +13,7 @@ local layers = require "qqmail.config.layers"
 local login = require "qqmail.config.login"
 local options = require "qqmail.options"
 local providers = require "qqmail.providers"
+local rules = require "qqmail.config.rules"
 local secret = require "qqmail.secret"
 local server = require "qqmail.config.server"
 local validate = require "qqmail.validate"
@@ -23,6 +24,7 @@ local M = {}
 local BY_HAND = {
   url = true, provider = true, user = true, host = true, port = true, tls = true,
   password = true, token = true, auth = true, window = true, lang = true, failover = true,
+  rules = true,
 }
 
 local function settle_others(self)
@@ -227,7 +229,7 @@ end
 
 local STEPS = {
   settle_lang, server.settle, settle_others, login.settle, settle_window, settle_tls_options,
-  settle_timeouts, settle_from, failover.settle, settle_policies,
+  settle_timeouts, settle_from, rules.settle, failover.settle, settle_policies,
 }
 
 -- The layers are read.

@@ -205,6 +205,27 @@ describe("the catalogue", function()
     end
   end)
 
+  it("has every code that the pages for users name, and the pages every place they point to",
+    function()
+      for _, page in ipairs { "troubleshooting", "errors" } do
+        for _, suffix in ipairs { ".md", ".zh-CN.md" } do
+          local text = read("docs/" .. page .. suffix)
+          for code in text:gmatch("`([a-z]+%.[a-z0-9_]+)`") do
+            local first = code:match("^[a-z]+")
+            if errors.kinds[first] or PREFIXES[first] then
+              assert.is_table(diagnose.code(code), page .. suffix .. ": " .. code)
+            end
+          end
+          for anchor in text:gmatch("%]%(#([^%)]+)%)") do
+            local id = text:find('<a id="' .. anchor .. '"></a>', 1, true) ~= nil
+            local title = "\n## " .. anchor:gsub("-", " ")
+            local heading = ("\n" .. text:lower()):find(title, 1, true)
+            assert.is_true(id or heading ~= nil, page .. suffix .. ": " .. anchor)
+          end
+        end
+      end
+    end)
+
   it("is followed by the errors of a kind that differs from the code's name", function()
     assert.equal("timeout", diagnose.kind_of("connect.timeout"))
     assert.equal("config", diagnose.kind_of("url.host"))

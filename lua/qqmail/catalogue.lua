@@ -1202,6 +1202,12 @@ M.rules = {
       zh = "在中国大陆无法直连 Google，需要中转；其他地区请放行出站 465、587 端口。" } },
   { phase = { "connect" }, reason = { "timeout" }, as = "connect.timeout",
     says = { en = "{server} does not answer", zh = "连接 {server} 超时" } },
+  { phase = { "connect" }, reason = { "refused" }, host = { "localhost", "127.0.0.1", "::1" },
+    as = "connect.refused",
+    says = { en = "{server} refuses the connection", zh = "{server} 拒绝连接" },
+    hint = { en = "No mail server runs on this very machine: set host to the server of your "
+        .. "provider, such as smtp.qq.com, or start the local one.",
+      zh = "本机没有运行邮件服务：请把 host 设为服务商的服务器（如 smtp.qq.com），或启动本机服务。" } },
   { phase = { "connect" }, reason = { "refused" }, as = "connect.refused",
     says = { en = "{server} refuses the connection", zh = "{server} 拒绝连接" } },
   { phase = { "connect" }, reason = { "unreachable" }, ipv6 = true, as = "connect.no_ipv6",

@@ -83,6 +83,20 @@ local qqmail = {}
 ---@field reply? fun(line: { host: string, t: number, code: integer?, text: string, line: string })
 ---@field state? fun(step: { host: string, t: number, from: string, to: string })
 
+---What a user knows about an error of the server; all conditions must fit.
+---@class qqmail.Rule
+---@field text? string | string[] part of what the server says, in any case
+---@field code? integer | "4xx" | "5xx" | (integer | "4xx" | "5xx")[]
+---@field phase? string | string[]
+---@field enhanced? string | string[]
+---@field host? string | string[] the server connected to
+---@field reason? string | string[] of a failure without a reply, such as "closed"
+---@field as string the error's code, "kind.name"
+---@field retry? "now" | "later" | "never"
+---@field retry_after? number seconds
+---@field hint? string | { en: string?, zh: string? }
+---@field help_url? string
+
 ---@class qqmail.Options
 ---@field provider? string preset, such as "qq"
 ---@field url? string smtps://user:code@host:465
@@ -117,6 +131,7 @@ local qqmail = {}
 ---@field on? qqmail.Hooks
 ---@field log? fun(level: string, text: string) | "stderr" | "off"
 ---@field lang? "zh" | "en"
+---@field rules? qqmail.Rule[] tried before those of the library
 
 ---@class qqmail.Attachment
 ---@field path? string
@@ -195,7 +210,7 @@ local qqmail = {}
 ---@field field? string the option or message field at fault
 ---@field position? integer where in the field, from 1
 ---@field message string the sentence without decoration
----@field hint? string
+---@field hint string what to do about it
 ---@field help_url? string
 ---@field transcript? { t: number, dir: string, line: string }[]
 ---@field attempts? integer

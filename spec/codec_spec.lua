@@ -3,6 +3,7 @@ local json = require "spec.support.json"
 local python = require "spec.support.python"
 
 local codec = core.codec
+local unpack = table.unpack or unpack -- luacheck: compat
 
 local CHINESE = "2026年度报告：图表 📊 与 éclair，第二部分"
 
@@ -354,6 +355,46 @@ describe("codec odds and ends", function()
   it("write dates", function()
     assert.are.equal("Thu, 01 Jan 1970 08:00:00 +0800", codec.date(0, 480))
     assert.are.equal("syntax", select(2, codec.date(0, 5000)))
+  end)
+
+  it("tell the charsets of replies in Chinese apart", function()
+    local simplified = {
+      "请使用授权码登录。详情请看", "密码错误或者帐号被冻结", "登录失败，请检查用户名和密码",
+      "邮件被拒绝：内容涉嫌垃圾邮件", "用户不存在", "连接过于频繁，请稍后再试", "系统繁忙",
+      "对方邮箱已满", "发件人与登录帐号不一致", "禁止", "错误", "收件人被拒收", "域名解析失败",
+      "授权码已失效，请重新生成", "您的帐号尚未开通SMTP服务",
+    }
+    local traditional = {
+      "帳號或密碼錯誤，請重新登入", "登入失敗，請檢查您的帳號與密碼", "使用者不存在",
+      "收件者信箱已滿", "郵件被拒絕：內容疑似垃圾郵件", "連線過於頻繁，請稍後再試", "系統忙碌中",
+      "寄件人與登入帳號不符", "禁止", "錯誤", "信箱", "拒絕", "您的要求無法完成",
+      "請使用「應用程式專用密碼」登入", "您的帳號尚未啟用SMTP服務",
+    }
+    local encode = "import sys\nfor s in sys.argv[2:]: print(s.encode(sys.argv[1]).hex())"
+    for charset, list in pairs({ gb18030 = simplified, gbk = simplified, big5 = traditional }) do
+      local index = 0
+      for digits in python.run(encode, charset, unpack(list)):gmatch("%x+") do
+        local bytes = digits:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)
+        index = index + 1
+        assert.are.equal(list[index], codec.reply_text(bytes))
+        assert.are.equal("535 5.7.8 " .. list[index] .. " (u@x)",
+          codec.reply_text("535 5.7.8 " .. bytes .. " (u@x)"))
+      end
+      assert.are.equal(#list, index)
+    end
+  end)
+
+  it("read replies of any bytes", function()
+    math.randomseed(7)
+    for _ = 1, 2000 do
+      local bytes = {}
+      for i = 1, math.random(0, 30) do
+        bytes[i] = string.char(math.random(0, 255))
+      end
+      local text = assert(codec.reply_text(table.concat(bytes)))
+      assert.is_nil(text:find("%c"))
+      assert.are.equal(text, assert(codec.convert(text, "UTF-8")))
+    end
   end)
 
   it("read replies and charsets", function()

@@ -189,6 +189,26 @@ describe("session", function()
     assert.is_nil(world.shared.messages[1].data:find("first", 1, true))
   end)
 
+  it("checks an envelope and leaves the message out", function()
+    local replies = { rcpt = { ["no@x"] = "550 5.1.1 nobody" } }
+    for _, offers in ipairs({ { "PIPELINING" }, { "CHUNKING", "PIPELINING", "SIZE 9999" }, {} }) do
+      local world = new_world({ ehlo = offers, replies = replies })
+      world:run()
+      assert(world.session:begin({ from = "", to = { "no@x", "b@x" }, check = true }))
+      world:run()
+      assert.equal("checked 1", world:outcomes())
+      assert.equal("5.1.1", world.events[2].enhanced)
+      assert.equal(250, world.events[3].code)
+      assert.equal(0, world.session:body_id())
+      assert.equal("READY", world.session:state())
+      world:begin("c@x", "text")
+      world:run()
+      assert.equal(1, #world.shared.messages)
+      assert.same({ "c@x" }, world.shared.messages[1].to)
+      assert.same({}, world.dialogue.record.defects)
+    end
+  end)
+
   it("gives the lines of the dialogue since a mark", function()
     local world = new_world()
     world:run()

@@ -65,6 +65,25 @@ local function read_all(filter, max)
   end
 end
 
+-- A certificate, whatever was thought of it.
+local function is_described(info)
+  local own = info.chain[1]
+  for _, name in ipairs { "subject", "issuer", "not_before", "not_after" } do
+    assert.are.equal(info[name], own[name])
+  end
+  assert.is_truthy(own.subject:find("^CN="))
+  assert.is_true(own.not_before < own.not_after)
+  assert.is_table(info.names)
+end
+
+local function subjects(chain)
+  local list = {}
+  for i, cert in ipairs(chain) do
+    list[i] = cert.subject
+  end
+  return list
+end
+
 --- Moves `text` through the pair of filters.
 local function transfer(from, to, text, step)
   local first, got = 1, {}
@@ -122,7 +141,10 @@ describe("tls", function()
             assert.are.same({ nil, code, text }, { client:handshake() })
             assert.are.equal("alert", (select(2, server:handshake())))
           end
-          assert.are.equal(not code, client:info().verified)
+          local info = client:info()
+          assert.are.equal(not code, info.verified)
+          assert.are.equal(code, info.problem)
+          is_described(info)
         end
       end)
 
@@ -172,6 +194,40 @@ describe("tls", function()
     assert.are.equal(2524521600, info.not_after) -- 2049-12-31
     assert.is_false(info.resumed)
     assert.is_nil(info.problem)
+  end)
+
+  it("describes the certificates in the order sent", function()
+    local client, server = pair("roguechain")
+    assert.is_nil(shake(client, server))
+    assert.are.same({
+      { subject = "CN=localhost", issuer = "CN=qqmail rogue authority",
+        not_before = 1704067200, not_after = 2524521600 },
+      { subject = "CN=qqmail rogue authority", issuer = "CN=qqmail rogue authority",
+        not_before = 1704067200, not_after = 2524521600 },
+    }, client:info().chain)
+    client:close()
+    assert.is_nil(client:info().chain)
+  end)
+
+  it("describes ten certificates at most", function()
+    local client, server = pair("longchain", { client = { verify = false } })
+    assert.is_true(shake(client, server))
+    local list = subjects(client:info().chain)
+    assert.are.equal(10, #list)
+    assert.are.equal("CN=localhost", list[1])
+    assert.are.equal("CN=intermediate 12", list[2])
+    assert.are.equal("CN=intermediate 4", list[10])
+  end)
+
+  it("describes what was wrong after a refusal", function()
+    local client, server = pair("expired")
+    assert.is_nil(shake(client, server))
+    local info = client:info()
+    assert.are.equal("expired", info.problem)
+    assert.is_truthy(info.problem_text:find("2020-02-01", 1, true))
+    assert.are.equal(1580515200, info.not_after)
+    assert.is_nil(info.version)
+    assert.are.equal("localhost", info.names[1])
   end)
 
   it("carries bytes whatever they are cut into", function()
@@ -321,6 +377,7 @@ describe("tls", function()
       assert.is_true(info.resumed)
       assert.is_true(info.verified)
       assert.are.equal("CN=localhost", info.subject)
+      assert.are.same({ "CN=localhost" }, subjects(info.chain))
     end)
   end)
 

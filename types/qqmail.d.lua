@@ -56,12 +56,46 @@ local qqmail = {}
 ---@field failures? integer in a row that open it; 0: never
 ---@field pause? number seconds
 
+---@class qqmail.Finding
+---@field code string stable, such as "lint.subject_test"
+---@field field string of the message
+---@field severity "error" | "warning" | "advice"
+---@field text string
+---@field hint string what to do about it
+---@field lang "zh" | "en"
+
+---The worst first; `tostring` gives one line for each.
+---@class qqmail.Findings
+---@field [integer] qqmail.Finding
+---@field counts { error: integer, warning: integer, advice: integer }
+
+---@class qqmail.LintOptions
+---@field provider? string | qqmail.Provider
+---@field user? string the login
+---@field size? number bytes the server takes
+---@field bulk? boolean whether it is one of many
+
 ---@class qqmail.Hooks
 ---@field sent? fun(receipt: qqmail.Receipt)
 ---@field failed? fun(err: qqmail.Error)
 ---@field retry? fun(what: { message_id: string?, attempt: integer, delay: number, recipients: string[], err: qqmail.Error? })
+---@field warning? fun(finding: qqmail.Finding, message: qqmail.Message)
 ---@field reply? fun(line: { host: string, t: number, code: integer?, text: string, line: string })
 ---@field state? fun(step: { host: string, t: number, from: string, to: string })
+
+---What a user knows about an error of the server; all conditions must fit.
+---@class qqmail.Rule
+---@field text? string | string[] part of what the server says, in any case
+---@field code? integer | "4xx" | "5xx" | (integer | "4xx" | "5xx")[]
+---@field phase? string | string[]
+---@field enhanced? string | string[]
+---@field host? string | string[] the server connected to
+---@field reason? string | string[] of a failure without a reply, such as "closed"
+---@field as string the error's code, "kind.name"
+---@field retry? "now" | "later" | "never"
+---@field retry_after? number seconds
+---@field hint? string | { en: string?, zh: string? }
+---@field help_url? string
 
 ---@class qqmail.Options
 ---@field provider? string preset, such as "qq"
@@ -97,6 +131,7 @@ local qqmail = {}
 ---@field on? qqmail.Hooks
 ---@field log? fun(level: string, text: string) | "stderr" | "off"
 ---@field lang? "zh" | "en"
+---@field rules? qqmail.Rule[] tried before those of the library
 
 ---@class qqmail.Attachment
 ---@field path? string
@@ -158,7 +193,7 @@ local qqmail = {}
 ---@field reused boolean
 ---@field host string
 ---@field peer? string
----@field tls? table version, cipher, resumed and the names of the certificate
+---@field tls? table version, cipher, resumed, the names of the certificate and the chain it came in
 ---@field times table<string, number> seconds for each phase
 
 ---@class qqmail.Error
@@ -175,7 +210,7 @@ local qqmail = {}
 ---@field field? string the option or message field at fault
 ---@field position? integer where in the field, from 1
 ---@field message string the sentence without decoration
----@field hint? string
+---@field hint string what to do about it
 ---@field help_url? string
 ---@field transcript? { t: number, dir: string, line: string }[]
 ---@field attempts? integer
@@ -187,6 +222,15 @@ local qqmail = {}
 ---@field host string
 ---@field ports table[]
 ---@field auth string[]
+---@field hosts { host: string, region: string? }[]
+---@field secret string kind of password
+---@field hint { en: string, zh: string } where the password comes from
+---@field from_policy "login" | "alias" | "verified" | "any"
+---@field size_limit? integer bytes
+---@field rate? { en: string, zh: string }
+---@field notes? { en: string, zh: string }
+---@field help_url? string
+---@field quirks table<string, any>
 
 ---@class qqmail.Mailer
 local Mailer = {}
@@ -282,6 +326,12 @@ function Message:bytes() end
 ---@return true? ok
 ---@return qqmail.Error? err
 function Message:save(path) end
+
+---What servers are likely to refuse, filters to punish and readers to show badly.
+---@param provider? string | qqmail.Provider | qqmail.LintOptions
+---@return qqmail.Findings? findings
+---@return qqmail.Error? err
+function Message:lint(provider) end
 
 ---Send one message through the default mailer, made from the environment.
 ---@param message qqmail.MessageSpec | qqmail.Message

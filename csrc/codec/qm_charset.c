@@ -2,6 +2,7 @@
 
 #include "base/qm_ascii.h"
 #include "base/qm_utf8.h"
+#include "codec/qm_chinese.h"
 
 #include <errno.h>
 #include <iconv.h>
@@ -23,6 +24,16 @@ static iconv_t open_gb18030(void)
 
     if (decoder == no_decoder) {
         decoder = iconv_open("UTF-8", "GBK");
+    }
+    return decoder;
+}
+
+static iconv_t open_big5(void)
+{
+    iconv_t decoder = iconv_open("UTF-8", "BIG5");
+
+    if (decoder == no_decoder) {
+        decoder = iconv_open("UTF-8", "CP950");
     }
     return decoder;
 }
@@ -223,19 +234,49 @@ static bool is_utf8_reply(struct qm_span text)
            qm_utf8_has_high(qm_span_make(text.ptr, valid));
 }
 
+/*
+ * Decodes into the empty `decoded` *used_out bytes of `text`: all of them, but
+ * for a last one that begins a character whose other bytes are missing.
+ */
+static enum qm_err decode_reply(struct qm_buf *decoded, iconv_t (*open)(void),
+                                struct qm_span text, size_t *used_out)
+{
+    size_t at = text.len;
+    enum qm_err err = convert(decoded, open(), text, &at);
+
+    if (err == QM_E_SYNTAX && at + 1 == text.len) {
+        text.len = at;
+        err = convert(decoded, open(), text, &at);
+    }
+    *used_out = err == QM_OK ? text.len : 0;
+    return err;
+}
+
+static enum qm_err decode_chinese(struct qm_buf *decoded, struct qm_span text,
+                                  size_t *used_out)
+{
+    if (qm_chinese_is_big5(text)) {
+        enum qm_err err = decode_reply(decoded, open_big5, text, used_out);
+        if (err == QM_OK || err == QM_E_MEMORY) {
+            return err;
+        }
+    }
+    return decode_reply(decoded, open_gb18030, text, used_out);
+}
+
 enum qm_err qm_charset_reply(struct qm_buf *out, struct qm_span text)
 {
     struct qm_buf decoded;
     enum qm_err err = QM_OK;
-    size_t ignored;
+    size_t used = 0;
 
     qm_buf_init(&decoded, text.len * GROWTH, false);
     if (!is_utf8_reply(text)) {
-        err = convert(&decoded, open_gb18030(), text, &ignored);
-        text = err == QM_OK ? qm_buf_span(&decoded) : text;
+        err = decode_chinese(&decoded, text, &used);
     }
     if (err != QM_E_MEMORY) {
-        append_printable(out, text);
+        append_printable(out, qm_buf_span(&decoded));
+        append_printable(out, qm_span_from(text, used));
     }
     qm_buf_deinit(&decoded);
     return err == QM_E_MEMORY ? err : out->err;

@@ -1,10 +1,11 @@
 /*
  * qm_charset.h: text of a server as UTF-8, whatever it was sent in.
  *
- * Servers of Chinese providers answer in UTF-8 or GBK. UTF-8 is kept, else
- * GB18030 (a superset of GBK) is decoded, else bytes are escaped; the result is
- * always valid UTF-8 and printable: control characters, and those that reorder
- * or break lines, come out as \xHH for each byte; TAB becomes a space.
+ * Servers answer Chinese users in UTF-8, GBK or Big5. UTF-8 is kept, else Big5
+ * (see qm_chinese.h) or GB18030, a superset of GBK, is decoded, else bytes are
+ * escaped, as is the piece of a last character; the result is always valid
+ * UTF-8 and printable: control characters, and those that reorder or break
+ * lines, come out as \xHH for each byte; TAB becomes a space.
  */
 #ifndef QM_CHARSET_H
 #define QM_CHARSET_H

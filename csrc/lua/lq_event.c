@@ -25,8 +25,8 @@ static void set_enhanced(lua_State *L, const struct qm_enhanced *enhanced)
 }
 
 static const char *const event_names[] = { "none",      "ready",   "recipient",
-                                           "delivered", "refused", "lost",
-                                           "failed",    "closed" };
+                                           "delivered", "refused", "checked",
+                                           "lost",      "failed",  "closed" };
 
 void lq_push_event(lua_State *L, const struct qm_smtp_event *event)
 {

@@ -296,9 +296,9 @@ static enum qm_err add_recipients(lua_State *L, struct session *session,
 }
 
 /*
- * begin{ from=, to={...}, size=, eightbit=, utf8=, eager= } -> id, or nil,
- * name, text and the number of the recipient at fault (0: the sender or the
- * message).
+ * begin{ from=, to={...}, size=, eightbit=, utf8=, eager=, check= } -> id, or
+ * nil, name, text and the number of the recipient at fault (0: the sender or
+ * the message).
  */
 static int l_session_begin(lua_State *L)
 {
@@ -317,6 +317,7 @@ static int l_session_begin(lua_State *L)
     message.eightbit = lq_field_bool(L, 2, "eightbit", false);
     message.utf8 = lq_field_bool(L, 2, "utf8", false);
     message.eager = lq_field_bool(L, 2, "eager", false);
+    message.check = lq_field_bool(L, 2, "check", false);
     lua_getfield(L, 2, "to");
     luaL_checktype(L, -1, LUA_TTABLE);
     err = qm_smtp_begin(&session->smtp, &message, &id);

@@ -375,11 +375,35 @@ static void set_names(lua_State *L, struct qm_span names)
     lua_setfield(L, -2, "names");
 }
 
+static void set_cert(lua_State *L, const struct qm_tls_info_cert *cert)
+{
+    set_text(L, "subject", cert->subject.bytes);
+    set_text(L, "issuer", cert->issuer.bytes);
+    set_seconds(L, "not_before", cert->not_before);
+    set_seconds(L, "not_after", cert->not_after);
+}
+
+static void set_chain(lua_State *L, struct qm_tls *tls)
+{
+    struct qm_tls_info_cert cert;
+    int index;
+
+    lua_newtable(L);
+    for (index = 0; qm_tls_info_chain(tls, index, &cert); index++) {
+        lua_createtable(L, 0, 4);
+        set_cert(L, &cert);
+        lua_rawseti(L, -2, index + 1);
+    }
+    lua_setfield(L, -2, "chain");
+}
+
+/* What there is; the certificates are there after a refusal too. */
 static int l_filter_info(lua_State *L)
 {
+    struct qm_tls *tls = check_filter(L);
     struct qm_tls_info info;
 
-    qm_tls_info(check_filter(L), &info);
+    qm_tls_info(tls, &info);
     lua_newtable(L);
     set_text(L, "version", info.version);
     set_text(L, "cipher", info.cipher);
@@ -387,11 +411,9 @@ static int l_filter_info(lua_State *L)
     set_flag(L, "verified", info.verified);
     set_flag(L, "plain_smtp", info.plain_smtp);
     if (info.has_cert) {
-        set_text(L, "subject", info.subject.bytes);
-        set_text(L, "issuer", info.issuer.bytes);
-        set_seconds(L, "not_before", info.not_before);
-        set_seconds(L, "not_after", info.not_after);
+        set_cert(L, &info.cert);
         set_names(L, info.names);
+        set_chain(L, tls);
     }
     if (info.problem != QM_TLS_OK) {
         set_text(L, "problem", qm_tls_code_name(info.problem));

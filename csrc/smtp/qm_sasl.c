@@ -47,7 +47,7 @@ enum qm_sasl_mechanism qm_sasl_choose(unsigned offered, unsigned allowed,
     return QM_SASL_NONE;
 }
 
-static enum qm_err append_base64(struct qm_buf *out, struct qm_span bytes)
+enum qm_err qm_sasl_encode(struct qm_buf *out, struct qm_span bytes)
 {
     struct qm_base64 state;
     size_t size = (size_t)qm_base64_size(bytes.len, false);
@@ -124,7 +124,7 @@ enum qm_err qm_sasl_respond(enum qm_sasl_mechanism mechanism, unsigned step,
     } else if (message.err != QM_OK) {
         err = message.err;
     } else {
-        err = append_base64(out, qm_buf_span(&message));
+        err = qm_sasl_encode(out, qm_buf_span(&message));
     }
     qm_buf_deinit(&message);
     return err;

@@ -64,7 +64,10 @@ static enum qm_err keep_settings(struct qm_smtp *smtp)
     at = move_span(&login->user, &smtp->secrets, 0);
     at = move_span(&login->password, &smtp->secrets, at);
     (void)move_span(&login->token, &smtp->secrets, at);
-    return smtp->names.err != QM_OK ? smtp->names.err : smtp->secrets.err;
+    if (smtp->names.err != QM_OK || smtp->secrets.err != QM_OK) {
+        return smtp->names.err != QM_OK ? smtp->names.err : smtp->secrets.err;
+    }
+    return qm_smtp_mask_login(smtp);
 }
 
 enum qm_err qm_smtp_init(struct qm_smtp *smtp,
@@ -85,6 +88,7 @@ enum qm_err qm_smtp_init(struct qm_smtp *smtp,
     qm_buf_init(&smtp->names, NAMES_MAX, false);
     qm_buf_init(&smtp->secrets, SECRETS_MAX, true);
     qm_buf_init(&smtp->response, QM_CMD_AUTH_LINE_MAX, true);
+    qm_mask_init(&smtp->mask);
     qm_buf_init(&smtp->in, QM_SMTP_IN_MAX, false);
     qm_buf_init(&smtp->out, QM_SMTP_OUT_MAX, true);
     qm_buf_init(&smtp->text, QM_SMTP_TEXT_MAX, false);
@@ -105,6 +109,7 @@ void qm_smtp_deinit(struct qm_smtp *smtp)
     qm_buf_deinit(&smtp->names);
     qm_buf_deinit(&smtp->secrets);
     qm_buf_deinit(&smtp->response);
+    qm_mask_deinit(&smtp->mask);
     qm_buf_deinit(&smtp->in);
     qm_buf_deinit(&smtp->out);
     qm_buf_deinit(&smtp->text);
@@ -164,6 +169,9 @@ void qm_smtp_set_state(struct qm_smtp *smtp, enum qm_state to)
     smtp->state = to;
     if (to == QM_S_READY || to == QM_S_FAILED || to == QM_S_CLOSED) {
         forget_secrets(smtp);
+    }
+    if (qm_smtp_is_over(smtp) || to == QM_S_QUIT) {
+        qm_mask_deinit(&smtp->mask); /* nothing is read any more */
     }
 }
 

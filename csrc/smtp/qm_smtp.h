@@ -30,6 +30,7 @@
 #include "codec/qm_dot.h"
 #include "smtp/qm_cmd.h"
 #include "smtp/qm_ehlo.h"
+#include "smtp/qm_mask.h"
 #include "smtp/qm_reply.h"
 #include "smtp/qm_sasl.h"
 #include "smtp/qm_states.h"
@@ -129,6 +130,7 @@ enum qm_smtp_event_type {
     QM_EVENT_RECIPIENT, /* verdict on recipient `index` of message `id` */
     QM_EVENT_DELIVERED, /* message `id` is the server's now */
     QM_EVENT_REFUSED,   /* message `id` is not; the session goes on */
+    QM_EVENT_CHECKED,   /* all recipients of check `id` have their verdicts */
     QM_EVENT_LOST,      /* message `id` had no verdict when the session failed;
                            `handed_over` says whether it may be delivered */
     QM_EVENT_FAILED,    /* the session is over; comes last, once */
@@ -174,6 +176,7 @@ struct qm_smtp {
     struct qm_buf names;
     struct qm_buf secrets;  /* wiped as soon as AUTH is over */
     struct qm_buf response; /* last one sent in AUTH; wiped likewise */
+    struct qm_mask mask;    /* all of them; wiped with the session's end */
     enum qm_state state;
     bool secure; /* bytes travel inside TLS */
     struct qm_ehlo ehlo;
@@ -221,7 +224,8 @@ const char *qm_smtp_fault_name(enum qm_smtp_fault fault);
 /*
  * Copies the settings and waits for the greeting. QM_E_MEMORY or QM_E_LIMIT;
  * qm_smtp_deinit() is due in either case. Secrets are wiped when AUTH is over,
- * at the latest by qm_smtp_deinit().
+ * but for what hides them in later replies: that is wiped when the session is
+ * over, at the latest by qm_smtp_deinit().
  */
 enum qm_err qm_smtp_init(struct qm_smtp *smtp,
                          const struct qm_smtp_settings *settings) QM_MUST_USE;
@@ -276,6 +280,14 @@ struct qm_smtp_message {
      * QM_SMTP_EAGER_MAX.
      */
     bool eager;
+    /*
+     * The envelope alone: MAIL and RCPT are sent and answered, and nothing is
+     * delivered. Ends with QM_EVENT_CHECKED whatever became of the recipients,
+     * or QM_EVENT_REFUSED when MAIL was refused. The server's transaction is
+     * still open then: RSET goes before the next MAIL, QUIT needs none. With
+     * `no_reset` the session says QUIT by itself.
+     */
+    bool check;
 };
 
 /*

@@ -71,9 +71,13 @@ enum qm_state qm_smtp_on_login_reply(struct qm_smtp *smtp);
 /* Sends EHLO and returns the state that waits for its reply. */
 enum qm_state qm_smtp_start_ehlo(struct qm_smtp *smtp);
 
+/* Takes note of what no reply may show; the response of AUTH comes later. */
+enum qm_err qm_smtp_mask_login(struct qm_smtp *smtp) QM_MUST_USE;
+
 /*
  * Overwrites the secrets of the login where the server repeats them in the
- * reply just read, before anything is made of its text.
+ * reply just read, to AUTH or anything after it, before anything is made of
+ * its text.
  */
 void qm_smtp_mask_reply(struct qm_smtp *smtp);
 

@@ -53,6 +53,9 @@ static enum qm_err write_response(struct qm_smtp *smtp, bool first)
     qm_buf_reset(&smtp->response);
     err = qm_sasl_respond(smtp->mechanism, smtp->challenges, &smtp->set.login,
                           &smtp->response, &has_response);
+    if (err == QM_OK) {
+        err = qm_mask_add(&smtp->mask, qm_buf_span(&smtp->response));
+    }
     if (err == QM_OK && first) {
         err = qm_cmd_auth(&cmd, qm_sasl_name(smtp->mechanism), has_response,
                           qm_buf_span(&smtp->response));
@@ -62,38 +65,37 @@ static enum qm_err write_response(struct qm_smtp *smtp, bool first)
     return err;
 }
 
-/* Shorter ones are words of any text; masking them would hide nothing. */
-enum { MASK_MIN = 4 };
-
-static void mask(struct qm_span text, struct qm_span secret)
+static enum qm_err mask_both(struct qm_smtp *smtp, struct qm_span secret)
 {
-    char *at = (char *)(uintptr_t)text.ptr;
-    size_t left = text.len;
+    struct qm_buf encoded;
+    enum qm_err err = qm_mask_add(&smtp->mask, secret);
 
-    while (secret.len >= MASK_MIN && left >= secret.len) {
-        char *hit = memchr(at, secret.ptr[0], left - secret.len + 1);
-
-        if (hit == NULL) {
-            return;
-        }
-        left -= (size_t)(hit - at);
-        at = hit;
-        if (memcmp(at, secret.ptr, secret.len) == 0) {
-            memset(at, '*', secret.len);
-        }
-        at++;
-        left--;
+    qm_buf_init(&encoded, QM_CMD_AUTH_LINE_MAX, true);
+    if (err == QM_OK) {
+        err = qm_sasl_encode(&encoded, secret);
     }
+    if (err == QM_OK) {
+        err = qm_mask_add(&smtp->mask, qm_buf_span(&encoded));
+    }
+    qm_buf_deinit(&encoded);
+    return err;
 }
 
+enum qm_err qm_smtp_mask_login(struct qm_smtp *smtp)
+{
+    enum qm_err err = mask_both(smtp, smtp->set.login.password);
+
+    return err != QM_OK ? err : mask_both(smtp, smtp->set.login.token);
+}
+
+/* Before the login the server cannot know them. */
 void qm_smtp_mask_reply(struct qm_smtp *smtp)
 {
     struct qm_span text = qm_buf_span(&smtp->reply.lines);
 
-    if (smtp->state == QM_S_AUTH || smtp->state == QM_S_AUTH_CANCEL) {
-        mask(text, smtp->set.login.password);
-        mask(text, smtp->set.login.token);
-        mask(text, qm_buf_span(&smtp->response));
+    if (smtp->state == QM_S_AUTH || smtp->state == QM_S_AUTH_CANCEL ||
+        smtp->state == QM_S_READY) {
+        qm_mask_apply(&smtp->mask, (char *)(uintptr_t)text.ptr, text.len);
     }
 }
 

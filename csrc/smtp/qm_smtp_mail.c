@@ -97,6 +97,7 @@ enum qm_err qm_smtp_begin(struct qm_smtp *smtp,
     txn->announce_size =
         message->has_size && qm_ehlo_has(&smtp->ehlo, QM_EHLO_SIZE);
     txn->eager = message->eager;
+    txn->check = message->check;
     txn->size = message->size;
     txn->eightbit = message->eightbit;
     txn->utf8 = message->utf8;
@@ -235,7 +236,8 @@ static bool goes_by_bdat(const struct qm_smtp *smtp, const struct qm_txn *txn,
                          const struct ahead *ahead)
 {
     return smtp->set.chunking && qm_ehlo_has(&smtp->ehlo, QM_EHLO_CHUNKING) &&
-           txn->has_size && !(smtp->set.no_reset && ahead->count > 0);
+           txn->has_size && !txn->check &&
+           !(smtp->set.no_reset && ahead->count > 0);
 }
 
 static enum qm_err write_mail(struct qm_smtp *smtp, struct qm_txn *txn,
@@ -310,8 +312,9 @@ static bool write_next(struct qm_smtp *smtp, struct qm_txn *txn, unsigned slot,
     } else if (txn->bdat) {
         open_chunk(smtp, txn, ahead);
         return false;
-    } else if (!txn->data_written && (txn->rcpt_accepted > 0 ||
-                                      txn->rcpt_answered < txn->rcpt_count)) {
+    } else if (!txn->check && !txn->data_written &&
+               (txn->rcpt_accepted > 0 ||
+                txn->rcpt_answered < txn->rcpt_count)) {
         ask = QM_ASK_DATA;
         err = write_data(smtp, txn);
     } else {

@@ -28,6 +28,14 @@ static void refuse(struct qm_smtp *smtp, struct qm_smtp_event *event,
     }
 }
 
+/* The last recipient of a check has its verdict: that was all. */
+static void conclude_check(struct qm_smtp *smtp, struct qm_smtp_event *event,
+                           struct qm_txn *txn)
+{
+    fill_event(smtp, event, QM_EVENT_CHECKED, txn, QM_PHASE_RCPT);
+    txn->told = true;
+}
+
 static bool is_refusal(const struct qm_smtp *smtp)
 {
     int reply_class = qm_reply_class(&smtp->reply);
@@ -85,7 +93,12 @@ static enum qm_state on_rcpt(struct qm_smtp *smtp, struct qm_txn *txn,
     fill_event(smtp, event, QM_EVENT_RECIPIENT, txn, QM_PHASE_RCPT);
     event->index = index;
     event->fault = accepted ? QM_FAULT_NONE : QM_FAULT_REPLY;
-    if (txn->rcpt_answered == txn->rcpt_count && txn->rcpt_accepted == 0) {
+    if (txn->rcpt_answered < txn->rcpt_count) {
+        return smtp->state;
+    }
+    if (txn->check) {
+        conclude_check(smtp, &smtp->deferred, txn);
+    } else if (txn->rcpt_accepted == 0) {
         refuse(smtp, &smtp->deferred, txn, QM_PHASE_RCPT);
     }
     return smtp->state;
@@ -215,12 +228,14 @@ static enum qm_state judge_mail(struct qm_smtp *smtp, struct qm_txn *txn,
 /*
  * A message that is told and has no reply due leaves the ring. If the server
  * still holds its transaction open, RSET comes before the next MAIL, unless it
- * went there already; where RSET does harm the session ends instead.
+ * went there already; where RSET does harm the session ends instead: after a
+ * check in good order, when nobody waits for it.
  */
 static enum qm_state retire(struct qm_smtp *smtp, const struct qm_txn *txn,
                             enum qm_state next)
 {
     bool open = txn->open;
+    bool check = txn->check;
 
     if (next != QM_S_READY || !txn->told || txn->outstanding > 0) {
         return next;
@@ -230,6 +245,10 @@ static enum qm_state retire(struct qm_smtp *smtp, const struct qm_txn *txn,
         smtp->txn_count == 0 || !qm_smtp_txn_at(smtp, 0, NULL)->reset_written;
     if (!open) {
         return next;
+    }
+    if (smtp->set.no_reset && check && smtp->txn_count == 0) {
+        qm_smtp_quit(smtp);
+        return smtp->state;
     }
     if (smtp->set.no_reset) {
         return qm_smtp_fail(smtp, QM_FAULT_CANCELLED, QM_PHASE_RCPT);

@@ -41,6 +41,7 @@ struct qm_txn {
                           read and ignored */
     bool has_size;
     bool announce_size; /* on the line of MAIL */
+    bool check;         /* ends behind the recipients, without a body */
     bool eager;         /* its chunk does not wait for the recipients */
     bool bdat;          /* goes by BDAT; settled when MAIL is written */
     uint64_t size;

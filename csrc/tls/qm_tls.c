@@ -143,6 +143,7 @@ void qm_tls_close(struct qm_tls *tls)
         return;
     }
     SSL_free(tls->ssl);
+    sk_X509_pop_free(tls->chain, X509_free);
     qm_buf_deinit(&tls->pipe.in);
     qm_buf_deinit(&tls->pipe.out);
     qm_buf_deinit(&tls->store_key);

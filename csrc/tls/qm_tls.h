@@ -21,6 +21,7 @@
 #include "tls/qm_tls_text.h"
 
 struct ssl_st;
+struct stack_st_X509;
 
 enum {
     QM_TLS_IN_CAP = 65536,     /* bytes fed and not yet decrypted */
@@ -41,6 +42,7 @@ struct qm_tls {
     struct qm_tls_host host;      /* who the peer must be */
     struct qm_buf store_key;      /* for the session store; may be empty */
     struct qm_buf names;          /* see qm_tls_info() */
+    struct stack_st_X509 *chain;  /* shown in a full handshake; owned */
     enum qm_err err;              /* QM_OK or the failure that stays */
     enum qm_tls_code code;        /* why, when err is QM_E_TLS */
     struct qm_tls_text text;      /* the same as a sentence */

@@ -14,12 +14,30 @@ static struct qm_tls *filter_of(X509_STORE_CTX *state)
     return ssl != NULL ? SSL_get_app_data(ssl) : NULL;
 }
 
+/*
+ * All of it is in the order of arrival, the peer's own first. After a refusal
+ * OpenSSL has forgotten it.
+ */
+static void keep_chain(struct qm_tls *tls, X509_STORE_CTX *state)
+{
+    STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(state);
+
+    if (tls->chain == NULL && sent != NULL) {
+        /* without memory there is simply nothing to show */
+        tls->chain = X509_chain_up_ref(sent);
+    }
+}
+
 int qm_tls_on_verify(int good, X509_STORE_CTX *state)
 {
     struct qm_tls *tls = filter_of(state);
     long result = X509_STORE_CTX_get_error(state);
 
-    if (good || tls == NULL || tls->cert_code != QM_TLS_OK) {
+    if (tls == NULL) {
+        return good;
+    }
+    keep_chain(tls, state);
+    if (good || tls->cert_code != QM_TLS_OK) {
         return good;
     }
     tls->cert_code = qm_tls_code_of_verify(result);

@@ -15,8 +15,8 @@ struct x509_store_ctx_st;
 QM_DECLS_BEGIN
 
 /*
- * Notes what is wrong with a certificate while it is at hand; the verdict
- * `good` is returned as it came.
+ * Keeps the certificates and notes what is wrong with one while they are at
+ * hand; the verdict `good` is returned as it came.
  */
 int qm_tls_on_verify(int good, struct x509_store_ctx_st *state);
 

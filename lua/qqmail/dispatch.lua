@@ -80,14 +80,9 @@ function M.tell_retry(mailer, letter, seconds)
   })
 end
 
-local DEADLINE_HINT = {
-  en = "Give it a longer `deadline`, or more connections by `pool.max`.",
-  zh = "请放宽 deadline，或用 pool.max 增加连接。",
-}
-
-local function stopped_error(mailer, kind, code, text, hint)
+local function stopped_error(mailer, kind, code, text)
   return errors.new({ kind = kind, code = code, phase = "config", delivered = "no",
-    retry = "now", lang = mailer.settings.lang, text = text, hint = hint })
+    retry = "now", lang = mailer.settings.lang, text = text })
 end
 
 --- Why no try of a letter is to be begun any more.
@@ -103,8 +98,7 @@ function M.why_stop(mailer, letter, now, deadline, cancel)
       { en = "the caller stopped the send", zh = "发送已被调用方取消" })
   elseif now >= deadline then
     return stopped_error(mailer, "timeout", "timeout.deadline",
-      { en = "the deadline of the message has passed", zh = "已超过该邮件的 deadline" },
-      DEADLINE_HINT)
+      { en = "the deadline of the message has passed", zh = "已超过该邮件的 deadline" })
   end
 end
 

@@ -242,6 +242,12 @@ M.list = {
   row("on.sent", "func", { en = "called after a delivery", zh = "投递成功后调用" }),
   row("on.failed", "func", { en = "called after a failure", zh = "失败后调用" }),
   row("on.retry", "func", { en = "called before another try", zh = "重试前调用" }),
+  row("on.warning", "func", {
+    en = "called with (finding, message) before a message goes out, for each error and warning "
+      .. "that `message:lint` has; without it and without log nothing is looked for",
+    zh = "邮件发出前，对 message:lint 的每个错误和警告调用，参数为（发现, 邮件）；"
+      .. "未设置它也未设置 log 时不做检查",
+  }),
   row("on.reply", "func", { en = "called for each reply", zh = "每次收到应答时调用" }),
   row("on.state", "func", {
     en = "called when the session changes its state", zh = "会话状态变化时调用",
@@ -253,6 +259,13 @@ M.list = {
   row("lang", "lang", {
     en = "language of errors and hints; default: from the environment", zh = "错误与提示的语言；默认由环境决定",
   }, { env = "LANG", values = { "zh", "en" }, query = true }),
+  row("rules", "rules", {
+    en = "list of rules about errors of your server, tried before ours: text, code, phase, "
+      .. "enhanced, host, reason (one or a list each) must all fit; as, retry, retry_after, hint "
+      .. "and help_url are what the error then says, see docs/errors.md",
+    zh = "针对你的服务器的错误规则列表，优先于内置规则：text、code、phase、enhanced、host、reason"
+      .. "（单值或列表）须全部满足；as、retry、retry_after、hint、help_url 决定错误内容，见 docs/errors.zh-CN.md",
+  }),
   later("proxy", { en = "SOCKS5 or HTTP proxy", zh = "SOCKS5 或 HTTP 代理" }),
   later("lmtp", { en = "speak LMTP", zh = "使用 LMTP" }),
   later("dkim", { en = "sign messages", zh = "DKIM 签名" }),

@@ -7,6 +7,7 @@
 
 local canceller = require("qqmail.canceller")
 local core = require("qqmail.core")
+local envelopes = require("qqmail.envelope")
 local wire = require("qqmail.wire")
 
 local M = {}
@@ -63,6 +64,10 @@ local function is_late_refusal(self, code)
   return code == "alert" and not self.ready
 end
 
+local function note_tls_failure(self, code, text)
+  self.tls_failure = { code = code, text = text, info = self:tls_info() }
+end
+
 -- Where the caller may stop the send, a wait is cut into short ones.
 local function wait_for_bytes(self, deadline)
   if not self.cancel then
@@ -83,7 +88,7 @@ local function receive(self, deadline)
     return true
   elseif not data then
     if is_late_refusal(self, code) then
-      self.tls_failure = { code = code, text = detail }
+      note_tls_failure(self, code, detail)
     end
     end_input(self, why, detail)
     return false
@@ -194,7 +199,7 @@ local function start_tls(self)
     self.since = self.now()
     return true
   end
-  self.tls_failure = { code = code, text = detail }
+  note_tls_failure(self, code, detail)
   self.session:ended("transport")
   return false
 end
@@ -218,6 +223,7 @@ function HANDLERS.delivered(self, event)
 end
 
 HANDLERS.refused = HANDLERS.delivered
+HANDLERS.checked = HANDLERS.delivered
 HANDLERS.lost = HANDLERS.delivered
 
 function HANDLERS.failed(self, event)
@@ -307,7 +313,7 @@ local function new_connection(driver, io, session, options)
     connect_by = is_implicit and options.connect_by or nil, session = session,
     progress = session:progress(), make_filter = options.make_filter,
     driver_tls = options.driver_tls, is_implicit = is_implicit, peer = io.peer, jobs = {},
-    sent_count = 0, heard = now(), watch = options.watch, shown = 0,
+    sent_count = 0, closed = false, heard = now(), watch = options.watch, shown = 0,
     -- No more of the settings: a secret is among them.
     pipelining = options.session.pipelining, chunking = options.session.chunking,
   }, Connection)
@@ -366,7 +372,8 @@ function M.open(driver, options)
 end
 
 --- What ended the session.
--- @treturn table `tls` or `event`, `detail`, `times`, `trace`
+-- @treturn table `tls` (`code`, `text` and `info`, what `tls_info` gives) or `event`,
+--   `detail`, `times`, `trace`
 function Connection:why_failed()
   return {
     tls = self.tls_failure, event = self.failure, detail = self.detail,
@@ -398,6 +405,18 @@ function Connection:room()
   return over(self) and 0 or self.session:room()
 end
 
+--- Follow what becomes of something the session began.
+-- @tparam table job with `verdicts`; gets `id`, `began` and, in the end, `outcome` and
+--   `ended`
+-- @tparam number id
+function Connection:adopt(job, id)
+  if next(self.jobs) == nil then
+    self.since = self.now()
+  end
+  job.id, job.began = id, self.now()
+  self.jobs[id] = job
+end
+
 --- Hand a message to the session.
 -- @tparam table job `message`, `handle` (its `qqmail.message`), `envelope`,
 --   `size`, `eightbit`, `utf8`; gets `id`, `verdicts`, `began` and, in the end,
@@ -414,11 +433,8 @@ function Connection:submit(job)
   if not id then
     return nil, name, index
   end
-  if next(self.jobs) == nil then
-    self.since = self.now()
-  end
-  job.id, job.verdicts, job.outcome, job.began = id, {}, nil, self.now()
-  self.jobs[id], job.is_reading = job, true
+  job.verdicts, job.outcome, job.is_reading = {}, nil, true
+  self:adopt(job, id)
   job.message:lend(job)
   follow(self, job)
   return true
@@ -476,6 +492,9 @@ function Connection:finish(job, deadline)
   self:settle()
 end
 
+--- Ask about an envelope without sending a mail; see `check` of `qqmail.envelope`.
+Connection.check_envelope = envelopes.check
+
 --- Leave it to the driver until it is needed again, where the driver wants
 -- that: in nginx a socket belongs to the request that opened it.
 -- @tparam number seconds how long to keep it at most
@@ -517,6 +536,16 @@ function Connection:capabilities()
     self.offered = self.session:capabilities()
   end
   return self.offered
+end
+
+--- What the TLS handshake agreed on and which certificates the server showed.
+-- @treturn ?table see `tls_info` of `qqmail.wire`; nil without TLS and where the driver
+--   does it
+function Connection:tls_info()
+  if self.driver_tls then
+    return nil
+  end
+  return self.wire:tls_info()
 end
 
 --- The last lines of the dialogue.

@@ -43,6 +43,19 @@ function Report:tell(receipt, err)
   end
 end
 
+--- Tell of something that is likely to go wrong with a message, see `qqmail.lint`.
+-- @tparam table finding
+-- @tparam table message built
+-- @tparam boolean is_quiet whether the log has had the like a moment ago
+function Report:warn(finding, message, is_quiet)
+  self:call_hook("warning", finding, message)
+  local log = self.settings.log
+  if log and not is_quiet then
+    self:call(log, "warning", ("%s: %s: %s (%s)"):format(message.id or "a message", finding.field,
+      finding.text, finding.code))
+  end
+end
+
 local function watch_reply(self, host, line)
   local code, text = line.line:match("^(%d%d%d)[ -]?(.*)$")
   self:call_hook("reply", { host = host, t = line.t, code = tonumber(code), text = text or "",

@@ -82,10 +82,7 @@ local function open_error(self, seconds)
     text = { en = ("%s failed several times and is left alone for %.0f s")
       :format(self.settings.host or self.settings.socket, seconds),
       zh = ("%s 连续失败，%.0f 秒内不再尝试")
-        :format(self.settings.host or self.settings.socket, seconds) },
-    hint = { en = "The errors before this one say why; the mail itself is not at fault. See the "
-      .. "option `breaker`.",
-      zh = "原因见此前的错误，与邮件本身无关；参见 breaker 选项。" } })
+        :format(self.settings.host or self.settings.socket, seconds) } })
 end
 
 --- Whether the breaker lets a try through. Who was let through reports with `judge`.
@@ -139,9 +136,7 @@ local function no_place(self)
   return errors.new({ kind = "limit", code = "limit.connections", phase = "connect",
     delivered = "no", retry = "later", lang = self.settings.lang,
     text = { en = ("all %d connections are in use"):format(self.settings.pool.max),
-      zh = ("%d 个连接都在使用中"):format(self.settings.pool.max) },
-    hint = { en = "Raise pool.max, as far as the provider allows several connections.",
-      zh = "请在服务商允许的范围内调大 pool.max。" } })
+      zh = ("%d 个连接都在使用中"):format(self.settings.pool.max) } })
 end
 
 --- Wait for the right to hold one connection.
@@ -170,6 +165,7 @@ function Route:take(driver, deadline)
     self.counts.reused = self.counts.reused + 1
     -- It may have been another mailer's.
     connection.timeout, connection.watch = timeout, self.watch
+    self.size_limit = connection:capabilities().size_limit
   end
   return connection, spare
 end
@@ -188,6 +184,7 @@ function Route:open(driver, deadline, spare)
   })
   if connection then
     self.counts.opened = self.counts.opened + 1
+    self.size_limit = connection:capabilities().size_limit
   end
   return connection, err
 end

@@ -143,6 +143,7 @@ function Wire:start_tls(filter, deadline)
       return true
     end
     if code ~= "again" then
+      self.info = filter:info()
       return nil, code, text
     end
     if not flushed then
@@ -168,9 +169,13 @@ function Wire:start_driver_tls(options, deadline)
   return info ~= nil, code, detail
 end
 
---- What the handshake agreed on.
--- @treturn ?table version, cipher, resumed, ...; nil without TLS; only
---   `provider` and `verified` where the driver does TLS
+--- What the handshake agreed on, or what was wrong with it when it failed.
+-- @treturn ?table `resumed`, `verified`, `plain_smtp`; when it went well `version` and
+--   `cipher`; when the server showed a certificate `subject`, `issuer`, `not_before` and
+--   `not_after` (seconds since 1970, UTC), `names` and `chain`, a list of the first four of
+--   these for each certificate in the order sent, at most 10; `problem` and `problem_text`
+--   when one of them cannot be trusted. Nil without TLS; only `provider` and `verified`
+--   where the driver does TLS
 function Wire:tls_info()
   if self.tls and not self.info then
     self.info = self.tls:info()

@@ -14,6 +14,15 @@
     "\xe7\x99\xbb\xe5\xbd\x95\xe3\x80\x82\xe8\xaf\xa6\xe6\x83\x85\xe8\xaf\xb7" \
     "\xe7\x9c\x8b"
 
+/* "Account or password is wrong, please log in again", as in Taiwan. */
+#define BIG5_REPLY                                                             \
+    "\xb1\x62\xb8\xb9\xa9\xce\xb1\x4b\xbd\x58\xbf\xf9\xbb\x7e\xa1\x41"         \
+    "\xbd\xd0\xad\xab\xb7\x73\xb5\x6e\xa4\x4a"
+#define BIG5_AS_UTF8                                                           \
+    "\xe5\xb8\xb3\xe8\x99\x9f\xe6\x88\x96\xe5\xaf\x86\xe7\xa2\xbc\xe9"         \
+    "\x8c\xaf\xe8\xaa\xa4\xef\xbc\x8c\xe8\xab\x8b\xe9\x87\x8d\xe6\x96"         \
+    "\xb0\xe7\x99\xbb\xe5\x85\xa5"
+
 static struct guard_page guard;
 
 /* Input before an unreadable page, output in a buffer that holds `cap`. */
@@ -60,6 +69,22 @@ static void decodes_gbk(void)
                 "535 Error: " UTF8_REPLY ": http://service.mail.qq.com/");
     /* Four bytes, GB18030 only: U+20000. */
     check_reply("\x95\x32\x82\x36", "\xf0\xa0\x80\x80");
+}
+
+static void decodes_big5(void)
+{
+    check_reply(BIG5_REPLY, BIG5_AS_UTF8);
+    check_reply("535 5.7.8 " BIG5_REPLY " (u@x)",
+                "535 5.7.8 " BIG5_AS_UTF8 " (u@x)");
+    /* not a character of Big5, though the rest is: still never an error */
+    check_reply(BIG5_REPLY "\xff", BIG5_AS_UTF8 "\\xff");
+}
+
+/* A last character that is cut costs itself alone. */
+static void cut_chinese(void)
+{
+    check_reply(GBK_REPLY "\xc7", UTF8_REPLY "\\xc7");
+    check_reply(BIG5_REPLY "\xb1", BIG5_AS_UTF8 "\\xb1");
 }
 
 static void escapes_other_bytes(void)
@@ -141,7 +166,8 @@ static void appends_to_what_is_there(void)
 
 static void reply_survives_lack_of_memory(void)
 {
-    static const char *const texts[] = { GBK_REPLY, UTF8_REPLY, "\xff" };
+    static const char *const texts[] = { GBK_REPLY, BIG5_REPLY, UTF8_REPLY,
+                                         "\xff" };
     size_t i;
     long allowed;
 
@@ -308,6 +334,8 @@ int main(void)
     guard = guard_page_open(8192);
     TEST(keeps_utf8);
     TEST(decodes_gbk);
+    TEST(decodes_big5);
+    TEST(cut_chinese);
     TEST(escapes_other_bytes);
     TEST(escapes_controls);
     TEST(cut_utf8_is_no_gbk);

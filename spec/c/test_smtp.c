@@ -57,8 +57,8 @@ static void print_event(const struct qm_smtp_event *event, char *out,
                         size_t cap)
 {
     static const char *const names[] = { "none",      "ready",   "recipient",
-                                         "delivered", "refused", "lost",
-                                         "failed",    "closed" };
+                                         "delivered", "refused", "checked",
+                                         "lost",      "failed",  "closed" };
     const char *name = names[event->type];
     const char *fault = qm_smtp_fault_name(event->fault);
     const char *phase = qm_phase_name(event->phase);
@@ -69,6 +69,7 @@ static void print_event(const struct qm_smtp_event *event, char *out,
                  event->code);
         break;
     case QM_EVENT_DELIVERED:
+    case QM_EVENT_CHECKED:
         snprintf(out, cap, "%s %u %d", name, event->id, event->code);
         break;
     case QM_EVENT_REFUSED:
@@ -302,6 +303,7 @@ static enum qm_err submit(struct run *run, const char *line)
     message.utf8 = word_value(line, "utf8", value, sizeof(value));
     message.eightbit = word_value(line, "eightbit", value, sizeof(value));
     message.eager = word_value(line, "eager", value, sizeof(value));
+    message.check = word_value(line, "check", value, sizeof(value));
     message.has_size = word_value(line, "size", value, sizeof(value));
     message.size = message.has_size ? strtoul(value, NULL, 10) : 0;
     err = qm_smtp_begin(&run->smtp, &message, &id);

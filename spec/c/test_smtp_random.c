@@ -16,6 +16,7 @@ static struct qm_smtp smtp;
 static uint32_t random_state;
 static unsigned submitted;
 static unsigned outcomes[MESSAGES + 1];
+static bool checks[MESSAGES + 1];
 static bool ended[MESSAGES + 1]; /* its last byte was handed over */
 static bool over;
 
@@ -29,6 +30,10 @@ static void note(const struct qm_smtp_event *event)
 {
     CHECK(!over);
     switch (event->type) {
+    case QM_EVENT_CHECKED:
+        CHECK(checks[event->id]);
+        outcomes[event->id]++;
+        break;
     case QM_EVENT_DELIVERED:
         CHECK(event->code / 10 == 25);
         CHECK(ended[event->id]);
@@ -65,12 +70,14 @@ static void submit(void)
     message.has_size = roll(4) > 0;
     message.size = 6;
     message.eager = roll(3) > 0;
+    message.check = roll(8) == 0;
     CHECK(qm_smtp_begin(&smtp, &message, &id) == QM_OK);
     while (rcpts-- > 0) {
         CHECK(qm_smtp_add_rcpt(&smtp, qm_span_of("b@x")) == QM_OK);
     }
     CHECK(qm_smtp_submit(&smtp) == QM_OK);
     submitted = id;
+    checks[id] = message.check;
 }
 
 static void send_body(void)
@@ -78,6 +85,7 @@ static void send_body(void)
     static const char text[] = ".one\r\n";
     size_t used = 0;
 
+    CHECK(!checks[qm_smtp_body_id(&smtp)]);
     if (roll(200) == 0) { /* too short; by DATA any size is right */
         CHECK(qm_smtp_body(&smtp, qm_span_of("x\n"), &used) == QM_OK);
         if (qm_smtp_body_end(&smtp) != QM_OK) {

@@ -169,11 +169,24 @@ end
 
 -- --- worlds ----------------------------------------------------------------
 
-local BASE = { port = 465, tls = "implicit", user = send.USER, password = send.CODE, retry = false,
+-- A refused login is remembered, in its language: each has a user of its own.
+local WORLD_USERS = { en = "en@qq.com", zh = "zh@qq.com" }
+
+local BASE = { port = 465, tls = "implicit", password = send.CODE, retry = false,
   timeout = { connect = 10, reply = 10, final = 10, total = 30 } }
 
+--- The scripted server of a row of replies.jsonl inside a world.
+-- @tparam table row
+-- @tparam string address
+-- @tparam number port
+function M.world_server(row, address, port)
+  local server = M.of_reply(row).server
+  server.address, server.port, server.mode = address, port, "plain"
+  return with_users(server, WORLD_USERS)
+end
+
 local function options_of(case, lang)
-  return send.merge(send.merge({ lang = lang }, BASE), case.client)
+  return send.merge(send.merge({ lang = lang, user = WORLD_USERS[lang] }, BASE), case.client)
 end
 
 local function answer_for(case, lang, io)

@@ -77,7 +77,7 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
   asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
   rules format-check warnings fmt demo docs options-doc providers-doc errors-doc \
   bench-nginx \
-  bench-roundtrips bench-many truth rockspec install clean FORCE
+  bench-roundtrips bench-many truth diagnosis-rows rockspec install clean FORCE
 all: build
 
 help:
@@ -88,6 +88,7 @@ help:
 	@echo 'test-c      the C unit tests alone'
 	@echo 'test-lua    the Lua specs under LUA=$(LUA) alone (SPEC=, BUSTED_FLAGS=)'
 	@echo 'truth       what callers learn of connections cut at any byte, as a table'
+	@echo 'diagnosis-rows  what is known to go wrong, and how a spec makes it happen'
 	@echo 'test-gc     the Lua specs with the most aggressive collector'
 	@echo 'asan        all tests under AddressSanitizer and UBSan'
 	@echo 'valgrind    all tests under valgrind'
@@ -207,6 +208,10 @@ test-lua: build
 # What is told of sessions that are cut at any byte, in numbers.
 truth:
 	@$(SUBMAKE) test-lua LUA_RUN="env QQMAIL_TRUTH=1" SPEC=spec/truth_spec.lua
+
+# What is known to go wrong, produced or not.
+diagnosis-rows:
+	@$(TOOL_LUA) tools/diagnosis_rows.lua
 
 suite = '$(1): $(SUBMAKE) test-lua LUA=$(1) $(2)'
 

@@ -106,6 +106,7 @@ help:
 	@echo 'doctor-doc  write the made parts of docs/doctor.md anew, from runs in broken worlds'
 	@echo 'errors-doc  write docs/errors.md anew from the catalogue of errors'
 	@echo 'providers-doc write docs/providers.md anew from the presets'
+	@echo 'errors-doc  write docs/errors.md anew from the catalogue of errors'
 	@echo 'docs        API documentation, into build/doc'
 	@echo 'install     into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI) and bin'
 	@echo 'clean       remove build/'
@@ -355,13 +356,13 @@ DOCTOR_DOC = env LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(B)/?.so;;' $
 doctor-doc: build
 	@$(TEST_ENV) $(LUA) tools/doctor_doc.lua --write
 
-ERRORS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/errors_doc.lua
-errors-doc:
-	$(ERRORS_DOC) --write
-
 PROVIDERS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/providers_doc.lua
 providers-doc:
 	$(PROVIDERS_DOC) --write
+
+ERRORS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/errors_doc.lua
+errors-doc:
+	$(ERRORS_DOC) --write
 
 docs:
 	@command -v ldoc >/dev/null || { echo 'docs: ldoc is missing: make deps-dev' >&2; exit 1; }

@@ -93,6 +93,12 @@ describe("made files", function()
       .. " tools/providers_doc.lua")
     assert.are.equal(0, status, output)
   end)
+
+  it("docs/errors.md is what the catalogue says", function()
+    local output, status = shell.run("LUA_PATH='lua/?.lua;lua/?/init.lua;;' " .. shell.lua
+      .. " tools/errors_doc.lua")
+    assert.are.equal(0, status, output)
+  end)
 end)
 
 describe("the public face", function()

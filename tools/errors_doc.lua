@@ -37,7 +37,7 @@ server step by step: [doctor.md](doctor.md).
 | `help_url` | a page of the provider, where there is one |
 | `retry` | `"now"`, `"later"`, or `"never"`: something must be changed first |
 | `retry_after` | seconds until a try makes sense, where that is known |
-| `delivered` | `"no"`, or `"unknown"`: it may have been sent, see [delivery.md](delivery.md) |
+| `delivered` | `"no"`, or `"unknown"`: perhaps taken, see [delivery.md](delivery.md) |
 | `phase` | where in the dialogue |
 | `smtp` | the server's answer: `code`, `enhanced`, `text` |
 | `recipients` | the outcome of each address, when all were refused |

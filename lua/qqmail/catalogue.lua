@@ -1205,9 +1205,10 @@ M.rules = {
   { phase = { "connect" }, reason = { "refused" }, host = { "localhost", "127.0.0.1", "::1" },
     as = "connect.refused",
     says = { en = "{server} refuses the connection", zh = "{server} 拒绝连接" },
-    hint = { en = "No mail server runs on this very machine: set host to the server of your "
-        .. "provider, such as smtp.qq.com, or start the local one.",
-      zh = "本机没有运行邮件服务：请把 host 设为服务商的服务器（如 smtp.qq.com），或启动本机服务。" } },
+    hint = { en = "No mail server listens on this port of this very machine: set host to the "
+        .. "server of your provider, such as smtp.qq.com with port 465 or 587, or start the local "
+        .. "one.",
+      zh = "本机该端口没有邮件服务：请把 host 设为服务商的服务器（如 smtp.qq.com，465 或 587 端口），或启动本机服务。" } },
   { phase = { "connect" }, reason = { "refused" }, as = "connect.refused",
     says = { en = "{server} refuses the connection", zh = "{server} 拒绝连接" } },
   { phase = { "connect" }, reason = { "unreachable" }, ipv6 = true, as = "connect.no_ipv6",
@@ -1748,6 +1749,9 @@ M.rules = {
     as = "sender.domain_not_authenticated" },
   { code = { 452, 431 }, as = "reject.out_of_storage" },
   { phase = { "rcpt" }, code = { "4xx" }, as = "recipient.not_now", guess = true },
+  { phase = { "rcpt" }, code = { "5xx" },
+    text = { "recipient address rejected", "recipient rejected", "recipient refused" },
+    as = "recipient.refused" },
   { phase = { "mail", "rcpt" }, code = { "5xx" }, text = { "policy", "spam" },
     as = "reject.policy" },
   { phase = { "rcpt" }, code = { "5xx" }, as = "recipient.refused" },

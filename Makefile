@@ -104,7 +104,6 @@ help:
 	@echo 'rockspec    write rockspec/ anew from the tree'
 	@echo 'options-doc write docs/options.md anew from the option rows'
 	@echo 'doctor-doc  write the made parts of docs/doctor.md anew, from runs in broken worlds'
-	@echo 'errors-doc  write docs/errors.md anew from the catalogue of errors'
 	@echo 'providers-doc write docs/providers.md anew from the presets'
 	@echo 'errors-doc  write docs/errors.md anew from the catalogue of errors'
 	@echo 'docs        API documentation, into build/doc'

@@ -82,12 +82,6 @@ describe("made files", function()
     assert.are.equal(0, status, output)
   end)
 
-  it("docs/errors.md is what the catalogue says", function()
-    local output, status = shell.run("LUA_PATH='lua/?.lua;lua/?/init.lua;;' " .. shell.lua
-      .. " tools/errors_doc.lua")
-    assert.are.equal(0, status, output)
-  end)
-
   it("docs/providers.md is what the presets say", function()
     local output, status = shell.run("LUA_PATH='lua/?.lua;lua/?/init.lua;;' " .. shell.lua
       .. " tools/providers_doc.lua")

@@ -158,7 +158,7 @@ function M.skew_note(server_time, now)
   if not skew_of(server_time, now) then
     return nil
   end
-  return { status = "warning", code = "clock.off", text = {
+  return { status = "warning", code = "check.clock_off", text = {
     en = ("this machine's clock says %s, the server's %s"):format(moment(now),
       moment(server_time)),
     zh = ("本机时间为 %s，服务器时间为 %s"):format(moment(now), moment(server_time)),
@@ -174,7 +174,7 @@ function M.soon_note(info, now)
     return nil
   end
   local days = math.floor((info.not_after - now) / DAY)
-  return { status = "warning", code = "tls.expires_soon", text = {
+  return { status = "warning", code = "check.expires_soon", text = {
     en = ("the certificate ends in %d days (%s)"):format(days, M.day(info.not_after)),
     zh = ("证书将在 %d 天后到期（%s）"):format(days, M.day(info.not_after)),
   }, hint = { en = "Tell the owner of the server to renew it.", zh = "请通知服务器方更新证书。" } }

@@ -78,7 +78,7 @@ function WELL.tls(self, seen)
   if not info then
     local needs = self.settings.user ~= nil
     return self:add({ name = "tls", status = needs and "warning" or "skipped",
-      code = needs and "tls.none" or nil, text = {
+      code = needs and "check.no_tls" or nil, text = {
         en = needs and "tls = \"none\": everybody on the way can read the password"
           or "not asked for",
         zh = needs and "tls = \"none\"：途中任何人都能读到密码" or "未要求加密" } })
@@ -92,7 +92,7 @@ function WELL.tls(self, seen)
   local notes = certificate.notes(info, now)
   notes[#notes + 1] = certificate.soon_note(info, now)
   if not info.verified then
-    notes[#notes + 1] = { status = "warning", code = "tls.not_verified", text = {
+    notes[#notes + 1] = { status = "warning", code = "check.not_verified", text = {
       en = "the certificate was not checked (tls_options.verify = false)",
       zh = "未校验证书（tls_options.verify = false）" } }
   end

@@ -49,12 +49,12 @@ local function notes_on(self, list)
     local address = item.address
     if addresses.is_fake(address) then
       self.facts.fake_ip = address
-      notes[#notes + 1] = { status = "warning", code = "dns.fake_ip", hint = M.FAKE_HINT, text = {
+      notes[#notes + 1] = { status = "warning", code = "check.fake_ip", hint = M.FAKE_HINT, text = {
         en = address .. " is no address of the server: it is a fake-ip of a local proxy",
         zh = address .. " 不是服务器的地址，而是本机代理软件的 fake-ip",
       } }
     elseif is_public and addresses.is_private(address) then
-      notes[#notes + 1] = { status = "warning", code = "dns.private_address", text = {
+      notes[#notes + 1] = { status = "warning", code = "check.private_address", text = {
         en = address .. " is a private address, which a public server does not have",
         zh = address .. " 是内网地址，公网服务器不会使用",
       }, hint = {
@@ -202,7 +202,7 @@ local IPV6_HINT = {
 }
 
 local function hole_note(job)
-  return { status = "warning", code = "connect.ipv6_dead", hint = IPV6_HINT, text = {
+  return { status = "warning", code = "check.ipv6_dead", hint = IPV6_HINT, text = {
     en = address_text(job, "en") .. ". IPv6 leads nowhere here, IPv4 works; every connection "
       .. "waits for it first",
     zh = address_text(job, "zh") .. "。本机 IPv6 不通，IPv4 正常；每次连接都要先在它上面等待",
@@ -218,7 +218,7 @@ local function dead_note(job, good)
   end
   local is_harmless = is_ipv6 and job.why.reason == "unreachable"
   return { status = is_harmless and "ok" or "warning",
-    code = not is_harmless and "connect.dead_address" or nil,
+    code = not is_harmless and "check.dead_address" or nil,
     text = { en = address_text(job, "en"), zh = address_text(job, "zh") } }
 end
 

@@ -75,7 +75,7 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 
 .PHONY: all help build deps deps-dev test test-all test-c test-lua test-gc \
   asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
-  rules format-check warnings fmt demo docs options-doc bench-nginx \
+  rules format-check warnings fmt demo docs options-doc providers-doc bench-nginx \
   bench-roundtrips bench-many truth rockspec install clean FORCE
 all: build
 
@@ -100,6 +100,7 @@ help:
 	@echo 'fmt         format the C sources'
 	@echo 'rockspec    write rockspec/ anew from the tree'
 	@echo 'options-doc write docs/options.md anew from the option rows'
+	@echo 'providers-doc write docs/providers.md anew from the presets'
 	@echo 'docs        API documentation, into build/doc'
 	@echo 'install     into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI)'
 	@echo 'clean       remove build/'
@@ -335,6 +336,10 @@ rockspec:
 OPTIONS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/options_doc.lua
 options-doc:
 	$(OPTIONS_DOC) --write
+
+PROVIDERS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/providers_doc.lua
+providers-doc:
+	$(PROVIDERS_DOC) --write
 
 docs:
 	@command -v ldoc >/dev/null || { echo 'docs: ldoc is missing: make deps-dev' >&2; exit 1; }

@@ -93,7 +93,7 @@ describe("bad data", function()
       assert.is_table(receipt, tostring(err))
       assert.is_nil(receipt.message_id)
       assert.equal(0, box:stats().hook_errors)
-      assert.same({ "info sent a message: kept in memory" }, lines)
+      assert.equal("info sent a message: kept in memory", lines[#lines])
     end)
 
     it("may be blanks for the most part", function()

@@ -81,4 +81,13 @@ describe("the example", function()
     assert.are.equal(9, #server:messages())
     assert.is_true(#server:connections() <= 2)
   end)
+
+  for _, name in ipairs({ "01_plain", "02_html_attachment", "05_many" }) do
+    it(name .. " sends mails that nothing is said against", function()
+      local output, status = run(server, name, { QQMAIL_LOG = "stderr" })
+      assert.are.equal(0, status, output)
+      send.has(output, "sent <")
+      send.lacks(output, "(lint.")
+    end)
+  end
 end)

@@ -76,6 +76,12 @@ describe("made files", function()
       .. " tools/options_doc.lua")
     assert.are.equal(0, status, output)
   end)
+
+  it("docs/providers.md is what the presets say", function()
+    local output, status = shell.run("LUA_PATH='lua/?.lua;lua/?/init.lua;;' " .. shell.lua
+      .. " tools/providers_doc.lua")
+    assert.are.equal(0, status, output)
+  end)
 end)
 
 describe("the public face", function()
@@ -152,7 +158,7 @@ describe("the READMEs and guides", function()
   end
 
   it("have the same headings and the same code", function()
-    for _, page in ipairs { "README", "docs/openresty" } do
+    for _, page in ipairs { "README", "docs/openresty", "docs/providers" } do
       local depths, code = shape(read(page .. ".md"))
       local depths_zh, code_zh = shape(read(page .. ".zh-CN.md"))
       assert.are.same(depths, depths_zh)

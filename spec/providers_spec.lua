@@ -35,6 +35,18 @@ describe("providers", function()
     end
   end)
 
+  it("say what else there is to know in both languages", function()
+    for _, preset in ipairs(providers.list) do
+      if preset.notes then
+        assert.is_truthy(preset.notes.en:find("^[^\128-\255]"), preset.key)
+        assert.is_truthy(preset.notes.zh:find("[\128-\255]"), preset.key)
+      end
+      if preset.help_url then
+        assert.matches("^https://[%w%.]+/[%w%._/%-]*$", preset.help_url)
+      end
+    end
+  end)
+
   it("share no quirks table", function()
     assert.are_not.equal(providers.qq.quirks, providers.exmail.quirks)
     assert.are_not.equal(providers["163"].quirks, providers["126"].quirks)
@@ -88,5 +100,38 @@ describe("providers", function()
     } do
       assert.is_nil(providers.by_address(address))
     end
+  end)
+end)
+
+describe("docs/providers.md", function()
+  local settings = require "spec.support.settings"
+
+  local function read(path)
+    local file = assert(io.open(path, "rb"))
+    local text = file:read("*a")
+    file:close()
+    return text
+  end
+
+  it("has for each preset an account that works as it stands there", function()
+    local seen = 0
+    for snippet in read("docs/providers.md"):gmatch("```sh\nexport (.-)\n```") do
+      local env = {}
+      for name, value in snippet:gmatch("(QQMAIL_%u+)=(%S+)") do
+        env[name] = value
+      end
+      local key = env.QQMAIL_PROVIDER
+      local known = providers.get(key)
+      -- A code of 16 letters is looked at.
+      if env.QQMAIL_PASSWORD and known.code_shape then
+        env.QQMAIL_PASSWORD = settings.CODE
+      end
+      local got = settings.good({}, env)
+      assert.are.equal(known, got.provider)
+      assert.are.same({}, got.warnings, key)
+      assert.is_truthy(got.from, key)
+      seen = seen + 1
+    end
+    assert.are.equal(#providers.list, seen)
   end)
 end)

@@ -2,6 +2,7 @@
 -- the rows that check the options. Without --write it only compares. Run from
 -- the root, with the library on package.path.
 local config = require "qqmail.config"
+local made_pages = dofile("tools/made_pages.lua")
 
 local PAGES = {
   {
@@ -35,26 +36,8 @@ files, these over the preset of the provider, and that over the default. In a
   },
 }
 
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read("*a")
-  if file then
-    file:close()
-  end
-  return text
+for _, page in ipairs(PAGES) do
+  page.text = page.head .. config.reference(page.lang)
 end
 
-local bad = 0
-for _, page in ipairs(PAGES) do
-  local text = page.head .. config.reference(page.lang)
-  if arg[1] == "--write" then
-    local file = assert(io.open(page.path, "wb"))
-    assert(file:write(text))
-    assert(file:close())
-    print("options_doc: wrote " .. page.path)
-  elseif read(page.path) ~= text then
-    print("options_doc: " .. page.path .. " is out of date: make options-doc")
-    bad = 1
-  end
-end
-os.exit(bad)
+made_pages("options_doc", "options-doc", PAGES)

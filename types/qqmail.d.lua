@@ -56,10 +56,30 @@ local qqmail = {}
 ---@field failures? integer in a row that open it; 0: never
 ---@field pause? number seconds
 
+---@class qqmail.Finding
+---@field code string stable, such as "lint.subject_test"
+---@field field string of the message
+---@field severity "error" | "warning" | "advice"
+---@field text string
+---@field hint string what to do about it
+---@field lang "zh" | "en"
+
+---The worst first; `tostring` gives one line for each.
+---@class qqmail.Findings
+---@field [integer] qqmail.Finding
+---@field counts { error: integer, warning: integer, advice: integer }
+
+---@class qqmail.LintOptions
+---@field provider? string | qqmail.Provider
+---@field user? string the login
+---@field size? number bytes the server takes
+---@field bulk? boolean whether it is one of many
+
 ---@class qqmail.Hooks
 ---@field sent? fun(receipt: qqmail.Receipt)
 ---@field failed? fun(err: qqmail.Error)
 ---@field retry? fun(what: { message_id: string?, attempt: integer, delay: number, recipients: string[], err: qqmail.Error? })
+---@field warning? fun(finding: qqmail.Finding, message: qqmail.Message)
 ---@field reply? fun(line: { host: string, t: number, code: integer?, text: string, line: string })
 ---@field state? fun(step: { host: string, t: number, from: string, to: string })
 
@@ -231,6 +251,15 @@ local qqmail = {}
 ---@field host string
 ---@field ports table[]
 ---@field auth string[]
+---@field hosts { host: string, region: string? }[]
+---@field secret string kind of password
+---@field hint { en: string, zh: string } where the password comes from
+---@field from_policy "login" | "alias" | "verified" | "any"
+---@field size_limit? integer bytes
+---@field rate? { en: string, zh: string }
+---@field notes? { en: string, zh: string }
+---@field help_url? string
+---@field quirks table<string, any>
 
 ---@class qqmail.Mailer
 local Mailer = {}
@@ -326,6 +355,12 @@ function Message:bytes() end
 ---@return true? ok
 ---@return qqmail.Error? err
 function Message:save(path) end
+
+---What servers are likely to refuse, filters to punish and readers to show badly.
+---@param provider? string | qqmail.Provider | qqmail.LintOptions
+---@return qqmail.Findings? findings
+---@return qqmail.Error? err
+function Message:lint(provider) end
 
 ---Send one message through the default mailer, made from the environment.
 ---@param message qqmail.MessageSpec | qqmail.Message

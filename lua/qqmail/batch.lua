@@ -10,6 +10,7 @@ local errors = require("qqmail.errors")
 local feeds = require("qqmail.feed")
 local lane = require("qqmail.lane")
 local letter = require("qqmail.letter")
+local lint_watch = require("qqmail.lint.watch")
 local message = require("qqmail.message")
 local net = require("qqmail.net")
 local places = require("qqmail.places")
@@ -175,6 +176,7 @@ function Batch:prepare(item)
     self:finish(item, nil, err)
     return false
   end
+  lint_watch.look(self.mailer, built, self.feed.total or item.index)
   -- Only another account may have to build it anew.
   item.began = net.now()
   item.letter = letter.new(built, self.mailer.routes[2] and spec or built, settings.retry)

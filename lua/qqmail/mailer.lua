@@ -9,6 +9,7 @@ local dispatch = require("qqmail.dispatch")
 local drivers = require("qqmail.drivers")
 local errors = require("qqmail.errors")
 local letter = require("qqmail.letter")
+local lint_watch = require("qqmail.lint.watch")
 local message = require("qqmail.message")
 local net = require("qqmail.net")
 local notify = require("qqmail.notify")
@@ -91,6 +92,7 @@ local function attempt(self, spec)
   if not built then
     return nil, err
   end
+  lint_watch.look(self, built)
   -- The other half of the time is for sending.
   return deliver(self, built, spec, self.settings.timeout.total / 2, self.settings.retry)
 end
@@ -192,6 +194,7 @@ function Mailer:notify(spec)
   local built, err = build(self, spec)
   local ok
   if built then
+    lint_watch.look(self, built)
     ok, err = hand_over(self, built)
   end
   if not ok then

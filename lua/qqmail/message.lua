@@ -409,7 +409,7 @@ local function build_raw(self, spec, defaults)
       return nil, err
     end
   end
-  self.core, self.id = made.handle, made.id
+  self.core, self.id, self.raw = made.handle, made.id, made.source
   self.envelope, err = make_envelope(self, self.given_envelope, sender, made.recipients or {})
   if not self.envelope then
     return nil, err

@@ -242,6 +242,12 @@ M.list = {
   row("on.sent", "func", { en = "called after a delivery", zh = "投递成功后调用" }),
   row("on.failed", "func", { en = "called after a failure", zh = "失败后调用" }),
   row("on.retry", "func", { en = "called before another try", zh = "重试前调用" }),
+  row("on.warning", "func", {
+    en = "called with (finding, message) before a message goes out, for each error and warning "
+      .. "that `message:lint` has; without it and without log nothing is looked for",
+    zh = "邮件发出前，对 message:lint 的每个错误和警告调用，参数为（发现, 邮件）；"
+      .. "未设置它也未设置 log 时不做检查",
+  }),
   row("on.reply", "func", { en = "called for each reply", zh = "每次收到应答时调用" }),
   row("on.state", "func", {
     en = "called when the session changes its state", zh = "会话状态变化时调用",

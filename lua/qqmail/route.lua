@@ -185,6 +185,7 @@ function Route:take(driver, deadline)
     self.report.counts.reused = self.report.counts.reused + 1
     -- It may have been another mailer's.
     connection.timeout, connection.watch = timeout, self.watch
+    self.size_limit = connection:capabilities().size_limit
   end
   return connection, spare
 end
@@ -203,6 +204,7 @@ function Route:open(driver, deadline, spare)
   })
   if connection then
     self.report:connected(self.settings, connection)
+    self.size_limit = connection:capabilities().size_limit
   end
   return connection, err
 end

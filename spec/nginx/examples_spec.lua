@@ -65,6 +65,7 @@ end
 -- Everything that was handed over before is sent when this has come back.
 local function end_of(web)
   assert.is_true(web:quit())
+  send.lacks(web:log(), "(lint.")
 end
 
 before_each(function()

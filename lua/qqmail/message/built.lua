@@ -204,6 +204,15 @@ function Message:__tostring()
   return bytes
 end
 
+--- What is likely to go wrong with it, see `qqmail.lint`. Files are opened for it.
+-- @param provider key of a preset, a preset, or `{ provider =, user =, size =, bulk = }`
+-- @treturn ?table list of findings
+-- @treturn ?table error: there is no such provider
+function Message:lint(provider)
+  -- Here, because most messages are never looked through.
+  return require("qqmail.lint").check(self, provider, { may_read = true })
+end
+
 local function write_all(self, file)
   local handle, err = own_handle(self)
   if not handle then

@@ -34,8 +34,10 @@ local function without_trailing_blanks(text)
   return text:sub(1, last)
 end
 
--- Unfolded (RFC 5322 section 2.2.3); values by name in lower case.
-local function fields_of(head)
+--- The fields of a header block, unfolded (RFC 5322 section 2.2.3).
+-- @tparam string head
+-- @treturn table lists of values, by name in lower case
+function M.fields_of(head)
   local fields = {}
   for line in head:gsub("\r\n([ \t])", "%1"):gmatch("([^\r\n]+)\r\n") do
     local name, value = line:match("^([^:]-)[ \t]*:[ \t]*(.*)$")
@@ -93,7 +95,7 @@ end
 --- Build a raw message.
 -- @tparam ?string lang
 -- @tparam table spec the user's table
--- @treturn ?table `{ handle =, id =, sender =, recipients = { list, ... } }`;
+-- @treturn ?table `{ handle =, source =, id =, sender =, recipients = { list, ... } }`;
 -- the last two are what its header says, where `spec.envelope` does not
 -- @treturn ?table error
 function M.build(lang, spec)
@@ -112,9 +114,10 @@ function M.build(lang, spec)
   if not handle then
     return nil, fault.core(lang, "raw", name, text, position, OVERRIDES)
   end
-  local fields = fields_of(handle:raw_head())
+  local fields = M.fields_of(handle:raw_head())
   local given = spec.envelope or {}
-  local out = { handle = handle, id = fields["message-id"] and fields["message-id"][1] }
+  local ids = fields["message-id"]
+  local out = { handle = handle, source = source, id = ids and ids[1] }
   if given.from == nil then
     out.sender, err = sender(lang, fields)
     if err then

@@ -75,8 +75,9 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 
 .PHONY: all help build deps deps-dev test test-all test-c test-lua test-gc \
   asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
-  rules format-check warnings fmt demo docs options-doc providers-doc bench-nginx \
-  bench-roundtrips bench-many truth rockspec install clean FORCE
+  rules format-check warnings fmt demo docs options-doc providers-doc errors-doc \
+  bench-nginx \
+  bench-roundtrips bench-many truth diagnosis-rows rockspec install clean FORCE
 all: build
 
 help:
@@ -87,6 +88,7 @@ help:
 	@echo 'test-c      the C unit tests alone'
 	@echo 'test-lua    the Lua specs under LUA=$(LUA) alone (SPEC=, BUSTED_FLAGS=)'
 	@echo 'truth       what callers learn of connections cut at any byte, as a table'
+	@echo 'diagnosis-rows  what is known to go wrong, and how a spec makes it happen'
 	@echo 'test-gc     the Lua specs with the most aggressive collector'
 	@echo 'asan        all tests under AddressSanitizer and UBSan'
 	@echo 'valgrind    all tests under valgrind'
@@ -101,6 +103,7 @@ help:
 	@echo 'rockspec    write rockspec/ anew from the tree'
 	@echo 'options-doc write docs/options.md anew from the option rows'
 	@echo 'providers-doc write docs/providers.md anew from the presets'
+	@echo 'errors-doc  write docs/errors.md anew from the catalogue of errors'
 	@echo 'docs        API documentation, into build/doc'
 	@echo 'install     into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI)'
 	@echo 'clean       remove build/'
@@ -205,6 +208,10 @@ test-lua: build
 # What is told of sessions that are cut at any byte, in numbers.
 truth:
 	@$(SUBMAKE) test-lua LUA_RUN="env QQMAIL_TRUTH=1" SPEC=spec/truth_spec.lua
+
+# What is known to go wrong, produced or not.
+diagnosis-rows:
+	@$(TOOL_LUA) tools/diagnosis_rows.lua
 
 suite = '$(1): $(SUBMAKE) test-lua LUA=$(1) $(2)'
 
@@ -314,6 +321,7 @@ rules: build
 	tools/check_exports.sh $(MODULES)
 	$(TOOL_LUA) tools/rockspec.lua
 	$(OPTIONS_DOC)
+	$(ERRORS_DOC)
 
 format-check:
 	clang-format --dry-run --Werror $(C_FILES)
@@ -340,6 +348,10 @@ options-doc:
 PROVIDERS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/providers_doc.lua
 providers-doc:
 	$(PROVIDERS_DOC) --write
+
+ERRORS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/errors_doc.lua
+errors-doc:
+	$(ERRORS_DOC) --write
 
 docs:
 	@command -v ldoc >/dev/null || { echo 'docs: ldoc is missing: make deps-dev' >&2; exit 1; }

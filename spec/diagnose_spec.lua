@@ -157,9 +157,9 @@ describe("diagnose.reply", function()
   end)
 end)
 
-describe("diagnose.network", function()
+describe("diagnose.failure of the network", function()
   local function network(failure, settings)
-    local row = check(diagnose.network(failure, settings), failure.phase)
+    local row = check(diagnose.failure(failure, settings), failure.phase)
     assert.is_nil(row.text.en:find("%%s"))
     return row
   end
@@ -196,7 +196,7 @@ describe("diagnose.network", function()
       :find("smtp.qq.com:465", 1, true))
     assert.is_truthy(network({ phase = "connect", reason = "not_found" }, { socket = "/a%db" }).text
       .en:find("/a%db", 1, true))
-    assert.is_table(diagnose.network { phase = "connect", reason = "refused" })
+    assert.is_table(diagnose.failure { phase = "connect", reason = "refused" })
   end)
 
   it("knows port 25, networks without IPv6, and proxies that invent addresses", function()
@@ -228,23 +228,94 @@ describe("diagnose.network", function()
   end)
 end)
 
-describe("diagnose.tls", function()
+describe("diagnose.failure of a handshake", function()
+  local function handshake(code, settings)
+    return diagnose.failure({ phase = "tls", reason = code }, settings)
+  end
+
   it("knows every code", function()
     for _, code in ipairs {
       "self_signed", "expired", "not_yet_valid", "host_mismatch", "no_issuer", "untrusted",
       "chain_too_long", "weak", "revoked", "not_tls", "protocol_version", "closed", "truncated",
       "alert", "failed",
     } do
-      local row = check(diagnose.tls(code, { host = QQ, port = 465, tls = "implicit" }), "tls")
+      local row = check(handshake(code, { host = QQ, port = 465, tls = "implicit" }), "tls")
       assert.are.equal("tls." .. code, row.code)
       assert.are.equal("tls", row.kind)
     end
-    assert.are.equal("timeout", check(diagnose.tls("timeout"), "tls").kind)
-    assert.are.equal("tls.failed", diagnose.tls("something new").code)
+    assert.are.equal("timeout", check(handshake("timeout"), "tls").kind)
+    assert.are.equal("tls.failed", handshake("something new").code)
   end)
 
   it("knows implicit TLS on a port that begins in clear text", function()
-    local hint = diagnose.tls("not_tls", { host = QQ, port = 587, tls = "implicit" }).hint
+    local hint = handshake("not_tls", { host = QQ, port = 587, tls = "implicit" }).hint
     assert.is_truthy(hint.en:find('"starttls"', 1, true))
+  end)
+end)
+
+describe("diagnose.failure", function()
+  local function connect(reason, addresses, settings)
+    local tried = {}
+    for i, address in ipairs(addresses) do
+      tried[i] = { address = address }
+    end
+    local found = diagnose.failure({ phase = "connect", reason = reason, tried = tried }, settings)
+    return found.code, found.retry
+  end
+
+  it("does not wait for port 25, but for a server of one's own network", function()
+    local settings = { host = QQ, port = 25 }
+    assert.same({ "connect.port_25", "never" }, { connect("timeout", { "1.2.3.4" }, settings) })
+    assert.same({ "connect.timeout", "later" }, { connect("timeout", { "10.0.0.7" }, settings) })
+    assert.same({ "connect.port_25", "never" },
+      { connect("timeout", { "172.15.0.1", "10.0.0.7" }, settings) })
+  end)
+
+  it("tells networks without IPv6 from those without any way", function()
+    assert.equal("connect.no_ipv6", connect("unreachable", { "240e::1" }))
+    assert.equal("connect.unreachable", connect("unreachable", { "240e::1", "1.2.3.4" }))
+    assert.equal("connect.unreachable", connect("unreachable", {}))
+  end)
+
+  it("knows what the session may see, and says where", function()
+    for fault, code in pairs {
+      bad_reply = "protocol.bad_reply", unexpected = "protocol.unexpected_reply",
+      reply_too_long = "protocol.reply_too_long", no_chunking = "protocol.no_chunking",
+      cancelled = "cancelled", no_starttls = "tls.no_starttls", injected = "tls.injected",
+      no_auth = "auth.not_offered", no_mechanism = "auth.no_mechanism",
+      clear_auth = "auth.needs_tls", source = "message.source_failed", memory = "limit.memory",
+      settings = "config.bad_value", too_big = "message.too_large",
+      no_utf8 = "message.smtputf8_required",
+    } do
+      local found = check(diagnose.failure({ phase = "ehlo", reason = fault }), "ehlo")
+      assert.equal(code, found.code)
+      assert.is_nil(found.text.en:find("[{}]"))
+    end
+    local found = diagnose.failure({ phase = "rcpt", reason = "bad_reply" })
+    assert.is_truthy(found.text.en:find("rcpt", 1, true))
+  end)
+
+  it("takes a name for a name, whatever is in it", function()
+    local found = diagnose.failure({ phase = "connect", reason = "refused" },
+      { host = "%1{phase}", port = 25 })
+    assert.is_truthy(found.text.en:find("%1{phase}:25 refuses", 1, true))
+  end)
+
+  it("names the help page of the provider", function()
+    local found = diagnose.failure({ phase = "auth", reason = "closed" }, { host = "SMTP.QQ.com" })
+    assert.is_truthy(found.help_url:find("help.mail.qq.com", 1, true))
+    assert.is_nil(diagnose.failure({ phase = "auth", reason = "closed" }, { host = "h" }).help_url)
+  end)
+end)
+
+describe("diagnose", function()
+  it("looks at the beginning of a long text only", function()
+    local far = ("x"):rep(5000) .. " account is abnormal"
+    assert.equal("auth.refused", reply("auth", 535, far, "h").code)
+    assert.equal("auth.authorization_code_required", reply("auth", 535, far:sub(2000), "h").code)
+  end)
+
+  it("does not change bytes that are not ASCII", function()
+    assert.equal("a授权码z\200", diagnose.lower("A授权码Z\200"))
   end)
 end)

@@ -31,14 +31,15 @@ describe("errors", function()
       kind = "timeout", code = "timeout.final", phase = "final", delivered = "unknown",
       retry = "never", text = "no verdict", lang = "en",
     }
-    assert.are.equal("qqmail: no verdict (timeout in final, delivered: unknown)", tostring(err))
+    assert.are.equal("qqmail: no verdict (timeout in final, delivered: unknown). " .. err.hint,
+      tostring(err))
   end)
 
   it("says nothing of delivery where nothing could be delivered", function()
     local err = errors.new {
       kind = "config", code = "config.no_host", text = "no host", lang = "en",
     }
-    assert.are.equal("qqmail: no host", tostring(err))
+    assert.are.equal("qqmail: no host. " .. err.hint, tostring(err))
     assert.are.equal("config", err.phase)
   end)
 
@@ -118,6 +119,26 @@ describe("errors", function()
     }
     os.getenv = getenv -- luacheck: ignore
     assert.are.same({ "en", "zh", "en", "zh", "en", "zh" }, seen)
+  end)
+
+  it("takes what its maker does not say from the catalogue", function()
+    local err = errors.new { kind = "rate", code = "rate.frequency_limited", text = "x",
+      phase = "mail", lang = "zh" }
+    assert.same({ "later", 3600 }, { err.retry, err.retry_after })
+    assert.is_truthy(err.hint:find("[\228-\233]"))
+    err = errors.new { kind = "content", code = "content.bad_from_header", text = "x" }
+    assert.is_truthy(err.help_url:find("^https://"))
+    assert.equal("never", err.retry)
+    err = errors.new { kind = "content", code = "content.bad_from_header", text = "x",
+      hint = "mine", retry = "now" }
+    assert.same({ "mine", "now" }, { err.hint, err.retry })
+    assert.is_nil(err.help_url)
+  end)
+
+  it("has a hint for a code of somebody else", function()
+    local err = errors.new { kind = "auth", code = "auth.of_my_own", text = "x", lang = "en" }
+    assert.is_true(#err.hint > 10)
+    assert.equal("never", err.retry)
   end)
 
   it("raises for a field outside its list", function()

@@ -82,6 +82,12 @@ describe("made files", function()
       .. " tools/providers_doc.lua")
     assert.are.equal(0, status, output)
   end)
+
+  it("docs/errors.md is what the catalogue says", function()
+    local output, status = shell.run("LUA_PATH='lua/?.lua;lua/?/init.lua;;' " .. shell.lua
+      .. " tools/errors_doc.lua")
+    assert.are.equal(0, status, output)
+  end)
 end)
 
 describe("the public face", function()
@@ -158,7 +164,8 @@ describe("the READMEs and guides", function()
   end
 
   it("have the same headings and the same code", function()
-    for _, page in ipairs { "README", "docs/openresty", "docs/providers" } do
+    for _, page in ipairs { "README", "docs/openresty", "docs/providers", "docs/errors",
+      "docs/troubleshooting" } do
       local depths, code = shape(read(page .. ".md"))
       local depths_zh, code_zh = shape(read(page .. ".zh-CN.md"))
       assert.are.same(depths, depths_zh)
@@ -178,7 +185,9 @@ describe("the READMEs and guides", function()
   end)
 
   it("hold Lua that compiles", function()
-    for chunk in (readme() .. read("docs/openresty.md")):gmatch("```lua\n(.-)```") do
+    local text = readme() .. read("docs/openresty.md") .. read("docs/errors.md")
+      .. read("docs/troubleshooting.md")
+    for chunk in text:gmatch("```lua\n(.-)```") do
       local load_text = loadstring or load
       assert.is_truthy(load_text(chunk:gsub("…", "x")), chunk)
     end

@@ -9,6 +9,10 @@ local root = arg[1] or "."
 local MAX_COLUMNS = 80
 local MAX_LINES = 600
 
+-- The catalogue of errors is data, a row after the other: in one file a reader finds
+-- every code and every rule, and their order is plain to see.
+local AS_LONG_AS_IT_MUST = { ["lua/qqmail/catalogue.lua"] = true }
+
 -- The floors that a folder of csrc/ may include besides itself.
 local ALLOWED = {
   base = {},
@@ -136,7 +140,7 @@ local function check_shape(path, lines, max_columns)
       report(path, number, "white space at the end of the line")
     end
   end
-  if #lines > MAX_LINES then
+  if #lines > MAX_LINES and not AS_LONG_AS_IT_MUST[path] then
     report(path, #lines, ("%d lines, %d allowed"):format(#lines, MAX_LINES))
   end
 end

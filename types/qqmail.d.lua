@@ -117,6 +117,20 @@ local qqmail = {}
 ---@field key? string
 ---@field transcript? string[]
 
+---What a user knows about an error of the server; all conditions must fit.
+---@class qqmail.Rule
+---@field text? string | string[] part of what the server says, in any case
+---@field code? integer | "4xx" | "5xx" | (integer | "4xx" | "5xx")[]
+---@field phase? string | string[]
+---@field enhanced? string | string[]
+---@field host? string | string[] the server connected to
+---@field reason? string | string[] of a failure without a reply, such as "closed"
+---@field as string the error's code, "kind.name"
+---@field retry? "now" | "later" | "never"
+---@field retry_after? number seconds
+---@field hint? string | { en: string?, zh: string? }
+---@field help_url? string
+
 ---@class qqmail.Options
 ---@field provider? string preset, such as "qq"
 ---@field url? string smtps://user:code@host:465
@@ -151,6 +165,7 @@ local qqmail = {}
 ---@field on? qqmail.Hooks
 ---@field log? fun(level: qqmail.LogLevel, text: string, record: qqmail.LogRecord) | string "off", "stderr", "json:warning:/var/log/qqmail.log"
 ---@field lang? "zh" | "en"
+---@field rules? qqmail.Rule[] tried before those of the library
 
 ---@class qqmail.Attachment
 ---@field path? string
@@ -232,7 +247,7 @@ local qqmail = {}
 ---@field field? string the option or message field at fault
 ---@field position? integer where in the field, from 1
 ---@field message string the sentence without decoration
----@field hint? string
+---@field hint string what to do about it
 ---@field help_url? string
 ---@field transcript { t: number, dir: string, line: string }[] seconds since the connection was begun, "C", "S" or "*"
 ---@field because? string code of the earlier error this one follows from

@@ -13,8 +13,6 @@ local M = {}
 
 -- --- TLS --------------------------------------------------------------------
 
-local FILES_HINT = { en = "Check the files in `tls_options`.", zh = "请检查 tls_options 中的文件。" }
-
 local ENGINE_HINT = {
   en = "Build qqmail for the OpenSSL of this process; inside nginx its own TLS can be used: "
     .. 'tls_provider = "nginx".',
@@ -25,7 +23,7 @@ local function tls_error(settings, text, hint)
   return errors.new({ kind = "tls", code = "tls.bad_options", phase = "config",
     delivered = "no", retry = "never", lang = settings.lang,
     text = { en = "TLS cannot be set up: " .. text, zh = "无法建立 TLS 环境：" .. text },
-    hint = hint or FILES_HINT })
+    hint = hint })
 end
 
 -- The module links OpenSSL: loaded only when used, and where the process brings
@@ -98,11 +96,7 @@ local function check_nginx_tls(settings)
       return nil, errors.new({ kind = "config", code = "config.tls_provider", phase = "config",
         delivered = "no", retry = "never", field = key, lang = settings.lang,
         text = { en = key .. " cannot be used when nginx does TLS",
-          zh = "由 nginx 完成 TLS 时不能使用 " .. key },
-        hint = { en = "Set lua_ssl_trusted_certificate, lua_ssl_protocols and "
-          .. "lua_ssl_verify_depth in nginx.conf instead, or tls_provider = \"engine\".",
-          zh = "请改用 nginx.conf 中的 lua_ssl_trusted_certificate、lua_ssl_protocols、"
-            .. "lua_ssl_verify_depth，或设 tls_provider = \"engine\"。" } })
+          zh = "由 nginx 完成 TLS 时不能使用 " .. key } })
     end
   end
   return { server_name = settings.tls_options.server_name or settings.host,

@@ -14,6 +14,7 @@ local layers = require "qqmail.config.layers"
 local login = require "qqmail.config.login"
 local options = require "qqmail.options"
 local providers = require "qqmail.providers"
+local rules = require "qqmail.config.rules"
 local server = require "qqmail.config.server"
 local validate = require "qqmail.validate"
 
@@ -23,6 +24,7 @@ local M = {}
 local BY_HAND = {
   url = true, provider = true, user = true, host = true, port = true, tls = true,
   password = true, token = true, auth = true, window = true, lang = true, failover = true,
+  rules = true,
 }
 
 local function settle_others(self)
@@ -63,9 +65,6 @@ local function settle_from(self)
       return self:fault("config.from_required", "from", {
         en = ("user %s is no address, so from is needed"):format(user),
         zh = ("user %s 不是邮箱地址，因此必须指定 from"):format(user),
-      }, {
-        en = "Give the full address as user, such as 10001@qq.com.",
-        zh = "请把 user 写成完整邮箱地址，如 10001@qq.com。",
       })
     end
     return true
@@ -230,7 +229,7 @@ end
 
 local STEPS = {
   settle_lang, server.settle, settle_others, login.settle, settle_window, settle_tls_options,
-  settle_timeouts, settle_from, failover.settle, settle_policies,
+  settle_timeouts, settle_from, rules.settle, failover.settle, settle_policies,
 }
 
 -- The layers are read.
@@ -254,8 +253,9 @@ local CODE_HINT = {
 local function mended(cover, err)
   local before = err.message
   cover:mend(err)
-  if err.message ~= before and not err.hint then
-    err.hint = errors.resolve(CODE_HINT, err.lang)
+  if err.message ~= before then
+    local gap = err.lang == "zh" and "" or " "
+    err.hint = errors.resolve(CODE_HINT, err.lang) .. gap .. err.hint
   end
   return err
 end

@@ -39,13 +39,10 @@ end
 local SUBMIT_ERRORS = {
   too_long = { code = "message.too_large",
     text = { en = "the message is larger than the server takes (%s bytes)",
-      zh = "邮件超过服务器允许的大小（%s 字节）" },
-    hint = { en = "Compress the attachments, or share a link instead.",
-      zh = "请压缩附件，或改用链接分享。" } },
+      zh = "邮件超过服务器允许的大小（%s 字节）" } },
   unsupported = { code = "message.smtputf8_required",
     text = { en = "an address needs SMTPUTF8, which the server does not offer",
-      zh = "地址含非 ASCII 字符，需要服务器支持 SMTPUTF8" },
-    hint = { en = "Use an address in ASCII.", zh = "请改用 ASCII 地址。" } },
+      zh = "地址含非 ASCII 字符，需要服务器支持 SMTPUTF8" } },
 }
 
 local function submit_error(settings, name, connection)
@@ -57,7 +54,7 @@ local function submit_error(settings, name, connection)
   end
   local limit = ("%.0f"):format(connection:capabilities().size_limit or 0)
   return errors.new({ kind = "message", code = row.code, phase = "mail", delivered = "no",
-    retry = "never", hint = row.hint, transcript = trace, lang = settings.lang,
+    retry = "never", transcript = trace, lang = settings.lang,
     text = { en = row.text.en:format(limit), zh = row.text.zh:format(limit) } })
 end
 

@@ -1,14 +1,73 @@
 --- What a failure means, and what to do about it.
 --
 -- A reply is judged by its text first: some 550 are over in an hour, some 4xx
--- never. Rules are data, the first that matches wins; what no rule knows falls
--- to the general rules at the end, by phase and class of the code.
+-- never. The rules are data (`qqmail.catalogue`), the first that matches wins, and
+-- those of the user come before ours; what no rule knows falls to the general rules at
+-- the end, by phase and class of the code.
 -- @module qqmail.diagnose
 
-local failures = require "qqmail.diagnose.failures"
-local replies = require "qqmail.diagnose.replies"
+local catalogue = require "qqmail.catalogue"
 
 local M = {}
+
+-- What a server says is looked at as far as this. Each rule reads it once.
+local TEXT_MAX = 4096
+
+local codes, kinds = {}, {}
+
+for _, row in ipairs(catalogue.codes) do
+  codes[row.code] = row
+end
+
+for _, row in ipairs(catalogue.kinds) do
+  kinds[row.kind] = row
+end
+
+--- The catalogue's row of a code.
+-- @tparam string code
+-- @treturn ?table see `qqmail.catalogue`; nil: a code of somebody else
+function M.code(code)
+  return codes[code]
+end
+
+--- The kind of a code: that of its row, else the part in front of the dot.
+-- @tparam string code
+-- @treturn string
+function M.kind_of(code)
+  local row = codes[code]
+  return row and row.kind or code:match("^[^.]+")
+end
+
+--- The advice for a code.
+-- @tparam string code
+-- @tparam ?string kind of the error, for a code that is not in the catalogue
+-- @treturn ?table `{ en =, zh = }`
+-- @treturn ?string help page
+function M.advice(code, kind)
+  local row = codes[code]
+  if row then
+    return row.hint, row.url
+  end
+  local general = kinds[kind or M.kind_of(code)]
+  return general and general.hint
+end
+
+--- The advice where nobody can know whether a message was delivered.
+M.when_unknown = catalogue.when_unknown
+
+-- string.lower() asks the locale, and would change bytes of UTF-8 under some.
+local LOWER = {}
+
+for byte = 65, 90 do
+  LOWER[string.char(byte)] = string.char(byte + 32)
+end
+
+--- Letters of ASCII in lower case.
+-- @tparam string text
+-- @treturn string
+function M.lower(text)
+  return (text:gsub("[A-Z]", LOWER))
+end
 
 local function one_of(list, value)
   for _, item in ipairs(list) do
@@ -28,151 +87,139 @@ local function has_part(list, text)
   return false
 end
 
+local function begins_with(list, text)
+  for _, part in ipairs(list) do
+    if text:sub(1, #part) == part then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whether all addresses are of a kind; not so when none was tried.
+local function all_are(addresses, is_so)
+  for _, address in ipairs(addresses) do
+    if not is_so(address) then
+      return false
+    end
+  end
+  return #addresses > 0
+end
+
+local function is_ipv6(address)
+  return address:find(":", 1, true) ~= nil
+end
+
+local PLAIN = { "phase", "reason", "enhanced", "host", "port", "tls" }
+
 local function matches(rule, event)
-  if rule.phase and not one_of(rule.phase, event.phase) then
+  local about_failure = rule.failure or rule.reason ~= nil
+  if about_failure ~= event.is_failure then
     return false
+  end
+  for _, name in ipairs(PLAIN) do
+    if rule[name] and not one_of(rule[name], event[name]) then
+      return false
+    end
   end
   if rule.code and not (one_of(rule.code, event.code) or one_of(rule.code, event.class)) then
     return false
   end
-  if rule.enhanced and not one_of(rule.enhanced, event.enhanced) then
+  if rule.ipv6 and not all_are(event.addresses, is_ipv6) then
     return false
   end
-  if rule.host and not one_of(rule.host, event.host) then
+  if rule.address and not all_are(event.addresses, function(address)
+    return begins_with(rule.address, address)
+  end) then
     return false
   end
   return not rule.text or has_part(rule.text, event.text)
 end
 
-local function kind_of(code)
-  return code:match("^[a-z]+")
+local function first_match(rules, event)
+  for _, rule in ipairs(rules or {}) do
+    if matches(rule, event) then
+      return rule
+    end
+  end
 end
 
+-- A rule's own hint leads nowhere the code's help page would.
 local function verdict(rule)
+  local row = codes[rule.as] or {}
+  local retry = rule.retry or (rule.later and "later") or row.retry or "never"
+  local kind = M.kind_of(rule.as)
+  local hint, url = M.advice(rule.as, kind)
   return {
-    kind = kind_of(rule.as), code = rule.as, retry = rule.later and "later" or "never",
-    retry_after = rule.later, retry_is_guess = rule.guess, hint = rule.hint, help_url = rule.url,
+    kind = kind, code = rule.as, retry = retry,
+    retry_after = rule.later or (retry == row.retry and row.retry_after) or nil,
+    retry_is_guess = rule.guess, hint = rule.hint or hint,
+    help_url = rule.url or (not rule.hint and url) or nil,
   }
+end
+
+local function host_of(name)
+  return name and M.lower(name):gsub("%.$", "") or nil
+end
+
+local function text_of(text)
+  return M.lower((text or ""):sub(1, TEXT_MAX))
 end
 
 --- What a refusal of the server means.
 -- @tparam table event `phase`, `code` (number), `enhanced`, `text` (UTF-8), `host`
+-- @tparam ?table rules of the user, as in the catalogue; they are tried first
 -- @treturn table `kind`, `code`, `retry`, `retry_after`, `retry_is_guess` (true when
 -- no rule of the provider asks for it), `hint` = `{ en =, zh = }`, `help_url`
-function M.reply(event)
+function M.reply(event, rules)
   local seen = {
-    phase = event.phase, code = event.code, enhanced = event.enhanced,
-    text = (event.text or ""):lower(), host = event.host and event.host:lower():gsub("%.$", ""),
+    is_failure = false, phase = event.phase, code = event.code, enhanced = event.enhanced,
+    text = text_of(event.text), host = host_of(event.host), addresses = {},
     class = event.code and ("%dxx"):format(math.floor(event.code / 100)),
   }
-  for _, list in ipairs { replies.special, replies.general } do
-    for _, rule in ipairs(list) do
-      if matches(rule, seen) then
-        return verdict(rule)
-      end
-    end
-  end
-  return { kind = "protocol", code = "protocol.unexpected_reply", retry = "later", hint = {
-    en = "Check host and port: what answered may be no mail server.",
-    zh = "请检查主机与端口：应答的可能不是邮件服务器。",
-  } }
+  return verdict(first_match(rules, seen) or first_match(catalogue.rules, seen))
 end
 
-local function all_tried(failure, pattern)
-  local tried = failure.tried or {}
-  for _, attempt in ipairs(tried) do
-    if not attempt.address or not attempt.address:find(pattern) then
-      return false
-    end
+local function addresses_of(failure)
+  local out = {}
+  for i, attempt in ipairs(failure.tried or {}) do
+    out[i] = attempt.address or ""
   end
-  return #tried > 0
+  return out
 end
 
-local function connect_row(failure, settings)
-  local found = failures.connect[failure.reason] or failures.connect_other
-  if all_tried(failure, "^198%.1[89]%.") then
-    return failures.fake_ip
-  end
-  if failure.reason == "timeout" and settings.port == 25 then
-    return found, failures.port_25
-  end
-  if failure.reason == "unreachable" and all_tried(failure, ":") then
-    return found, failures.no_ipv6
-  end
-  return found
-end
-
-local IMPLICIT_PORTS = { [465] = true, [994] = true, [2465] = true }
-
-local QQ_HOSTS = { ["smtp.qq.com"] = true }
-
-local function session_row(failure, settings)
-  if failure.reason == "timeout" then
-    if failure.phase ~= "greeting" then
-      return failures.timeout
-    end
-    local waits = IMPLICIT_PORTS[settings.port] and settings.tls ~= "implicit"
-    return failures.greeting_timeout, waits and failures.waits_for_tls or nil
-  end
-  if failure.phase == "auth" then
-    return failures.closed_in_auth, QQ_HOSTS[settings.host] and replies.hints.qq_code or nil
-  end
-  return failure.phase == "greeting" and failures.closed_at_greeting or failures.closed
-end
-
-local function place(settings)
+-- The server as users wrote it; while its name is looked up, without the port.
+local function server_of(settings, phase)
   if settings.socket then
     return settings.socket
   end
   local host = settings.host or "the server"
-  return settings.port and host .. ":" .. settings.port or host
+  return settings.port and phase ~= "resolve" and host .. ":" .. settings.port or host
 end
 
--- `name`: of the server, in place of host and port.
-local function answer(found, settings, hint, name)
-  local text, where = found.text, name or place(settings)
-  return {
-    kind = found.kind, code = found.code, retry = found.retry, hint = hint or found.hint,
-    text = { en = text.en:format(where), zh = text.zh:format(where) },
-  }
+local function sentence(says, words)
+  return { en = says.en:gsub("{(%l+)}", words), zh = says.zh:gsub("{(%l+)}", words) }
 end
 
---- What a failure of the network means.
--- @tparam table failure of an io driver: `phase` ("resolve", "connect", or a phase
--- of the dialogue), `reason` ("timeout", "refused", "unreachable", "not_found",
--- "again", "denied", "closed", "unknown"), `tried`
--- @tparam ?table settings `host`, `port`, `tls`, `socket`
+--- What a failure without a reply means.
+-- @tparam table failure `phase` ("resolve", "connect", "tls", or a phase of the
+-- dialogue), `reason`: of an io driver ("timeout", "refused", "unreachable", "not_found",
+-- "again", "denied", "closed"), of `qqmail.tls` ("expired" ...) or of the session
+-- ("bad_reply" ...); `tried`: list of `{ address = }`; `text` of the system
+-- @tparam ?table settings `host`, `port`, `tls`, `socket`, `rules`
 -- @treturn table as `reply`, and `text` = `{ en =, zh = }`
-function M.network(failure, settings)
+function M.failure(failure, settings)
   settings = settings or {}
-  if failure.phase == "resolve" then
-    local found = failures.resolve[failure.reason] or failures.resolve_other
-    return answer(found, settings, nil, settings.host)
-  end
-  if failure.phase == "connect" then
-    local found, hint = connect_row(failure, settings)
-    return answer(found, settings, hint)
-  end
-  local found, hint = session_row(failure, settings)
-  return answer(found, settings, hint)
-end
-
---- What a failed TLS handshake means.
--- @tparam string code of `qqmail.tls`
--- @tparam ?table settings `host`, `port`, `tls`
--- @treturn table as `network`
-function M.tls(code, settings)
-  settings = settings or {}
-  local found = failures.tls[code] or failures.tls.failed
-  local hint
-  if code == "not_tls" and settings.tls == "implicit" and not IMPLICIT_PORTS[settings.port] then
-    hint = failures.clear_start
-  end
-  local out = answer(found, settings, hint)
-  if code == "timeout" then
-    out.kind = "timeout"
-  end
-  return out
+  local seen = {
+    is_failure = true, phase = failure.phase, reason = failure.reason or "unknown",
+    text = text_of(failure.text), host = host_of(settings.host), port = settings.port,
+    tls = settings.tls, addresses = addresses_of(failure),
+  }
+  local own = first_match(catalogue.rules, seen)
+  local found = verdict(first_match(settings.rules, seen) or own)
+  found.text = sentence(own.says,
+    { server = server_of(settings, failure.phase), phase = failure.phase })
+  return found
 end
 
 return M

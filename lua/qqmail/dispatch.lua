@@ -89,15 +89,10 @@ function M.tell_retry(mailer, letter, seconds)
   })
 end
 
-local DEADLINE_HINT = {
-  en = "Give it a longer `deadline`, or more connections by `pool.max`.",
-  zh = "请放宽 deadline，或用 pool.max 增加连接。",
-}
-
 -- What was tried before says why there was no success until now.
-local function stopped_error(mailer, letter, kind, code, text, hint)
+local function stopped_error(mailer, letter, kind, code, text)
   local err = errors.new({ kind = kind, code = code, phase = "config", delivered = "no",
-    retry = "now", lang = mailer.settings.lang, text = text, hint = hint })
+    retry = "now", lang = mailer.settings.lang, text = text })
   return transcript.hand_on(err, letter.err)
 end
 
@@ -114,8 +109,7 @@ function M.why_stop(mailer, letter, now, deadline, cancel)
       { en = "the caller stopped the send", zh = "发送已被调用方取消" })
   elseif now >= deadline then
     return stopped_error(mailer, letter, "timeout", "timeout.deadline",
-      { en = "the deadline of the message has passed", zh = "已超过该邮件的 deadline" },
-      DEADLINE_HINT)
+      { en = "the deadline of the message has passed", zh = "已超过该邮件的 deadline" })
   end
 end
 

@@ -47,7 +47,8 @@ local function from_environment(getenv)
   for _, name in ipairs({ "QQMAIL_LANG", "LC_ALL", "LC_MESSAGES", "LANG" }) do
     local value = getenv(name)
     if value and value ~= "" then
-      return value:lower():sub(1, 2) == "zh" and "zh" or "en"
+      -- zh, zh_CN.UTF-8, zh-Hans, zh.UTF-8: the language is what stands before them.
+      return value:lower():match("^%a+") == "zh" and "zh" or "en"
     end
   end
   return "en"
@@ -178,11 +179,33 @@ local function pair(spec, name)
   return value
 end
 
+-- What the maker does not say comes from the catalogue, which is loaded for the first
+-- such error: programs that only check settings need not have it. A hint of the maker's
+-- own does not go with the help page of another.
+local function complete(err, hint)
+  local diagnose = require("qqmail.diagnose")
+  local row = diagnose.code(err.code)
+  if not err.retry then
+    err.retry = row and row.retry or "never"
+    err.retry_after = err.retry_after or (row and row.retry_after)
+  end
+  if hint then
+    return hint
+  elseif err.delivered == "unknown" then
+    return diagnose.when_unknown
+  end
+  local url
+  hint, url = diagnose.advice(err.code, err.kind)
+  err.help_url = err.help_url or url
+  return hint
+end
+
 --- Make an error value.
--- Fields beside those below are kept as they are. A field outside its list is
--- a mistake in the program and raises.
+-- What is left out of `retry`, `hint` and `help_url` is filled in from
+-- `qqmail.catalogue`, so that every error has a remedy. Fields beside those below are
+-- kept as they are. A field outside its list is a mistake in the program and raises.
 -- @tparam table spec
--- `kind` `code` (required) `phase` `delivered` ("no") `retry` ("never")
+-- `kind` `code` (required) `phase` `delivered` ("no") `retry`
 -- `retry_after` `smtp` `recipients` `field` `position` `help_url` `transcript`
 -- `attempts` `lang`; `text` and `hint` are strings or `{ en =, zh = }`, or are
 -- given as `text_en`, `text_zh`, `hint_en`, `hint_zh`; `text` may be left out
@@ -197,10 +220,10 @@ function M.new(spec)
   end
   err.phase = err.phase or PHASE_OF[err.kind]
   err.delivered = err.delivered or "no"
-  err.retry = err.retry or "never"
   err.transcript = err.transcript or {}
   check_member("kind", err.kind, M.kinds)
   check_code(err.code)
+  local hint = complete(err, pair(spec, "hint"))
   check_member("phase", err.phase, M.phases)
   check_member("delivered", err.delivered, M.delivered)
   check_member("retry", err.retry, M.retries)
@@ -212,7 +235,7 @@ function M.new(spec)
     error("errors.new: text is missing (" .. err.code .. ")", 2)
   end
   err.message = text
-  err.hint = M.resolve(pair(spec, "hint"), err.lang)
+  err.hint = M.resolve(hint, err.lang)
   return setmetatable(err, meta)
 end
 

@@ -262,6 +262,13 @@ M.list = {
   row("lang", "lang", {
     en = "language of errors and hints; default: from the environment", zh = "错误与提示的语言；默认由环境决定",
   }, { env = "LANG", values = { "zh", "en" }, query = true }),
+  row("rules", "rules", {
+    en = "list of rules about errors of your server, tried before ours: text, code, phase, "
+      .. "enhanced, host, reason (one or a list each) must all fit; as, retry, retry_after, hint "
+      .. "and help_url are what the error then says, see docs/errors.md",
+    zh = "针对你的服务器的错误规则列表，优先于内置规则：text、code、phase、enhanced、host、reason"
+      .. "（单值或列表）须全部满足；as、retry、retry_after、hint、help_url 决定错误内容，见 docs/errors.zh-CN.md",
+  }),
   later("proxy", { en = "SOCKS5 or HTTP proxy", zh = "SOCKS5 或 HTTP 代理" }),
   later("lmtp", { en = "speak LMTP", zh = "使用 LMTP" }),
   later("dkim", { en = "sign messages", zh = "DKIM 签名" }),

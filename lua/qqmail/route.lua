@@ -90,10 +90,7 @@ local function open_error(self, seconds)
     text = { en = ("%s failed several times and is left alone for %.0f s")
       :format(self.settings.host or self.settings.socket, seconds),
       zh = ("%s 连续失败，%.0f 秒内不再尝试")
-        :format(self.settings.host or self.settings.socket, seconds) },
-    hint = { en = "The errors before this one say why; the mail itself is not at fault. See the "
-      .. "option `breaker`.",
-      zh = "原因见此前的错误，与邮件本身无关；参见 breaker 选项。" } })
+        :format(self.settings.host or self.settings.socket, seconds) } })
   put_name(self, err)
   return transcript.hand_on(err, self.breaker.cause)
 end
@@ -154,9 +151,7 @@ local function no_place(self)
     transcript = transcript.remark(("no connection came free (pool.max = %d)")
       :format(self.settings.pool.max)),
     text = { en = ("all %d connections are in use"):format(self.settings.pool.max),
-      zh = ("%d 个连接都在使用中"):format(self.settings.pool.max) },
-    hint = { en = "Raise pool.max, as far as the provider allows several connections.",
-      zh = "请在服务商允许的范围内调大 pool.max。" } })
+      zh = ("%d 个连接都在使用中"):format(self.settings.pool.max) } })
 end
 
 --- Wait for the right to hold one connection.

@@ -48,9 +48,7 @@ local function too_early(settings, seconds)
     retry = "later", retry_after = seconds, lang = settings.lang,
     transcript = transcript.remark(("rate: no mail for %.0f s"):format(seconds)),
     text = { en = ("the limit set by `rate` lets no further mail go for %.0f s"):format(seconds),
-      zh = ("按 rate 设定的频率，%.0f 秒后才能再发"):format(seconds) },
-    hint = { en = "Wait, raise `rate`, or hand the mail over with mailer:notify.",
-      zh = "请稍候、调大 rate，或用 mailer:notify 交出邮件。" } })
+      zh = ("按 rate 设定的频率，%.0f 秒后才能再发"):format(seconds) } })
 end
 
 --- Wait until a message may go.

@@ -466,23 +466,44 @@ function M.rate(value)
   return { count, per = per }
 end
 
+-- Whether a table is a list without holes whose elements are all of some type.
+local function is_list_of(value, types)
+  if type(value) ~= "table" then
+    return false
+  end
+  local length = #value
+  for key, item in pairs(value) do
+    if type(key) ~= "number" or key < 1 or key > length or key % 1 ~= 0
+      or not types[type(item)] then
+      return false
+    end
+  end
+  for place = 1, length do
+    -- Nobody would miss what stands behind a hole before it is needed.
+    if value[place] == nil then
+      return false
+    end
+  end
+  return true
+end
+
+--- A list of tables; `qqmail.config.rules` looks into them.
+function M.rules(value)
+  if is_list_of(value, { table = true }) then
+    return value
+  end
+  return nil, {
+    en = "must be a list of rules, each a table", zh = "必须是规则列表，每项为一个表",
+  }
+end
+
 --- A list of accounts, each as options or as a URL; false for none. What stands in
 -- them is checked where they are loaded.
 function M.accounts(value)
   if value == false then
     return {}
   end
-  local length = type(value) == "table" and #value or 0
-  local is_list = type(value) == "table"
-  for key, account in pairs(is_list and value or {}) do
-    local is_place = type(key) == "number" and key >= 1 and key <= length and key % 1 == 0
-    is_list = is_list and is_place and (type(account) == "table" or type(account) == "string")
-  end
-  for place = 1, length do
-    -- Nobody would miss the accounts behind a hole before they are needed.
-    is_list = is_list and value[place] ~= nil
-  end
-  if is_list then
+  if is_list_of(value, { table = true, string = true }) then
     return value
   end
   return nil, {

@@ -70,6 +70,7 @@ section() {
 
 good="DNS:localhost,DNS:mx.test,DNS:smtp.qq.test,IP:127.0.0.1,IP:::1"
 plain="DNS:localhost,DNS:mx.test,IP:127.0.0.1"
+real="DNS:smtp.qq.com,DNS:smtp.exmail.qq.com,DNS:smtp.163.com"
 server="extendedKeyUsage=serverAuth"
 end="basicConstraints=critical,CA:FALSE"
 
@@ -98,6 +99,7 @@ CONF
     "keyUsage=critical,keyCertSign"
   section good "$end" "$server" "subjectAltName=$good"
   section plain "$end" "$server" "subjectAltName=$plain"
+  section real "$end" "$server" "subjectAltName=$real"
   section other "$end" "$server" "subjectAltName=DNS:other.example"
   section nosan "$end" "$server"
   section wildcard "$end" "$server" "subjectAltName=DNS:*.qq.test"
@@ -116,6 +118,7 @@ authority rogue-ca "/CN=qqmail rogue authority"
 request leaf
 
 leaf good /CN=localhost good
+leaf qq /CN=smtp.qq.com real
 leaf wronghost /CN=other.example other
 leaf nosan /CN=localhost nosan
 leaf wildcard /CN=wildcard wildcard
@@ -128,6 +131,10 @@ leaf expired /CN=localhost plain \
   -startdate 20200101000000Z -enddate 20200201000000Z
 leaf notyet /CN=localhost plain \
   -startdate 20400101000000Z -enddate 20410101000000Z
+leaf qqexpired /CN=smtp.qq.com real \
+  -startdate 20200101000000Z -enddate 20200201000000Z
+leaf qqnotyet /CN=smtp.qq.com real \
+  -startdate 20400101000000Z -enddate 20410101000000Z
 
 # Signed by an authority nobody trusts, which is sent along in "roguechain".
 cp leaf.csr rogue.csr
@@ -135,15 +142,23 @@ cp leaf.key rogue.key
 sign rogue rogue-ca /CN=localhost plain
 cp rogue.crt rogue.pem
 cat rogue.crt rogue-ca.crt > roguechain.pem
+cp leaf.csr qqrogue.csr
+cp leaf.key qqrogue.key
+sign qqrogue rogue-ca /CN=smtp.qq.com real
+cp qqrogue.crt qqrogue.pem
 cp leaf.key roguechain.key
 
-# Signed with its own key.
-cp leaf.csr selfsigned.csr
-cp leaf.key selfsigned.key
-ssl ca -batch -notext -config conf -selfsign -keyfile selfsigned.key \
-  -in selfsigned.csr -subj /CN=localhost -extensions plain \
-  -out selfsigned.crt
-cp selfsigned.crt selfsigned.pem
+# selfsigned NAME SUBJECT SECTION: signed with its own key.
+selfsigned() {
+  cp leaf.csr "$1.csr"
+  cp leaf.key "$1.key"
+  ssl ca -batch -notext -config conf -selfsign -keyfile "$1.key" \
+    -in "$1.csr" -subj "$2" -extensions "$3" -out "$1.crt"
+  cp "$1.crt" "$1.pem"
+}
+
+selfsigned selfsigned /CN=localhost plain
+selfsigned qqselfsigned /CN=smtp.qq.com real
 
 # Signed by a certificate that may not sign.
 cp leaf.csr notca.csr
@@ -156,6 +171,10 @@ ssl req -new -newkey rsa:1024 -nodes -config conf -subj /CN=request \
   -keyout weak.key -out weak.csr
 sign weak ca /CN=localhost plain -md sha1
 cp weak.crt weak.pem
+cp weak.csr qqweak.csr
+cp weak.key qqweak.key
+sign qqweak ca /CN=smtp.qq.com real -md sha1
+cp qqweak.crt qqweak.pem
 
 # Twelve intermediates, the last of which signs the leaf.
 request inter
@@ -182,6 +201,10 @@ cp good.pem encrypted.pem
 echo "this is no certificate" > garbage.pem
 
 cp ca.crt ca.pem
+# The authority in the form of /etc/ssl/certs.
+mkdir trust
+cp ca.crt trust/ca-certificates.crt
+cp ca.crt "trust/$(openssl x509 -hash -noout -in ca.crt).0"
 cp rogue-ca.crt rogue-ca.pem
 rm -f conf index* serial* chain log ./*.csr ./*.crt ./inter* 1*.pem \
   leaf.key ca.key rogue-ca.key

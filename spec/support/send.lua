@@ -103,7 +103,7 @@ function M.good(mailer, message)
   return receipt
 end
 
-local WHOLE = { "kind", "code", "phase", "delivered", "retry", "message", "lang" }
+local WHOLE = { "kind", "code", "phase", "delivered", "retry", "message", "hint", "lang" }
 
 --- Asserts that a value is an error with these fields, and a whole one.
 -- @tparam table err

@@ -102,7 +102,7 @@ local function empty_settings()
   return {
     origin = {}, where = {}, warnings = {}, quirks = {},
     timeout = {}, tls_options = {}, pool = {}, outbox = {}, on = {}, retry = {}, breaker = {},
-    failover = {},
+    failover = {}, rules = {},
   }
 end
 

@@ -174,10 +174,6 @@ local function check_plaintext(self)
   return self:fault("config.plaintext_auth", "tls", {
     en = 'tls = "none" would send the password in clear text',
     zh = 'tls = "none" 会以明文发送密码',
-  }, {
-    en = 'Use tls = "implicit" or "starttls"; where clear text is meant, set '
-      .. "allow_plaintext_auth = true.",
-    zh = '请使用 tls = "implicit" 或 "starttls"；若确需明文，设 allow_plaintext_auth = true。',
   })
 end
 

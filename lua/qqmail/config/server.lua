@@ -110,6 +110,12 @@ local NO_HOST_HINT = {
     .. "（init_by_lua 可见全部），cron 不继承 shell 变量。",
 }
 
+-- Environment and files say nothing about an account of `failover`.
+local NO_HOST_THERE = {
+  en = 'Give the account a provider (such as "qq"), a host, or write it as a URL.',
+  zh = '请为该账号设置 provider（如 "qq"）或 host，或写成 URL。',
+}
+
 local function settle_host(self)
   local settings, preset = self.settings, self.settings.provider
   if settings.host or self:find("socket") then
@@ -134,7 +140,7 @@ local function settle_host(self)
       or "no SMTP server: neither provider nor host nor user is set",
     zh = user and ("没有 SMTP 服务器：无法由 %s 推断"):format(user)
       or "没有 SMTP 服务器：provider、host、user 均未设置",
-  }, self.place == nil and NO_HOST_HINT or nil)
+  }, self.place == nil and NO_HOST_HINT or NO_HOST_THERE)
 end
 
 local function preset_port(preset, index, wanted)

@@ -5,9 +5,9 @@ local errors = require("qqmail.errors")
 
 local M = {}
 
-local function fault(self, code, text, hint)
+local function fault(self, code, text)
   return errors.new({ kind = "limit", code = code, phase = "config", delivered = "no",
-    retry = "later", lang = self.options.lang, text = text, hint = hint })
+    retry = "later", lang = self.options.lang, text = text })
 end
 
 --- There is no room.
@@ -15,9 +15,6 @@ function M.full(self)
   return fault(self, "outbox.full", {
     en = ("the outbox is full (%d mails)"):format(self.memory),
     zh = ("待发队列已满（%d 封）"):format(self.memory),
-  }, {
-    en = "Raise outbox.max or outbox.bytes, or set outbox.dir so that mails can wait on disk.",
-    zh = "请调大 outbox.max 或 outbox.bytes，或设置 outbox.dir 让邮件在磁盘上等待。",
   })
 end
 
@@ -26,9 +23,6 @@ function M.unwritable(self, text)
   return fault(self, "outbox.disk", {
     en = "the mail cannot be written to the outbox: " .. tostring(text),
     zh = "邮件无法写入待发目录：" .. tostring(text),
-  }, {
-    en = "See that outbox.dir exists, is writable for this process, and has room.",
-    zh = "请确认 outbox.dir 存在、本进程可写且空间充足。",
   })
 end
 
@@ -37,9 +31,6 @@ function M.unsent(self)
   return fault(self, "outbox.not_sent", {
     en = "the mailer was closed before this mail could be sent",
     zh = "mailer 在该邮件发出之前被关闭",
-  }, {
-    en = "Call mailer:flush() first, or set outbox.dir so that mails can wait on disk.",
-    zh = "请先调用 mailer:flush()，或设置 outbox.dir 让邮件在磁盘上等待。",
   })
 end
 

@@ -354,7 +354,7 @@ describe("the option log", function()
       assert.equal("config.log_unwritable", err.code)
       assert.equal("log", err.field)
       has(err.message, "QQMAIL_LOG")
-      has(err.message, "stderr")
+      has(err.hint, "stderr")
     end
   end)
 

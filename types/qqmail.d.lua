@@ -83,20 +83,6 @@ local qqmail = {}
 ---@field reply? fun(line: { host: string, t: number, code: integer?, text: string, line: string })
 ---@field state? fun(step: { host: string, t: number, from: string, to: string })
 
----What a user knows about an error of the server; all conditions must fit.
----@class qqmail.Rule
----@field text? string | string[] part of what the server says, in any case
----@field code? integer | "4xx" | "5xx" | (integer | "4xx" | "5xx")[]
----@field phase? string | string[]
----@field enhanced? string | string[]
----@field host? string | string[] the server connected to
----@field reason? string | string[] of a failure without a reply, such as "closed"
----@field as string the error's code, "kind.name"
----@field retry? "now" | "later" | "never"
----@field retry_after? number seconds
----@field hint? string | { en: string?, zh: string? }
----@field help_url? string
-
 ---@alias qqmail.LogLevel "error" | "warning" | "info" | "debug"
 
 ---@class qqmail.LogRecord
@@ -130,6 +116,20 @@ local qqmail = {}
 ---@field help_url? string
 ---@field key? string
 ---@field transcript? string[]
+
+---What a user knows about an error of the server; all conditions must fit.
+---@class qqmail.Rule
+---@field text? string | string[] part of what the server says, in any case
+---@field code? integer | "4xx" | "5xx" | (integer | "4xx" | "5xx")[]
+---@field phase? string | string[]
+---@field enhanced? string | string[]
+---@field host? string | string[] the server connected to
+---@field reason? string | string[] of a failure without a reply, such as "closed"
+---@field as string the error's code, "kind.name"
+---@field retry? "now" | "later" | "never"
+---@field retry_after? number seconds
+---@field hint? string | { en: string?, zh: string? }
+---@field help_url? string
 
 ---@class qqmail.Options
 ---@field provider? string preset, such as "qq"

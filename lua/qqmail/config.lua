@@ -253,8 +253,9 @@ local CODE_HINT = {
 local function mended(cover, err)
   local before = err.message
   cover:mend(err)
-  if err.message ~= before and not err.hint then
-    err.hint = errors.resolve(CODE_HINT, err.lang)
+  if err.message ~= before then
+    local gap = err.lang == "zh" and "" or " "
+    err.hint = errors.resolve(CODE_HINT, err.lang) .. gap .. err.hint
   end
   return err
 end

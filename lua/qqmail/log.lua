@@ -133,9 +133,7 @@ local FORM = {
 
 local function unwritable(why)
   return nil, {
-    en = "cannot be written: " .. why .. "; see that the folder exists and that this process may "
-      .. 'write there, or use "stderr"',
-    zh = "无法写入：" .. why .. "；请确认目录存在且本进程可写，或改用 \"stderr\"",
+    en = "cannot be written: " .. why, zh = "无法写入：" .. why,
   }, "config.log_unwritable"
 end
 

@@ -20,9 +20,10 @@ end
 --- Call a hook of the option `on`. The texts of what it gets are freed of secrets.
 -- @tparam string name
 -- @tparam table what
-function Report:call_hook(name, what)
+-- @param ... handed on as it is
+function Report:call_hook(name, what, ...)
   local hooks = self.settings.on
-  self:call(hooks and hooks[name], self.settings.cover:mend(what))
+  self:call(hooks and hooks[name], self.settings.cover:mend(what), ...)
 end
 
 --- Write to the log.
@@ -86,18 +87,6 @@ function Report:tell(receipt, err)
   end
 end
 
---- Tell of something that is likely to go wrong with a message, see `qqmail.lint`.
--- @tparam table finding
--- @tparam table message built
--- @tparam boolean is_quiet whether the log has had the like a moment ago
-function Report:warn(finding, message, is_quiet)
-  self:call_hook("warning", finding, message)
-  if self.settings.log and not is_quiet then
-    self:note("warning", ("%s: %s: %s (%s)"):format(message.id or "a message", finding.field,
-      finding.text, finding.code), { code = finding.code, message_id = message.id })
-  end
-end
-
 -- --- on the way ---------------------------------------------------------------------
 
 --- A message will be tried again: hook, log and count.
@@ -149,6 +138,19 @@ end
 function Report:settings_warnings(warnings)
   for _, warning in ipairs(warnings) do
     self:note("warning", warning.message, { code = warning.code, key = warning.key })
+  end
+end
+
+--- Tell of something that is likely to go wrong with a message, see `qqmail.lint`.
+-- @tparam table finding
+-- @tparam table message built
+-- @tparam boolean is_quiet whether the log has had the like a moment ago
+function Report:warn(finding, message, is_quiet)
+  self:call_hook("warning", finding, message)
+  if not is_quiet then
+    self:note("warning", ("%s: %s: %s (%s)"):format(message.id or "a message", finding.field,
+      finding.text, finding.code), { message_id = message.id, code = finding.code,
+      key = finding.field, hint = finding.hint })
   end
 end
 

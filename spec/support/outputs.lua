@@ -64,17 +64,22 @@ function M.of(options, with)
   else
     add(M.of_error(err), "config")
   end
+  local message = with.message or send.message()
   local mailer
+  local built = qqmail.message(send.merge({ from = send.USER }, message))
+  if built then
+    add({ findings = settings.everything(built:lint("qq")) }, "lint")
+  end
   mailer, err = qqmail.new(options)
   if mailer then
     if with.driver then
       mailer.settings.io, mailer.settings.io_driver = with.driver, with.driver
     end
-    local receipt, failure = mailer:send(with.message or send.message())
+    local receipt, failure = mailer:send(message)
     add(receipt and { receipt = settings.everything(receipt) } or M.of_error(failure), "send")
-    local summary = mailer:send_all({ with.message or send.message() })
+    local summary = mailer:send_all({ message })
     add({ summary = settings.everything(summary) }, "send_all")
-    receipt, failure = mailer:notify(with.message or send.message())
+    receipt, failure = mailer:notify(message)
     add(receipt and {} or M.of_error(failure), "notify")
     add(of_mailer(mailer), "mailer")
     mailer:close()

@@ -122,10 +122,14 @@ describe("failover", function()
     local second = other_server({ replies = { auth = "535 5.7.8 Wrong" } })
     local logged = {}
     local mailer = pair(first, second, { retry = { base = 0, jitter = 0 },
-      log = function(level, text) logged[level] = text end })
+      log = function(level, text, record)
+        logged[record.event] = (logged[record.event] or "") .. level .. text .. "\n"
+      end })
     assert.equal(3, send.good(mailer).attempts)
     assert.equal(1, #first:messages())
-    send.has(logged.warning, "535 5.7.8 Wrong")
+    -- Each account once.
+    assert.equal(2, select(2, logged.failover:gsub("warning", "")), logged.failover)
+    send.has(logged.failover, "535 5.7.8 Wrong")
     first:set({ replies = { mail = "421 4.3.2 Going down" } })
     send.bad(send.mailer(first, { failover = { account(second) }, retry = false }),
       { code = "reject.closing", retry = "later" })

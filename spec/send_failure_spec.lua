@@ -77,7 +77,8 @@ describe("a connection that is lost", function()
       delivered = "no", retry = "later" })
     has(err.message, server.host .. ":" .. server.port)
     has(err.hint, "465")
-    assert.same({}, err.transcript)
+    assert.same({ "connect " .. server.host .. ":" .. server.port .. ": connection refused" },
+      send.said(err.transcript, "*"))
   end)
 
   it("is told in the middle of a login with challenges", function()

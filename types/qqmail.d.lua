@@ -83,6 +83,40 @@ local qqmail = {}
 ---@field reply? fun(line: { host: string, t: number, code: integer?, text: string, line: string })
 ---@field state? fun(step: { host: string, t: number, from: string, to: string })
 
+---@alias qqmail.LogLevel "error" | "warning" | "info" | "debug"
+
+---@class qqmail.LogRecord
+---@field time string UTC, as RFC 3339 writes it
+---@field level qqmail.LogLevel
+---@field event "sent" | "failed" | "rejected" | "retry" | "failover" | "connected" | "warning"
+---@field text string
+---@field message_id? string
+---@field account? string the user
+---@field host? string
+---@field port? integer
+---@field peer? string
+---@field tls? string
+---@field to? integer how many recipients
+---@field recipient? string
+---@field attempts? integer
+---@field seconds? number
+---@field delay? number
+---@field queue_id? string
+---@field reply? string
+---@field kind? string
+---@field code? string
+---@field because? string
+---@field phase? string
+---@field delivered? "no" | "unknown"
+---@field retry? "now" | "later" | "never"
+---@field retry_after? number
+---@field smtp_code? integer
+---@field smtp_enhanced? string
+---@field hint? string
+---@field help_url? string
+---@field key? string
+---@field transcript? string[]
+
 ---What a user knows about an error of the server; all conditions must fit.
 ---@class qqmail.Rule
 ---@field text? string | string[] part of what the server says, in any case
@@ -129,7 +163,7 @@ local qqmail = {}
 ---@field smtputf8? boolean
 ---@field io? "auto" | "blocking" | "ngx" | "cqueues" | "luv" | "memory" | { file: string } | { wait: function, sleep: function }
 ---@field on? qqmail.Hooks
----@field log? fun(level: string, text: string) | "stderr" | "off"
+---@field log? fun(level: qqmail.LogLevel, text: string, record: qqmail.LogRecord) | string "off", "stderr", "json:warning:/var/log/qqmail.log"
 ---@field lang? "zh" | "en"
 ---@field rules? qqmail.Rule[] tried before those of the library
 
@@ -192,6 +226,9 @@ local qqmail = {}
 ---@field attempts integer
 ---@field reused boolean
 ---@field host string
+---@field port? integer
+---@field account? string the user of the account that sent it
+---@field seconds? number of the whole call
 ---@field peer? string
 ---@field tls? table version, cipher, resumed, the names of the certificate and the chain it came in
 ---@field times table<string, number> seconds for each phase
@@ -212,8 +249,15 @@ local qqmail = {}
 ---@field message string the sentence without decoration
 ---@field hint string what to do about it
 ---@field help_url? string
----@field transcript? { t: number, dir: string, line: string }[]
+---@field transcript { t: number, dir: string, line: string }[] seconds since the connection was begun, "C", "S" or "*"
+---@field because? string code of the earlier error this one follows from
 ---@field attempts? integer
+---@field host? string of the server, where one was tried
+---@field port? integer
+---@field account? string the user
+---@field message_id? string
+---@field to? integer how many recipients
+---@field seconds? number of the whole call
 
 ---@class qqmail.Provider
 ---@field key string
@@ -366,6 +410,30 @@ function Canceller:cancel() end
 ---Something that stops sends from outside.
 ---@return qqmail.Canceller
 function qqmail.canceller() end
+
+qqmail.errors = {}
+
+---The dialogue that led to an error, to be printed; secrets masked.
+---@param err qqmail.Error
+---@return string lines "" when nothing was tried
+function qqmail.errors.transcript(err) end
+
+---Where log records go: functions for the option `log`.
+qqmail.log = {}
+
+---@alias qqmail.LogSink string | file* | fun(line: string)
+
+---Write each record as one line of JSON.
+---@param sink qqmail.LogSink "stderr", "stdout", a path, an open file or a function
+---@param level? qqmail.LogLevel default "info"
+---@return fun(level: qqmail.LogLevel, text: string, record: qqmail.LogRecord)
+function qqmail.log.json(sink, level) end
+
+---Write each record as one line for people.
+---@param sink qqmail.LogSink
+---@param level? qqmail.LogLevel
+---@return fun(level: qqmail.LogLevel, text: string, record: qqmail.LogRecord)
+function qqmail.log.text(sink, level) end
 
 ---The settings that would be used, secrets masked, each with its origin.
 ---@param options? qqmail.Options | string

@@ -371,6 +371,12 @@ static int l_net_now(lua_State *L)
     return 1;
 }
 
+static int l_net_time(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)qm_clock_wall_us() / 1e6);
+    return 1;
+}
+
 /* Returns the seconds that are left: more than 0 only after a signal. */
 static int l_net_sleep(lua_State *L)
 {
@@ -497,11 +503,17 @@ static const luaL_Reg signal_methods[] = {
 };
 
 static const luaL_Reg module_functions[] = {
-    { "connect", l_net_connect }, { "listen", l_net_listen },
-    { "signal", l_net_signal },   { "now", l_net_now },
-    { "sleep", l_net_sleep },     { "wait", l_net_wait },
-    { "poll", l_net_poll },       { "pid", l_net_pid },
-    { "isatty", l_net_isatty },   { NULL, NULL },
+    { "connect", l_net_connect },
+    { "listen", l_net_listen },
+    { "signal", l_net_signal },
+    { "now", l_net_now },
+    { "time", l_net_time },
+    { "sleep", l_net_sleep },
+    { "wait", l_net_wait },
+    { "poll", l_net_poll },
+    { "pid", l_net_pid },
+    { "isatty", l_net_isatty },
+    { NULL, NULL },
 };
 
 int luaopen_qqmail_net(lua_State *L)

@@ -273,6 +273,17 @@ static int l_session_trace_since(lua_State *L)
     return 2;
 }
 
+/* note(line): a remark of the caller's among the lines of the dialogue. */
+static int l_session_note(lua_State *L)
+{
+    struct session *session = check(L);
+    size_t len = 0;
+    const char *line = luaL_checklstring(L, 2, &len);
+
+    qm_trace_add(&session->smtp.trace, '*', qm_span_make(line, len));
+    return 0;
+}
+
 /* --- messages ------------------------------------------------------------ */
 
 static enum qm_err add_recipients(lua_State *L, struct session *session,
@@ -475,6 +486,7 @@ static const luaL_Reg methods[] = { { "set_time", l_session_set_time },
                                     { "capabilities", l_session_capabilities },
                                     { "trace", l_session_trace },
                                     { "trace_since", l_session_trace_since },
+                                    { "note", l_session_note },
                                     { "begin", l_session_begin },
                                     { "body", l_session_body },
                                     { "body_id", l_session_body_id },

@@ -7,12 +7,22 @@
 
 enum { US_PER_MS = 1000, US_PER_S = 1000000, NS_PER_US = 1000 };
 
-uint64_t qm_clock_now_us(void)
+static uint64_t read_us(clockid_t clock)
 {
     struct timespec now = { 0, 0 };
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * US_PER_S + (uint64_t)now.tv_nsec / NS_PER_US;
+}
+
+uint64_t qm_clock_now_us(void)
+{
+    return read_us(CLOCK_MONOTONIC);
+}
+
+uint64_t qm_clock_wall_us(void)
+{
+    return read_us(CLOCK_REALTIME);
 }
 
 uint64_t qm_clock_sleep_us(uint64_t us)

@@ -31,6 +31,9 @@ QM_DECLS_BEGIN
 /* Microseconds since some fixed moment; never goes back. */
 uint64_t qm_clock_now_us(void);
 
+/* Microseconds since 1970 by the clock on the wall, which may be set. */
+uint64_t qm_clock_wall_us(void);
+
 /*
  * Sleeps; returns the microseconds that are left when a signal ended the
  * sleep early, else 0.

@@ -5,6 +5,7 @@
 local callback = require("qqmail.callback")
 local canceller = require("qqmail.canceller")
 local dispatch = require("qqmail.dispatch")
+local covers = require("qqmail.cover")
 local errors = require("qqmail.errors")
 local feeds = require("qqmail.feed")
 local lane = require("qqmail.lane")
@@ -81,7 +82,7 @@ end
 function M.unknown_option(options, lang)
   for key in pairs(options) do
     if not ALLOWED[key] then
-      local name, meant = tostring(key), suggest.closest(key, OPTIONS)
+      local name, meant = covers.shown(tostring(key)), suggest.closest(key, OPTIONS)
       return errors.new({ kind = "config", code = "config.unknown_option", field = name,
         lang = lang, text = {
           en = ('send_all: unknown option "%s"'):format(name)
@@ -136,6 +137,8 @@ end
 -- @tparam ?table receipt
 -- @tparam ?table err
 function Batch:finish(item, receipt, err)
+  local result = receipt or err
+  result.seconds = item.began and net.now() - item.began
   count(self, item, receipt, err)
   local was_drawn = self.erase_bar and self.erase_bar()
   self.mailer.report:tell(receipt, err)
@@ -175,6 +178,7 @@ function Batch:prepare(item)
   end
   lint_watch.look(self.mailer, built, self.feed.total or item.index)
   -- Only another account may have to build it anew.
+  item.began = net.now()
   item.letter = letter.new(built, self.mailer.routes[2] and spec or built, settings.retry)
   return true
 end

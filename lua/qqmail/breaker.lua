@@ -53,12 +53,14 @@ end
 
 --- A try came through: close.
 function Breaker:success()
-  self.failures, self.open_until, self.probe_until = 0, nil, nil
+  self.failures, self.open_until, self.probe_until, self.cause = 0, nil, nil, nil
 end
 
 --- A try failed through the account's fault.
 -- @tparam number now seconds
-function Breaker:failure(now)
+-- @tparam ?table cause whatever says why; `cause` of the breaker is the last one
+function Breaker:failure(now, cause)
+  self.cause = cause or self.cause
   if self:state(now) == "open" then
     return -- begun before the breaker opened: the pause does not grow by it
   end

@@ -157,6 +157,13 @@ M.codes = {
     hint = { en = "Give a domain name such as app.example.com, or [192.0.2.1]; without it a "
         .. "neutral default is used.",
       zh = "请写域名（如 app.example.com）或 [192.0.2.1]；不设置则使用中性的默认值。" } },
+  { code = "config.log_unwritable", retry = "never",
+    cause = { en = "The file that the option log or QQMAIL_LOG names cannot be opened for "
+        .. "writing.",
+      zh = "选项 log 或 QQMAIL_LOG 指定的文件无法打开写入。" },
+    hint = { en = "See that the folder exists and that this process may write there, or use "
+        .. '"stderr".',
+      zh = "请确认目录存在且本进程可写，或改用 \"stderr\"。" } },
   { code = "config.bad_character", retry = "never",
     cause = { en = "A value holds a control, invisible or full-width character, most likely "
         .. "pasted along.",
@@ -366,6 +373,12 @@ M.codes = {
       zh = "未校验证书，中间人可以读到密码。" },
     hint = { en = "Remove verify = false; for a server of your own set tls_options.ca_file.",
       zh = "请去掉 verify = false；自己的服务器请设置 tls_options.ca_file。" } },
+  { code = "config.looks_like_code", retry = "never", warning = true,
+    cause = { en = "An option other than password looks like an authorization code (16 letters), "
+        .. "and is shown masked.",
+      zh = "password 以外的某个选项看起来像授权码（16 位字母），显示时会遮盖。" },
+    hint = { en = "Put the code into password, and what belongs there into the option.",
+      zh = "请把授权码写到 password，并把该选项改成应有的内容。" } },
   { code = "config.long_timeout", retry = "never", warning = true,
     cause = { en = "A time limit is more than an hour; times are in seconds.",
       zh = "某个超时超过一小时；时间单位是秒。" },

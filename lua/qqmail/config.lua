@@ -7,6 +7,7 @@
 -- @module qqmail.config
 
 local base = require "qqmail.config.loader"
+local covers = require "qqmail.cover"
 local errors = require "qqmail.errors"
 local failover = require "qqmail.config.failover"
 local layers = require "qqmail.config.layers"
@@ -14,7 +15,6 @@ local login = require "qqmail.config.login"
 local options = require "qqmail.options"
 local providers = require "qqmail.providers"
 local rules = require "qqmail.config.rules"
-local secret = require "qqmail.secret"
 local server = require "qqmail.config.server"
 local validate = require "qqmail.validate"
 
@@ -185,7 +185,7 @@ local function nginx_log()
   if type(ngx) ~= "table" or type(ngx.log) ~= "function" then
     return nil
   end
-  local levels = { error = ngx.ERR, warning = ngx.WARN, info = ngx.INFO }
+  local levels = { error = ngx.ERR, warning = ngx.WARN, info = ngx.INFO, debug = ngx.DEBUG }
   return function(level, text)
     ngx.log(levels[level] or ngx.INFO, "qqmail: ", (text:gsub("^qqmail: ", "")))
   end
@@ -198,7 +198,7 @@ local function finish(self)
   if settings.log == nil then
     settings.log = nginx_log()
   end
-  settings.lang = self.lang
+  settings.lang, settings.cover = self.lang, self.cover
   settings.origin.lang = self.lang_origin
   if preset and not settings.origin.provider then
     settings.origin.provider = "preset"
@@ -244,15 +244,32 @@ local function run(loader)
   return finish(loader)
 end
 
+local CODE_HINT = {
+  en = "What is masked looks like an authorization code: it belongs into password.",
+  zh = "被遮盖的内容像是授权码：它应写在 password 里。",
+}
+
+-- Whatever is said of settings may quote them, and a secret may stand anywhere in them.
+local function mended(cover, err)
+  local before = err.message
+  cover:mend(err)
+  if err.message ~= before then
+    local gap = err.lang == "zh" and "" or " "
+    err.hint = errors.resolve(CODE_HINT, err.lang) .. gap .. err.hint
+  end
+  return err
+end
+
 --- Settings from options and everything that stands behind them.
 --
 -- The result is a plain table with the names of the options (`host`, `port`,
 -- `tls`, `user`, `timeout.connect`, ...) and: `provider` (the preset or nil),
 -- `auth` (list, the first is tried first), `secret` (a function: the password or
 -- token of this moment, or `nil, err`; nil alone when there is no login),
--- `secret_is_token`, `quirks`, `size_limit`, `warnings` (list of `{ code, key,
--- message }`), `origin` and `where` (by dotted key). `retry` and `breaker` are false
--- or a table, `failover` is a list of such settings. No secret is in it.
+-- `secret_is_token`, `cover` (see `qqmail.cover`), `quirks`, `size_limit`, `warnings`
+-- (list of `{ code, key, message }`), `origin` and `where` (by dotted key). `retry` and
+-- `breaker` are false or a table, `failover` is a list of such settings. No secret is
+-- in it.
 -- @tparam ?table|string given options, or a connection URL
 -- @tparam ?table with for tests: `getenv`, `read_file`, `mode`, `dir`
 -- @treturn ?table settings
@@ -267,11 +284,17 @@ function M.load(given, with)
   given, with = given or {}, with or { dir = layers.home() }
   local getenv = with.getenv or os.getenv
   local loader = base.new(with, getenv, first_lang(given, getenv))
+  loader.cover:learn_all(given)
+  local settings
   local ok, err = layers.gather(loader, given)
-  if not ok then
-    return nil, err
+  if ok then
+    settings, err = run(loader)
   end
-  return run(loader)
+  if not settings then
+    return nil, mended(loader.cover, err)
+  end
+  loader.cover:mend(settings.warnings)
+  return settings
 end
 
 -- --- Showing ----------------------------------------------------------------
@@ -344,11 +367,12 @@ function M.describe(settings)
     local key = entry.key
     local value = value_of(settings, key)
     if entry.secret then
-      value = settings.origin[key] and secret.MASK or nil
+      value = settings.origin[key] and covers.MASK or nil
     end
     if value ~= nil and settings.origin[key] then
       local item = {
-        key = key, value = value, origin = settings.origin[key], where = settings.where[key],
+        key = key, value = settings.cover:shown(value),
+        origin = settings.origin[key], where = settings.where[key],
       }
       list[#list + 1], list[key] = item, item
     end

@@ -45,16 +45,16 @@ local SUBMIT_ERRORS = {
       zh = "地址含非 ASCII 字符，需要服务器支持 SMTPUTF8" } },
 }
 
-local function submit_error(settings, name, offered)
-  local row = SUBMIT_ERRORS[name]
+local function submit_error(settings, name, connection)
+  local row, trace = SUBMIT_ERRORS[name], connection:trace()
   if not row then
     return errors.new({ kind = "message", code = "message.bad_envelope", phase = "mail",
-      delivered = "no", retry = "never", lang = settings.lang,
+      delivered = "no", transcript = trace, retry = "never", lang = settings.lang,
       text = { en = "the envelope was refused here: " .. name, zh = "信封不合规：" .. name } })
   end
-  local limit = ("%.0f"):format(offered.size_limit or 0)
+  local limit = ("%.0f"):format(connection:capabilities().size_limit or 0)
   return errors.new({ kind = "message", code = row.code, phase = "mail", delivered = "no",
-    retry = "never", lang = settings.lang,
+    retry = "never", transcript = trace, lang = settings.lang,
     text = { en = row.text.en:format(limit), zh = row.text.zh:format(limit) } })
 end
 
@@ -99,7 +99,8 @@ local function receipt_of(settings, job, connection, reused)
     accepted = accepted, rejected = rejected,
     reply = { code = outcome.code, enhanced = outcome.enhanced, text = outcome.text },
     attempts = 1, reused = reused, host = settings.host or settings.socket,
-    peer = connection.peer, tls = info, times = take_times(job, connection),
+    port = settings.port, account = settings.user, peer = connection.peer, tls = info,
+    times = take_times(job, connection),
   }
 end
 
@@ -123,7 +124,7 @@ function M.submit(settings, job, connection)
   if ok then
     return true
   end
-  return nil, submit_error(settings, name, connection:capabilities())
+  return nil, submit_error(settings, name, connection)
 end
 
 --- What came of a job that has its outcome.

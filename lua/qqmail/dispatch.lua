@@ -8,6 +8,7 @@
 local canceller = require("qqmail.canceller")
 local errors = require("qqmail.errors")
 local retry = require("qqmail.retry")
+local transcript = require("qqmail.transcript")
 
 local M = {}
 
@@ -32,20 +33,28 @@ local function is_about_account(err)
 end
 
 --- Of the errors of two accounts the one that a further round can end: a spare account
--- with a wrong password must not make the trouble of a good one final. What is wrong
--- with the spare one goes to the log, or nobody would ever mend it.
--- @tparam table mailer
+-- with a wrong password must not make the trouble of a good one final.
 -- @tparam table letter
 -- @tparam ?table earlier error of the accounts before
 -- @tparam table err of the last one
 -- @treturn table one of them
-function M.more_hopeful(mailer, letter, earlier, err)
+function M.more_hopeful(letter, earlier, err)
   if earlier and is_about_account(err) and not retry.can_help(letter.policy, err)
     and retry.can_help(letter.policy, earlier) then
-    mailer.report:call(mailer.settings.log, "warning", tostring(err))
     return earlier
   end
   return err
+end
+
+--- What is wrong with the last account goes to the log where another error is
+-- returned, or nobody would ever mend it.
+-- @tparam table mailer
+-- @tparam ?table best the error that is returned
+-- @tparam table err of the last account
+function M.tell_dropped(mailer, best, err)
+  if best ~= err then
+    mailer.report:note_error("failover", err)
+  end
 end
 
 -- One round: each account until one of them settles it.
@@ -53,18 +62,19 @@ local function try_routes(mailer, letter, options)
   local receipt, err, best
   for index, route in ipairs(mailer.routes) do
     if index > 1 then
-      mailer.report.counts.failovers = mailer.report.counts.failovers + 1
+      mailer.report:failover(err)
     end
     options.is_first = index == 1
     receipt, err = route:try(letter, options)
     if receipt then
       return receipt
     end
-    best = M.more_hopeful(mailer, letter, best, err)
+    best = M.more_hopeful(letter, best, err)
     if not M.may_go_on(err) or M.is_cancelled(letter) then
       break
     end
   end
+  M.tell_dropped(mailer, best, err)
   return nil, best
 end
 
@@ -73,16 +83,17 @@ end
 -- @tparam table letter
 -- @tparam number seconds
 function M.tell_retry(mailer, letter, seconds)
-  mailer.report.counts.retries = mailer.report.counts.retries + 1
-  mailer.report:call_hook("retry", {
+  mailer.report:retry({
     message_id = letter.built.id, attempt = letter.rounds + 1, delay = seconds,
     recipients = letter.to, err = letter.err,
   })
 end
 
-local function stopped_error(mailer, kind, code, text)
-  return errors.new({ kind = kind, code = code, phase = "config", delivered = "no",
+-- What was tried before says why there was no success until now.
+local function stopped_error(mailer, letter, kind, code, text)
+  local err = errors.new({ kind = kind, code = code, phase = "config", delivered = "no",
     retry = "now", lang = mailer.settings.lang, text = text })
+  return transcript.hand_on(err, letter.err)
 end
 
 --- Why no try of a letter is to be begun any more.
@@ -94,10 +105,10 @@ end
 -- @treturn ?table error of kind `cancelled` or `timeout`; nil: there is no reason
 function M.why_stop(mailer, letter, now, deadline, cancel)
   if M.is_cancelled(letter) or canceller.is_set(cancel) then
-    return stopped_error(mailer, "cancelled", "cancelled",
+    return stopped_error(mailer, letter, "cancelled", "cancelled",
       { en = "the caller stopped the send", zh = "发送已被调用方取消" })
   elseif now >= deadline then
-    return stopped_error(mailer, "timeout", "timeout.deadline",
+    return stopped_error(mailer, letter, "timeout", "timeout.deadline",
       { en = "the deadline of the message has passed", zh = "已超过该邮件的 deadline" })
   end
 end

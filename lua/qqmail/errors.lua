@@ -8,6 +8,8 @@
 -- accept `assert(mailer:send(message))` and print the same line.
 -- @module qqmail.errors
 
+local transcript = require("qqmail.transcript")
+
 local M = {}
 
 local function set(words)
@@ -218,6 +220,7 @@ function M.new(spec)
   end
   err.phase = err.phase or PHASE_OF[err.kind]
   err.delivered = err.delivered or "no"
+  err.transcript = err.transcript or {}
   check_member("kind", err.kind, M.kinds)
   check_code(err.code)
   local hint = complete(err, pair(spec, "hint"))
@@ -234,6 +237,15 @@ function M.new(spec)
   err.message = text
   err.hint = M.resolve(hint, err.lang)
   return setmetatable(err, meta)
+end
+
+--- The dialogue that led to an error, to be printed: one line each for what was said
+-- and done, with the seconds since the connection was begun. "C:" is what we said,
+-- "S:" the server, "*" a remark. Secrets are masked.
+-- @tparam table err
+-- @treturn string "" when nothing was tried, as with a wrong setting
+function M.transcript(err)
+  return table.concat(transcript.lines(err.transcript), "\n")
 end
 
 --- Is this value an error made by qqmail?

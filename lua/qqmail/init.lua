@@ -17,6 +17,7 @@ local M = {
 -- socket module, let alone OpenSSL.
 local LAZY = {
   errors = "qqmail.errors",
+  log = "qqmail.log",
   providers = "qqmail.providers",
   testing = "qqmail.testing",
 }
@@ -74,6 +75,7 @@ function M.setup(options)
   local ok = mailer ~= nil
   if ok then
     ok, err = require("qqmail.account").preload(mailer.settings)
+    mailer.settings.cover:mend(err)
   end
   if not ok then
     error(tostring(err), 0)

@@ -133,16 +133,17 @@ local function fail_over(self, item, err)
     return false
   end
   item.hops = hops + 1
-  item.best = dispatch.more_hopeful(self.mailer, item.letter, item.best, err)
+  item.best = dispatch.more_hopeful(item.letter, item.best, err)
   self.from = (self.route_index or self.from) % last + 1
-  self.mailer.report.counts.failovers = self.mailer.report.counts.failovers + 1
+  self.mailer.report:failover(err)
   self.feed:unread(item)
   return true
 end
 
 -- The error that counts, when all accounts have failed.
 local function weigh(self, item, err)
-  local best = dispatch.more_hopeful(self.mailer, item.letter, item.best, err)
+  local best = dispatch.more_hopeful(item.letter, item.best, err)
+  dispatch.tell_dropped(self.mailer, best, err)
   item.best = nil
   return best
 end

@@ -208,6 +208,7 @@ end
 local function finish_error(self, rows)
   local err = self.err
   err.attempts = math.max(1, self.tries)
+  err.message_id, err.to = self.built.id, #self.built.envelope.to
   if next(self.unknown) then
     err.delivered, err.retry = "unknown", "never"
   end

@@ -9,6 +9,7 @@
 local core = require("qqmail.core")
 local errors = require("qqmail.errors")
 local places = require("qqmail.places")
+local transcript = require("qqmail.transcript")
 
 local M = {}
 
@@ -92,14 +93,15 @@ function M.block(key, err, now)
   end
   records[key], count = {
     at = now, code = err.code, text = err.message, hint = err.hint, help_url = err.help_url,
+    transcript = transcript.tail(err.transcript),
   }, count + 1
 end
 
 --- May this login be tried?
 -- @tparam string key of `key`
 -- @tparam number now seconds
--- @treturn ?table nil: yes; else for `error`: `code`, `text`, `hint`, `help_url` of the
--- refusal, `ago` and `left` (seconds)
+-- @treturn ?table nil: yes; else for `error`: `code`, `text`, `hint`, `help_url`,
+-- `transcript` of the refusal, `ago` and `left` (seconds)
 function M.check(key, now)
   local record = records[key]
   if not record then
@@ -112,7 +114,7 @@ function M.check(key, now)
   end
   return {
     code = record.code, text = record.text, hint = record.hint, help_url = record.help_url,
-    ago = ago, left = M.pause - ago,
+    transcript = record.transcript, ago = ago, left = M.pause - ago,
   }
 end
 
@@ -177,13 +179,15 @@ end
 --- The error of a try that is not made.
 -- @tparam table record of `check`
 -- @tparam table settings `host`, `socket`, `lang`
--- @treturn table error of kind `auth` with the code of the refusal; `not_tried` is true
+-- @treturn table error of kind `auth` with the code and the transcript of the refusal;
+-- `not_tried` is true
 function M.error(record, settings)
   local where = settings.host or settings.socket or "the server"
   local ago, left = math.floor(record.ago), math.ceil(record.left)
   return errors.new({ kind = "auth", code = record.code, phase = "auth", delivered = "no",
     retry = "never", retry_after = record.left, not_tried = true, lang = settings.lang,
-    hint = record.hint, help_url = record.help_url,
+    hint = record.hint, help_url = record.help_url, transcript = record.transcript,
+    because = record.code,
     text = {
       en = ("not tried: %s refused this login %d s ago (%s); it is tried again once the password "
         .. "or code is another one, or in %d s"):format(where, ago, record.text, left),

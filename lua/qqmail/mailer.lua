@@ -66,9 +66,12 @@ local function deliver(self, built, spec, patience, policy)
   local receipt
   -- Only another account may have to build it anew.
   local waiting = letter.new(built, self.routes[2] and spec or built, policy)
+  local began = driver:now()
   receipt, err = dispatch.send(self, waiting, {
     driver = driver, deadline = deadline_of(self, driver, built), patience = patience,
   })
+  local result = receipt or err
+  result.seconds = driver:now() - began
   leave_nothing_for_fork(self)
   return receipt, err
 end
@@ -104,11 +107,11 @@ local function agent_of(self)
     tell = function(receipt, err)
       self.report:tell(receipt, err)
     end,
-    warn = function(text)
-      self.report:call(self.settings.log, "warning", text)
+    warn = function(text, retry)
+      self.report:note(retry and "retry" or "warning", text, retry)
     end,
-    alarm = function(text)
-      self.report:call(self.settings.log, "error", text)
+    alarm = function(text, retry)
+      self.report:note(retry and "retry" or "warning", text, retry, "error")
     end,
   }
 end
@@ -271,8 +274,9 @@ Mailer.__close = Mailer.close
 --- Host and user; never a secret.
 function Mailer:__tostring()
   local settings = self.settings
-  return ("qqmail.mailer (%s:%s, user %s)"):format(tostring(settings.host or settings.socket),
-    tostring(settings.port), tostring(settings.user or "none"))
+  return settings.cover:text(("qqmail.mailer (%s:%s, user %s)"):format(
+    tostring(settings.host or settings.socket), tostring(settings.port),
+    tostring(settings.user or "none")))
 end
 
 --- A mailer from options. No traffic yet.
@@ -293,9 +297,7 @@ function M.new(options)
   for index, other in ipairs(settings.failover or {}) do
     self.routes[index + 1] = route.new(other, self.report)
   end
-  for _, warning in ipairs(settings.warnings) do
-    self.report:call(settings.log, "warning", warning.message)
-  end
+  self.report:settings_warnings(settings.warnings)
   return self
 end
 

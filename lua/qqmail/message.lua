@@ -6,6 +6,7 @@
 local addresses = require "qqmail.message.addresses"
 local content = require "qqmail.message.content"
 local built = require "qqmail.message.built"
+local covers = require "qqmail.cover"
 local core = require "qqmail.core"
 local fault = require "qqmail.message.fault"
 local headers = require "qqmail.message.headers"
@@ -416,20 +417,7 @@ local function build_raw(self, spec, defaults)
   return self
 end
 
---- Build a message.
--- @tparam table spec the fields of a message, or a built message (answered as
--- it is). `deadline` (seconds from the call that sends it) and `cancel` stay in
--- fields of that name and are no part of the mail.
--- @tparam ?table defaults `from`, `reply_to`, `headers`, `lang`, `message_id`
--- @treturn ?table see `qqmail.message.built`
--- @treturn ?table error
-function M.new(spec, defaults)
-  if type(spec) ~= "table" then
-    error("qqmail.message: a table is expected, not a " .. type(spec), 2)
-  elseif built.is(spec) then
-    return spec
-  end
-  defaults = defaults or {}
+local function make(spec, defaults)
   local lang = defaults.lang
   local ok, err = check_keys(lang, spec)
   if not ok then
@@ -446,6 +434,35 @@ function M.new(spec, defaults)
   end
   self, err = (spec.raw ~= nil and build_raw or build)(self, spec, defaults)
   return self and built.wrap(self), err
+end
+
+-- A field that was given a code for an address may be quoted in what is wrong with it.
+local function mended(spec, defaults, err)
+  local cover = covers.new()
+  cover:learn_all(spec)
+  cover:mend(err)
+  return defaults.cover and defaults.cover:mend(err) or err
+end
+
+--- Build a message.
+-- @tparam table spec the fields of a message, or a built message (answered as
+-- it is). `deadline` (seconds from the call that sends it) and `cancel` stay in
+-- fields of that name and are no part of the mail.
+-- @tparam ?table defaults `from`, `reply_to`, `headers`, `lang`, `message_id`
+-- @treturn ?table see `qqmail.message.built`
+-- @treturn ?table error
+function M.new(spec, defaults)
+  if type(spec) ~= "table" then
+    error("qqmail.message: a table is expected, not a " .. type(spec), 2)
+  elseif built.is(spec) then
+    return spec
+  end
+  defaults = defaults or {}
+  local self, err = make(spec, defaults)
+  if not self then
+    return nil, mended(spec, defaults, err)
+  end
+  return self
 end
 
 --- Is this a built message?

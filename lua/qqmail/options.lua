@@ -253,8 +253,11 @@ M.list = {
     en = "called when the session changes its state", zh = "会话状态变化时调用",
   }),
   row("log", "log", {
-    en = 'function (level, text) for warnings and results, "stderr" or "off"',
-    zh = '接收（级别, 文本）的日志函数，用于警告与结果；或 "stderr"、"off"',
+    en = 'function (level, text, record) for results and warnings, such as one of `qqmail.log`; or '
+      .. '`[json:][level:]` and "stderr", "stdout" or a path, such as "stderr" or '
+      .. '"json:warning:/var/log/qqmail.log"; or "off"',
+    zh = '接收（级别, 文本, 记录）的日志函数，用于结果与警告，可由 qqmail.log 生成；或 `[json:][级别:]` 加 '
+      .. '"stderr"、"stdout" 或路径，如 "stderr"、"json:warning:/var/log/qqmail.log"；或 "off"',
   }, { env = "LOG" }),
   row("lang", "lang", {
     en = "language of errors and hints; default: from the environment", zh = "错误与提示的语言；默认由环境决定",

@@ -13,6 +13,7 @@ local entries = require("qqmail.outbox.entry")
 local errors = require("qqmail.errors")
 local faults = require("qqmail.outbox.faults")
 local policy = require("qqmail.outbox.policy")
+local record = require("qqmail.record")
 
 local M = {}
 
@@ -34,7 +35,8 @@ Outbox.__index = Outbox
 --   and a text: there is no getting at it now
 -- @tparam table agent sends what comes from disk: `send(built)` -> receipt or
 --   nil, error; `tell(receipt, err)`; `warn(text)`; `alarm(text)` for what
---   somebody has to mend; `settings`
+--   somebody has to mend; both get the fields of a log record when a mail will be
+--   tried again; `settings`
 -- @tparam function clock seconds, monotonic
 -- @treturn table outbox
 function M.new(options, open_store, agent, clock)
@@ -398,13 +400,15 @@ end
 
 local function report(entry, err, what)
   local seconds = math.max(what.account or 0, what.mail or 0)
+  local fields = record.of_error(err)
+  fields.message_id, fields.delay = entry.id, seconds
   local tell = what.account == policy.mend and entry.agent.alarm or entry.agent.warn
   tell(("mail %s waits for another try in %.0f s: %s"):format(tostring(entry.id), seconds,
-    tostring(err)))
+    tostring(err)), fields)
 end
 
 local function failed(self, entry, err)
-  err.attempts = entry.tries
+  err.attempts, entry.because = entry.tries, err.code
   entry.unknown = entry.unknown + (err.delivered == "unknown" and 1 or 0)
   local what = policy.decide(err, entry, self.failures)
   if what.drop or too_old(self, entry) then

@@ -8,6 +8,7 @@
 local canceller = require("qqmail.canceller")
 local core = require("qqmail.core")
 local envelopes = require("qqmail.envelope")
+local transcript = require("qqmail.transcript")
 local wire = require("qqmail.wire")
 
 local M = {}
@@ -53,8 +54,15 @@ local function phase_deadline(self)
   return math.min(self.deadline, self.since + limit_of(self, self.session:phase()))
 end
 
+-- A line of our own in the transcript, at this moment.
+local function note(session, seconds, text)
+  session:set_time(seconds)
+  session:note((text:gsub("%c", " ")))
+end
+
 local function end_input(self, why, detail)
   self.detail = self.detail or detail or (not ENDED[why] and why or nil)
+  note(self.session, self.now() - self.started, transcript.ending(why, detail))
   self.session:ended(ended_as(why))
 end
 
@@ -193,7 +201,8 @@ local function start_tls(self)
   local deadline = math.min(self.deadline, self.connect_by or began + self.timeout.connect)
   local ok, code, detail = shake_hands(self, deadline)
   self.times.tls = self.now() - began
-  tick(self)
+  note(self.session, self.now() - self.started,
+    transcript.handshake(ok and self.wire:tls_info(), detail or code))
   if ok then
     self.session:tls_ready()
     self.since = self.now()
@@ -333,7 +342,7 @@ end
 
 --- Open a connection and log in.
 -- @param driver an io driver
--- @tparam table options `target` (for the driver), `spare` (a connection of the
+-- @tparam table options `target` (for the driver; gets `note`), `spare` (a connection of the
 --   driver that nobody has used yet, in place of a new one), `session` (settings
 --   of `core.session`), `make_filter` (function -> TLS filter, or nil),
 --   `driver_tls` (where the driver does TLS itself: what its `start_tls` takes),
@@ -353,13 +362,22 @@ function M.open(driver, options)
   end
   options.started = driver:now()
   options.connect_by = math.min(options.deadline, options.started + options.timeout.connect)
-  if not io then
+  if io then
+    note(session, 0, "connected " .. tostring(io.peer))
+  else
+    options.target.note = function(text)
+      note(session, driver:now() - options.started, text)
+    end
     io, failure = driver:connect(options.target, options.connect_by)
   end
   local connect_time = driver:now() - options.started
   if not io then
+    local trace = session:trace()
+    if #trace == 0 then
+      trace = transcript.remark(tostring(failure.text or failure.phase))
+    end
     session:close()
-    return nil, { connect = failure, times = { connect = connect_time }, trace = {} }
+    return nil, { connect = failure, times = { connect = connect_time }, trace = trace }
   end
   local self = new_connection(driver, io, session, options)
   self.times.connect = connect_time

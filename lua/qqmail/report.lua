@@ -1,6 +1,8 @@
 --- Tells a mailer's hooks and log what happens, and counts it.
 -- @module qqmail.report
 
+local record = require("qqmail.record")
+
 local M = {}
 
 local Report = {}
@@ -15,16 +17,58 @@ function Report:call(hook, ...)
   end
 end
 
---- Call a hook of the option `on`.
+--- Call a hook of the option `on`. The texts of what it gets are freed of secrets.
 -- @tparam string name
-function Report:call_hook(name, ...)
+-- @tparam table what
+-- @param ... handed on as it is
+function Report:call_hook(name, what, ...)
   local hooks = self.settings.on
-  self:call(hooks and hooks[name], ...)
+  self:call(hooks and hooks[name], self.settings.cover:mend(what), ...)
 end
+
+--- Write to the log.
+-- @tparam string event see `record.EVENTS`
+-- @tparam string text one line, for people
+-- @tparam ?table fields of the record, see `record.of_error` and its kin
+-- @tparam ?string level in place of the usual one of the event
+function Report:note(event, text, fields, level)
+  local log = self.settings.log
+  if log then
+    local cover = self.settings.cover
+    level, text = level or record.EVENTS[event], cover:text(text)
+    self:call(log, level, text, record.new(event, level, text, cover:shown(fields)))
+  end
+end
+
+--- Write an error to the log.
+-- @tparam string event
+-- @tparam table err
+-- @tparam ?table more fields of the record
+function Report:note_error(event, err, more)
+  if self.settings.log then
+    local fields = record.of_error(err)
+    for name, value in pairs(more or {}) do
+      fields[name] = value
+    end
+    self:note(event, tostring(err), fields)
+  end
+end
+
+-- --- results ------------------------------------------------------------------------
 
 local function count_result(counts, receipt, err)
   local name = receipt and "sent" or (err.delivered == "unknown" and "unknown" or "failed")
   counts[name] = counts[name] + 1
+end
+
+local function note_receipt(self, receipt)
+  -- A raw message may have no Message-ID.
+  local name = receipt.message_id or "a message"
+  self:note("sent", ("sent %s: %s"):format(name, receipt.reply.text), record.of_receipt(receipt))
+  for _, row in ipairs(receipt.rejected) do
+    self:note("rejected", ("%s was not sent to %s: %s"):format(name, row.address,
+      tostring(row.text)), record.of_rejected(receipt, row))
+  end
 end
 
 --- Tell hooks and log of a result, and count it.
@@ -32,14 +76,68 @@ end
 -- @tparam ?table err
 function Report:tell(receipt, err)
   count_result(self.counts, receipt, err)
+  self.settings.cover:mend(receipt or err)
   self:call_hook(receipt and "sent" or "failed", receipt or err)
-  local log = self.settings.log
-  if log and receipt then
-    -- A raw message may have no Message-ID.
-    self:call(log, "info", ("sent %s: %s"):format(receipt.message_id or "a message",
-      receipt.reply.text))
-  elseif log then
-    self:call(log, "error", tostring(err))
+  if not self.settings.log then
+    return
+  elseif receipt then
+    note_receipt(self, receipt)
+  else
+    self:note_error("failed", err)
+  end
+end
+
+-- --- on the way ---------------------------------------------------------------------
+
+--- A message will be tried again: hook, log and count.
+-- @tparam table what `message_id`, `attempt`, `delay`, `recipients`, `err` (nil when
+-- only recipients were put off)
+function Report:retry(what)
+  self.counts.retries = self.counts.retries + 1
+  self:call_hook("retry", what)
+  if not self.settings.log then
+    return
+  end
+  local fields = what.err and record.of_error(what.err) or { message_id = what.message_id }
+  fields.delay, fields.to = what.delay, #what.recipients
+  fields.message_id = what.message_id
+  self:note("retry", ("try %d of %s in %.1f s: %s"):format(what.attempt,
+    what.message_id or "a message", what.delay,
+    what.err and tostring(what.err) or "some recipients were put off"), fields)
+end
+
+--- An account cannot send, and the next one is tried: log and count. An account that
+-- is left alone has been told of when it failed.
+-- @tparam table err
+function Report:failover(err)
+  self.counts.failovers = self.counts.failovers + 1
+  if err.code ~= "closed.breaker" then
+    self:note_error("failover", err)
+  end
+end
+
+--- A connection was opened and is logged in: log and count.
+-- @tparam table settings of the account
+-- @tparam table connection
+function Report:connected(settings, connection)
+  self.counts.opened = self.counts.opened + 1
+  if not self.settings.log then
+    return
+  end
+  local times, tls = connection.times, connection.wire:tls_info()
+  local where = tostring(connection.peer or settings.host or settings.socket)
+  self:note("connected", ("connected to %s as %s"):format(where, settings.user or "nobody"), {
+    host = settings.host or settings.socket, port = settings.port, account = settings.user,
+    peer = connection.peer, tls = tls and (tls.version or "nginx") or nil,
+    seconds = (times.connect or 0) + (times.login or times.tls or 0),
+  })
+end
+
+--- Log what is odd about the settings.
+-- @tparam table warnings list of `{ code, key, message }`
+function Report:settings_warnings(warnings)
+  for _, warning in ipairs(warnings) do
+    self:note("warning", warning.message, { code = warning.code, key = warning.key })
   end
 end
 
@@ -49,12 +147,14 @@ end
 -- @tparam boolean is_quiet whether the log has had the like a moment ago
 function Report:warn(finding, message, is_quiet)
   self:call_hook("warning", finding, message)
-  local log = self.settings.log
-  if log and not is_quiet then
-    self:call(log, "warning", ("%s: %s: %s (%s)"):format(message.id or "a message", finding.field,
-      finding.text, finding.code))
+  if not is_quiet then
+    self:note("warning", ("%s: %s: %s (%s)"):format(message.id or "a message", finding.field,
+      finding.text, finding.code), { message_id = message.id, code = finding.code,
+      key = finding.field, hint = finding.hint })
   end
 end
+
+-- --- the dialogue -------------------------------------------------------------------
 
 local function watch_reply(self, host, line)
   local code, text = line.line:match("^(%d%d%d)[ -]?(.*)$")
@@ -95,7 +195,7 @@ local function new_counts()
     hook_errors = 0 }
 end
 
---- @tparam table settings of the mailer: `on`, `log`
+--- @tparam table settings of the mailer: `on`, `log`, `cover`
 -- @treturn table report; `counts`: see `mailer:stats`
 function M.new(settings)
   return setmetatable({ settings = settings, counts = new_counts() }, Report)

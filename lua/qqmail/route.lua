@@ -7,6 +7,7 @@ local breaker = require("qqmail.breaker")
 local delivery = require("qqmail.delivery")
 local errors = require("qqmail.errors")
 local retry = require("qqmail.retry")
+local transcript = require("qqmail.transcript")
 local turn = require("qqmail.turn")
 
 local M = {}
@@ -43,7 +44,7 @@ end
 -- @treturn table
 function M.new(settings, report)
   return setmetatable({
-    settings = settings, counts = report.counts, watch = report:watcher(settings), pools = {},
+    settings = settings, report = report, watch = report:watcher(settings), pools = {},
     breaker = breaker_of(settings),
   }, Route)
 end
@@ -76,13 +77,22 @@ end
 
 -- --- whether to try at all ------------------------------------------------------
 
+-- Whose error it is: of several accounts another one may have sent.
+local function put_name(self, err)
+  local settings = self.settings
+  err.host, err.port = settings.host or settings.socket, settings.port
+  err.account = settings.user
+end
+
 local function open_error(self, seconds)
-  return errors.new({ kind = "closed", code = "closed.breaker", phase = "connect",
+  local err = errors.new({ kind = "closed", code = "closed.breaker", phase = "connect",
     delivered = "no", retry = "later", retry_after = seconds, lang = self.settings.lang,
     text = { en = ("%s failed several times and is left alone for %.0f s")
       :format(self.settings.host or self.settings.socket, seconds),
       zh = ("%s 连续失败，%.0f 秒内不再尝试")
         :format(self.settings.host or self.settings.socket, seconds) } })
+  put_name(self, err)
+  return transcript.hand_on(err, self.breaker.cause)
 end
 
 --- Whether the breaker lets a try through. Who was let through reports with `judge`.
@@ -101,14 +111,17 @@ function Route:admit(now)
 end
 
 --- Tell the breaker how a try ended.
--- @tparam ?table err nil: a message was taken
+-- @tparam ?table err nil: a message was taken; gets `host`, `port`, `account`
 -- @tparam number now
 function Route:judge(err, now)
+  if err then
+    put_name(self, err)
+  end
   if not self.breaker then
     return
   end
   if err and select(2, retry.is_of_account(err)) then
-    self.breaker:failure(now)
+    self.breaker:failure(now, { code = err.code, transcript = transcript.tail(err.transcript) })
   elseif err == nil or err.smtp then
     self.breaker:success()
   else
@@ -135,6 +148,8 @@ end
 local function no_place(self)
   return errors.new({ kind = "limit", code = "limit.connections", phase = "connect",
     delivered = "no", retry = "later", lang = self.settings.lang,
+    transcript = transcript.remark(("no connection came free (pool.max = %d)")
+      :format(self.settings.pool.max)),
     text = { en = ("all %d connections are in use"):format(self.settings.pool.max),
       zh = ("%d 个连接都在使用中"):format(self.settings.pool.max) } })
 end
@@ -162,7 +177,7 @@ function Route:take(driver, deadline)
   local timeout = self.settings.timeout
   local connection, spare = self:pool(driver):take(now, math.min(deadline, now + timeout.connect))
   if connection then
-    self.counts.reused = self.counts.reused + 1
+    self.report.counts.reused = self.report.counts.reused + 1
     -- It may have been another mailer's.
     connection.timeout, connection.watch = timeout, self.watch
     self.size_limit = connection:capabilities().size_limit
@@ -183,7 +198,7 @@ function Route:open(driver, deadline, spare)
     spare = spare, pace = pool:pace():options(self.settings), watch = self.watch,
   })
   if connection then
-    self.counts.opened = self.counts.opened + 1
+    self.report:connected(self.settings, connection)
     self.size_limit = connection:capabilities().size_limit
   end
   return connection, err

@@ -5,10 +5,6 @@ local validate = require "qqmail.validate"
 
 local M = {}
 
---- What stands in for a secret wherever settings are shown. Always the same, so
--- that not even its length is told.
-M.MASK = "******"
-
 local function is_code(text, shape)
   return #text == shape.letters and text:find("^[A-Za-z]+$") ~= nil
 end

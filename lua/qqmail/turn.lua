@@ -8,6 +8,7 @@
 local account = require("qqmail.account")
 local errors = require("qqmail.errors")
 local rate = require("qqmail.rate")
+local transcript = require("qqmail.transcript")
 
 local M = {}
 
@@ -45,6 +46,7 @@ end
 local function too_early(settings, seconds)
   return errors.new({ kind = "rate", code = "rate.own_limit", phase = "config", delivered = "no",
     retry = "later", retry_after = seconds, lang = settings.lang,
+    transcript = transcript.remark(("rate: no mail for %.0f s"):format(seconds)),
     text = { en = ("the limit set by `rate` lets no further mail go for %.0f s"):format(seconds),
       zh = ("按 rate 设定的频率，%.0f 秒后才能再发"):format(seconds) } })
 end

@@ -385,25 +385,16 @@ function M.func(value)
   return value
 end
 
--- The words that QQMAIL_LOG knows.
-local function to_stderr(...)
-  local parts = {}
-  for i = 1, select("#", ...) do
-    parts[i] = tostring((select(i, ...)))
-  end
-  io.stderr:write("qqmail: ", table.concat(parts, " "), "\n")
-end
-
---- A function, or "stderr", or "off".
+--- A function, "off", or where and how to write as `qqmail.log` reads it.
 function M.log(value)
-  if value == "stderr" then
-    return to_stderr
-  end
   if value == "off" or value == false then
     return false
-  end
-  if type(value) ~= "function" then
-    return nil, { en = 'must be a function, "stderr" or "off"', zh = '必须是函数、"stderr" 或 "off"' }
+  elseif type(value) == "string" then
+    -- Loaded only where it is needed; and relative paths count from where `.env` does.
+    local home = require("qqmail.config.layers").home()
+    return require("qqmail.log").parse(value, home)
+  elseif type(value) ~= "function" then
+    return nil, require("qqmail.log").FORM
   end
   return value
 end

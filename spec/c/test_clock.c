@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MS = 1000, MINUTE = 60000000 };
@@ -21,6 +22,15 @@ static void clock_never_goes_back(void)
         CHECK(now >= before);
         before = now;
     }
+}
+
+/* Of this century, and it goes on: time() is another way to ask. */
+static void wall_clock_tells_the_date(void)
+{
+    uint64_t before = (uint64_t)time(NULL);
+    uint64_t now = qm_clock_wall_us() / 1000000;
+
+    CHECK(now >= before && now - before < MINUTE / 1000000);
 }
 
 static void sleep_lasts_long_enough(void)
@@ -148,6 +158,7 @@ static void poll_tells_which_are_ready(void)
 int main(void)
 {
     TEST(clock_never_goes_back);
+    TEST(wall_clock_tells_the_date);
     TEST(sleep_lasts_long_enough);
     TEST(wait_sees_both_directions);
     TEST(wait_lasts_until_the_deadline);

@@ -45,6 +45,15 @@ local function check_error(err)
   for _, name in ipairs({ "kind", "code", "phase", "delivered", "retry", "message" }) do
     assert.is_string(err[name], name)
   end
+  -- Whatever was tried is told, line by line and in its order.
+  assert.equal(err.phase == "config", #err.transcript == 0, err.text)
+  local last = 0
+  for _, line in ipairs(err.transcript) do
+    assert.is_truthy(({ C = true, S = true, ["*"] = true })[line.dir])
+    assert.is_true(line.t >= last)
+    send.lacks(line.line, send.CODE)
+    last = line.t
+  end
 end
 
 --- Sends messages that are delivered; answers the receipts.

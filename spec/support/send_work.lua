@@ -25,7 +25,7 @@ local function plain(value)
 end
 
 local FIELDS = { "kind", "code", "phase", "delivered", "retry", "retry_after", "smtp",
-  "recipients", "attempts", "hint", "message" }
+  "recipients", "attempts", "hint", "message", "transcript" }
 
 local function plain_error(err)
   local out = { text = tostring(err) }

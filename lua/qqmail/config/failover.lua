@@ -72,6 +72,7 @@ end
 
 local function read_account(self, given, place)
   local loader = base.new(self.with, no_environment, self.lang, place)
+  loader.cover = self.cover
   local ok, err = layers.read_options(loader, type(given) == "string" and { url = given } or given)
   if not ok then
     return nil, err

@@ -162,11 +162,13 @@ local function read_variables(self, origin, get, where)
   for name, entry in pairs(options.by_env) do
     local value = get(name)
     if value ~= nil and value ~= "" then
+      self.cover:learn_variable(name, value)
       put(layer, entry.key, from_string(entry, value), where(name))
     end
   end
   local path = get(PASSWORD_FILE)
   if path ~= nil and path ~= "" then
+    self.cover:learn_variable(PASSWORD_FILE, path)
     if layer.values.password ~= nil then
       return self:fault("config.contradiction", "password", {
         en = "QQMAIL_PASSWORD and QQMAIL_PASSWORD_FILE are both set; keep one of them",
@@ -190,9 +192,10 @@ end
 -- True when the file holds settings of ours; warns of names we do not know.
 local function look_at_names(self, path, vars, info)
   local ours = false
-  for name in pairs(vars) do
+  for name, value in pairs(vars) do
     if name:sub(1, 7) == "QQMAIL_" then
       ours = true
+      self.cover:learn_variable(name, value)
       if not options.by_env[name] and name ~= PASSWORD_FILE then
         local meant = suggest.closest(name, our_names())
         self:warn("config.unknown_variable", name, {
@@ -249,6 +252,7 @@ local function read_files(self)
   local names = { ".env.local", ".env" }
   local env_name = self.env_name
   if env_name then
+    self.cover:learn(env_name)
     if not env_name:find("^[%w_-]+$") then
       return self:fault("config.invalid_value", "QQMAIL_ENV", {
         en = "QQMAIL_ENV must be a name of letters, digits, hyphens and underscores",

@@ -5,6 +5,7 @@
 -- the strongest first; keys are dotted.
 -- @module qqmail.config.loader
 
+local covers = require "qqmail.cover"
 local errors = require "qqmail.errors"
 
 local M = {}
@@ -85,6 +86,12 @@ function Loader:settle(entry)
   if value == nil then
     return self:fault(code or "config.invalid_value", key, M.sentence(key, where, why))
   end
+  if not entry.secret and covers.is_code(value) then
+    self:warn("config.looks_like_code", key, M.sentence(key, where, {
+      en = "looks like an authorization code, and is shown masked: a code belongs into password",
+      zh = "看起来像授权码，显示时会遮盖：授权码应写在 password 里",
+    }))
+  end
   if not entry.unsupported then
     M.set(self.settings, key, value, layer.origin, where)
   end
@@ -109,7 +116,7 @@ function M.new(with, getenv, lang, place)
   local env_name = getenv("QQMAIL_ENV")
   return setmetatable({
     with = with, getenv = getenv, lang = lang, place = place, layers = {},
-    settings = empty_settings(),
+    settings = empty_settings(), cover = covers.new(),
     env_name = env_name ~= "" and env_name or nil,
   }, Loader)
 end

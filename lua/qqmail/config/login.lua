@@ -201,6 +201,7 @@ local function given_secret(self, kind, layer)
       return nil, err
     end
     given = text
+    self.cover:learn_secret(text)
   end
   local value, why = validate.secret(given)
   if value == nil then

@@ -140,11 +140,13 @@ local function connect_any(self, target, addresses, deadline)
     end
     local until_when = reasons.share(self:now(), deadline, i == #addresses)
     local stream, name, text = dial(self, address, target.source_ip, until_when)
+    local shown = describe(address)
+    reasons.note_tried(target, shown, not stream and text or nil)
     if stream then
       return new_conn(self, stream)
     end
     tried[i] = {
-      address = describe(address),
+      address = shown,
       reason = reasons.of(name),
       errno = reasons.errno(name),
       text = text,
@@ -154,7 +156,8 @@ local function connect_any(self, target, addresses, deadline)
 end
 
 --- Connects to the first address that answers.
--- @tparam table target `{ host=, port=, source_ip=? }` or `{ socket=path }`
+-- @tparam table target `{ host=, port=, source_ip=? }` or `{ socket=path }`;
+-- `note`, if there, is called with lines for the transcript
 -- @tparam number deadline moment (see `now`) by which looking up and connecting must be done
 -- @treturn[1] table connection with `send recv settimeout close reset peer`
 -- @treturn[2] nil
@@ -164,6 +167,7 @@ function Driver:connect(target, deadline)
     return connect_any(self, target, { { path = target.socket } }, deadline)
   end
   local addresses, name, text = look_up(self, target, deadline)
+  reasons.note_resolved(target, addresses, text)
   if not addresses then
     return nil, reasons.resolve_failure(target, name, text)
   end

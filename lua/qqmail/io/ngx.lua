@@ -115,6 +115,7 @@ local function connect_any(target, places, deadline)
     local pool_name = new_pool_name()
     local sock, why = connect_to(place, pool_name,
       reasons.share(net.now(), deadline, index == #places))
+    reasons.note_tried(target, place.shown, not sock and tostring(why) or nil)
     if sock then
       return new_conn(sock, place, pool_name)
     end
@@ -131,6 +132,7 @@ function M.connect(_, target, deadline)
   end
   local addresses, name, text = lookup.find(target.host, reasons.family_for(target.source_ip),
     deadline, ngx.sleep)
+  reasons.note_resolved(target, addresses, text)
   if not addresses then
     return nil, reasons.resolve_failure(target, name, text)
   end

@@ -54,6 +54,40 @@ function M.errno(name)
   return name and name:match("^E%u+$") or nil
 end
 
+-- A line for the transcript of who asked for the connection, if they keep one.
+local function note(target, text)
+  if target.note then
+    target.note(text)
+  end
+end
+
+--- Note the addresses of a host, or why there are none.
+-- @tparam table target `host`; `note`: function for lines of the transcript, or nil
+-- @tparam ?table list of `{ address = }`
+-- @tparam ?string text why there is none
+function M.note_resolved(target, list, text)
+  local found = {}
+  for index, entry in ipairs(list or {}) do
+    found[index] = entry.address
+  end
+  if #found == 1 and found[1] == target.host then
+    return -- an address needs no looking up
+  end
+  note(target, ("resolve %s: %s"):format(target.host,
+    list and table.concat(found, " ") or text))
+end
+
+--- Note how one address answered.
+-- @tparam table target `port`, `note`
+-- @tparam string address as shown: an IP address, or "unix:" and a path
+-- @tparam ?string text why it could not be reached; nil: it was
+function M.note_tried(target, address, text)
+  if address:sub(1, 5) ~= "unix:" then
+    address = (address:find(":", 1, true) and "[%s]:%d" or "%s:%d"):format(address, target.port)
+  end
+  note(target, text and ("connect %s: %s"):format(address, text) or "connected " .. address)
+end
+
 --- The failure of a look-up, as drivers answer it.
 -- @tparam table target `{ host = }`
 -- @tparam string name

@@ -39,6 +39,7 @@ end
 function M.late(self, entry)
   return errors.new({ kind = "timeout", code = "timeout.deadline", phase = "config",
     delivered = entry.unknown > 0 and "unknown" or "no", retry = "never",
+    because = entry.because,
     lang = self.options.lang, text = { en = "the deadline of the message has passed",
       zh = "已超过该邮件的 deadline" } })
 end

@@ -373,7 +373,7 @@ M.codes = {
       zh = "未校验证书，中间人可以读到密码。" },
     hint = { en = "Remove verify = false; for a server of your own set tls_options.ca_file.",
       zh = "请去掉 verify = false；自己的服务器请设置 tls_options.ca_file。" } },
-  { code = "config.looks_like_code", retry = "never",
+  { code = "config.looks_like_code", retry = "never", warning = true,
     cause = { en = "An option other than password looks like an authorization code (16 letters), "
         .. "and is shown masked.",
       zh = "password 以外的某个选项看起来像授权码（16 位字母），显示时会遮盖。" },

@@ -6,10 +6,11 @@ cache = false
 include_files = {
   "lua/**/*.lua", "spec/**/*.lua", "tools/*.lua", "examples/**/*.lua", "types/*.lua",
   "bench/**/*.lua",
-  "rockspec/*.rockspec", ".luacheckrc", ".busted", "config.ld",
+  "bin/qqmail", "rockspec/*.rockspec", ".luacheckrc", ".busted", "config.ld",
 }
 files["spec"] = { std = "max+busted" }
 files["tools"] = { std = "max" }
+files["bin"] = { std = "max" }
 files["examples"] = { std = "max" }
 files["types"] = { ignore = { "2", "6" } }
 files["rockspec"] = { std = "+rockspec" }

@@ -32,6 +32,7 @@ LUA_INCDIR ?= $(firstword $(wildcard $(LUA_INCDIRS_$(LUA)) /usr/include/$(LUA)))
 LUA_ABI    := $(shell $(LUA) -e 'io.write((_VERSION:gsub("Lua ", "")))' 2>/dev/null)
 INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_ABI)
 INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_ABI)
+INST_BINDIR ?= $(PREFIX)/bin
 
 B := build/$(LUA)$(VARIANT)
 C := build/c$(VARIANT)
@@ -75,9 +76,9 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 
 .PHONY: all help build deps deps-dev test test-all test-c test-lua test-gc \
   asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
-  rules format-check warnings fmt demo docs options-doc providers-doc errors-doc \
-  bench-nginx \
-  bench-roundtrips bench-many truth diagnosis-rows rockspec install clean FORCE
+  rules format-check warnings fmt demo docs options-doc doctor-doc errors-doc \
+  providers-doc bench-nginx bench-roundtrips bench-many truth diagnosis-rows rockspec \
+  install clean FORCE
 all: build
 
 help:
@@ -102,10 +103,11 @@ help:
 	@echo 'fmt         format the C sources'
 	@echo 'rockspec    write rockspec/ anew from the tree'
 	@echo 'options-doc write docs/options.md anew from the option rows'
+	@echo 'doctor-doc  write the made parts of docs/doctor.md anew, from runs in broken worlds'
 	@echo 'providers-doc write docs/providers.md anew from the presets'
 	@echo 'errors-doc  write docs/errors.md anew from the catalogue of errors'
 	@echo 'docs        API documentation, into build/doc'
-	@echo 'install     into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI)'
+	@echo 'install     into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI) and bin'
 	@echo 'clean       remove build/'
 
 # --- build -----------------------------------------------------------------
@@ -160,6 +162,8 @@ install: build
 	@set -e; for f in $(LUA_SRC:lua/%=%); do \
 	  echo "install lua/$$f"; \
 	  install -D -m 644 "lua/$$f" "$(DESTDIR)$(INST_LUADIR)/$$f"; done
+	install -D -m 755 bin/qqmail $(DESTDIR)$(INST_BINDIR)/qqmail
+	sed -i '1s|.*|#!/usr/bin/env $(LUA)|' $(DESTDIR)$(INST_BINDIR)/qqmail
 
 clean:
 	rm -rf build
@@ -321,6 +325,7 @@ rules: build
 	tools/check_exports.sh $(MODULES)
 	$(TOOL_LUA) tools/rockspec.lua
 	$(OPTIONS_DOC)
+	$(DOCTOR_DOC)
 	$(ERRORS_DOC)
 
 format-check:
@@ -344,6 +349,11 @@ rockspec:
 OPTIONS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/options_doc.lua
 options-doc:
 	$(OPTIONS_DOC) --write
+
+DOCTOR_DOC = env LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(B)/?.so;;' $(LUA) \
+  tools/doctor_doc.lua
+doctor-doc: build
+	@$(TEST_ENV) $(LUA) tools/doctor_doc.lua --write
 
 PROVIDERS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/providers_doc.lua
 providers-doc:

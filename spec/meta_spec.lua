@@ -77,6 +77,11 @@ describe("made files", function()
     assert.are.equal(0, status, output)
   end)
 
+  it("the options and exit codes of the command in docs/doctor.md are its own", function()
+    local output, status = shell.run(shell.lua .. " tools/doctor_doc.lua")
+    assert.are.equal(0, status, output)
+  end)
+
   it("docs/providers.md is what the presets say", function()
     local output, status = shell.run("LUA_PATH='lua/?.lua;lua/?/init.lua;;' " .. shell.lua
       .. " tools/providers_doc.lua")
@@ -164,8 +169,8 @@ describe("the READMEs and guides", function()
   end
 
   it("have the same headings and the same code", function()
-    for _, page in ipairs { "README", "docs/openresty", "docs/providers", "docs/errors",
-      "docs/troubleshooting" } do
+    for _, page in ipairs { "README", "docs/openresty", "docs/errors", "docs/troubleshooting",
+      "docs/providers" } do
       local depths, code = shape(read(page .. ".md"))
       local depths_zh, code_zh = shape(read(page .. ".zh-CN.md"))
       assert.are.same(depths, depths_zh)

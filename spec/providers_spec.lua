@@ -61,6 +61,7 @@ describe("providers", function()
     assert.are.equal("login", qq.from_policy)
     assert.are.same({
       window = 0, no_reset = true, no_noop = true, no_eightbit = true, eof_in_auth_is_auth = true,
+      lazy_recipients = true,
     }, qq.quirks)
   end)
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # check_rock.sh VERSION INTERPRETER...: `luarocks make` of a copy of this tree,
-# offline, into a tree of its own; then each interpreter loads it from another
-# folder and sends a mail over TLS to the scripted server that comes with it.
+# offline, into a tree of its own; then the command in it is run, and each interpreter
+# loads it from another folder and sends a mail over TLS to the scripted server that comes with it.
 # The interpreter `nginx` stands for an nginx with the Lua module.
 set -eu
 
@@ -16,6 +16,11 @@ tar --exclude=./build --exclude=./.git -cf - . | tar -xf - -C "$work/source"
   --tree="$work/tree" >"$work/log" 2>&1) || { cat "$work/log" >&2; exit 1; }
 
 sh "$work/source/spec/support/certs.sh" "$work/certs"
+
+# The command as LuaRocks wraps it, with the environment of nobody.
+(cd / && env -u QQMAIL_BUILD -u LUA_PATH -u LUA_CPATH "$work/tree/bin/qqmail" doctor --help |
+  grep -q -e '--password-file') || { echo "check_rock: no qqmail doctor" >&2; exit 1; }
+echo "check_rock: rock for $version brings qqmail doctor"
 
 script=$(pwd)/tools/check_rock.lua
 

@@ -47,6 +47,7 @@ build = {
 
 local TAIL = [[
   },
+  install = { bin = { "bin/qqmail" } },
   copy_directories = { "types", "examples" },
 }
 test = {

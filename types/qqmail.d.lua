@@ -341,6 +341,59 @@ function Mailer:start() end
 ---@return { sent: integer, failed: integer, unknown: integer, retries: integer, failovers: integer, opened: integer, reused: integer, hook_errors: integer, connections: { used: integer, idle: integer }, breakers: string[], outbox: table<string, integer>? }
 function Mailer:stats() end
 
+---@class qqmail.CheckOptions
+---@field to? qqmail.Mailboxes asked about without a mail
+---@field send? boolean send one mail, to `to` or to the account itself
+---@field lang? "zh" | "en"
+---@field account? integer 1, or one of `failover`
+---@field on_step? fun(step: qqmail.CheckStep, report: qqmail.CheckReport)
+
+---@class qqmail.CheckNote
+---@field status "ok" | "warning"
+---@field text string
+---@field hint? string
+---@field code? string
+
+---@class qqmail.CheckStep
+---@field name "settings" | "code" | "from" | "dns" | "connect" | "tls" | "greeting" | "ehlo" | "auth" | "envelope" | "mail"
+---@field status "ok" | "warning" | "failed" | "skipped"
+---@field seconds? number
+---@field text string
+---@field hint? string
+---@field help_url? string
+---@field code? string of the error or warning
+---@field details table
+---@field notes qqmail.CheckNote[]
+
+---@class qqmail.CheckReport
+---@field [integer] qqmail.CheckStep
+---@field ok boolean
+---@field error? qqmail.Error what a mail would get
+---@field not_reached string[] names of the steps behind the failed one
+---@field lang "zh" | "en"
+---@field version string
+---@field host? string
+---@field port? integer
+---@field tls? string
+---@field user? string
+---@field seconds? number
+local Report = {}
+
+---One step.
+---@param name string
+---@return qqmail.CheckStep?
+function Report:step(name) end
+
+---Plain tables, for JSON.
+---@return table
+function Report:plain() end
+
+---The doctor: which step fails, and what to do. One login at most.
+---@param what? qqmail.CheckOptions
+---@return qqmail.CheckReport? report
+---@return qqmail.Error? err `what` is wrong
+function Mailer:check(what) end
+
 ---Close the connections. The mailer cannot be used after that.
 function Mailer:close() end
 

@@ -216,7 +216,7 @@ local function connect(self, with)
       source_ip = settings.source_ip },
     spare = with.spare, session = session_options(settings, with.pace, self.secret),
     make_filter = self.make_filter, driver_tls = self.driver_tls, timeout = settings.timeout,
-    deadline = self.deadline, watch = with.watch,
+    deadline = self.deadline, watch = with.watch, look = with.look,
   })
   if connection then
     return connection
@@ -229,7 +229,7 @@ end
 -- @tparam table driver
 -- @tparam number deadline absolute
 -- @tparam table with `pace` (see `options` of `qqmail.pace`), `spare` (a
--- fresh connection of the driver or nil), `watch` (see `pump.open`)
+-- fresh connection of the driver or nil), `watch`, `look` (see `pump.open`)
 -- @treturn ?table connection
 -- @treturn ?table error
 function M.open(settings, driver, deadline, with)

@@ -229,6 +229,29 @@ function Mailer:start()
   return notify.start(self)
 end
 
+--- The doctor: look at settings, code, sender, name, addresses, TLS and login, one after
+-- the other, and stop where it fails. At most one login is tried; a mail is sent only
+-- when asked for.
+-- @tparam ?table what `to` (addresses, as of a message): ask the server about sender and
+-- recipients, without a mail; `send` = true: send one mail to `to`, or to the account
+-- itself; `lang` = "zh" or "en"; `account` = number of the account, 1 and those of
+-- `failover`; `on_step` (step, report): called as each step ends
+-- @treturn ?table report: the steps as a list of `{ name, status = "ok" | "warning" |
+-- "failed" | "skipped", seconds, text, hint, help_url, code, details, notes }`; `ok`,
+-- `error` (what a mail would meet), `not_reached` (names), `lang`; `tostring` prints it,
+-- `report:plain()` is a table for JSON. See docs/doctor.md
+-- @treturn ?table error: `what` is wrong, or the mailer is closed
+function Mailer:check(what)
+  if what ~= nil and type(what) ~= "table" then
+    error("mailer:check: a table is expected, not a " .. type(what), 2)
+  elseif self.closed then
+    return nil, closed_error(self)
+  end
+  local report, err = require("qqmail.doctor").check(self, what or {})
+  leave_nothing_for_fork(self)
+  return report, err
+end
+
 local function connections_of(self)
   local used, idle = 0, 0
   for _, way in ipairs(self.routes) do

@@ -29,10 +29,6 @@ Connection.__index = Connection
 -- Words of drivers and the wire, in the words of the session.
 local ENDED = { timeout = "timeout", closed = "closed", reset = "reset", cancelled = "cancelled" }
 
-local function ended_as(why)
-  return ENDED[why] or "transport"
-end
-
 local function limit_of(self, phase)
   return phase == "final" and self.timeout.final or self.timeout.reply
 end
@@ -63,7 +59,7 @@ end
 local function end_input(self, why, detail)
   self.detail = self.detail or detail or (not ENDED[why] and why or nil)
   note(self.session, self.now() - self.started, transcript.ending(why, detail))
-  self.session:ended(ended_as(why))
+  self.session:ended(ENDED[why] or "transport")
 end
 
 -- With TLS 1.3 a server refuses our certificate, or the lack of one, when the
@@ -347,7 +343,8 @@ end
 --   of `core.session`), `make_filter` (function -> TLS filter, or nil),
 --   `driver_tls` (where the driver does TLS itself: what its `start_tls` takes),
 --   `timeout` (`connect`, `reply`, `final`), `deadline` (absolute), `watch` (called
---   with lists of lines of the dialogue as they are said, or nil)
+--   with lists of lines of the dialogue as they are said, or nil), `look` (called with
+--   the connection when the login is over, well or not, or nil)
 -- @treturn ?table connection
 -- @treturn ?table failure: `connect`, `tls` or `event` says of which kind, with
 --   `times` and `trace`
@@ -381,7 +378,11 @@ function M.open(driver, options)
   end
   local self = new_connection(driver, io, session, options)
   self.times.connect = connect_time
-  if log_in(self) then
+  local is_in = log_in(self)
+  if options.look then
+    options.look(self)
+  end
+  if is_in then
     return self
   end
   failure = self:why_failed()

@@ -189,13 +189,15 @@ end
 -- @tparam table driver
 -- @tparam number deadline absolute
 -- @tparam ?table spare
+-- @tparam ?function look see `pump.open`
 -- @treturn ?table connection
 -- @treturn ?table error
-function Route:open(driver, deadline, spare)
+function Route:open(driver, deadline, spare, look)
   local pool = self:pool(driver)
   pool:make_room()
   local connection, err = account.open(self.settings, driver, deadline, {
     spare = spare, pace = pool:pace():options(self.settings), watch = self.watch,
+    look = look,
   })
   if connection then
     self.report:connected(self.settings, connection)

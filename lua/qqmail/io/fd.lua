@@ -131,6 +131,22 @@ local function new_conn(driver, stream)
   }, Conn)
 end
 
+--- Connects to one address.
+-- @tparam table target as of `connect`
+-- @tparam table address of `lookup`
+-- @tparam number deadline
+-- @treturn ?table connection
+-- @treturn ?table `{ address=, reason=, errno=, text= }`
+function Driver:dial(target, address, deadline)
+  local stream, name, text = dial(self, address, target.source_ip, deadline)
+  reasons.note_tried(target, describe(address), not stream and text or nil)
+  if stream then
+    return new_conn(self, stream)
+  end
+  return nil, { address = describe(address), reason = reasons.of(name), errno = reasons.errno(name),
+    text = text }
+end
+
 -- At least one address is tried, even when the deadline has passed: it may answer at once.
 local function connect_any(self, target, addresses, deadline)
   local tried = {}
@@ -138,21 +154,31 @@ local function connect_any(self, target, addresses, deadline)
     if i > 1 and self:now() >= deadline then
       break
     end
-    local until_when = reasons.share(self:now(), deadline, i == #addresses)
-    local stream, name, text = dial(self, address, target.source_ip, until_when)
-    local shown = describe(address)
-    reasons.note_tried(target, shown, not stream and text or nil)
-    if stream then
-      return new_conn(self, stream)
+    local conn, why =
+      self:dial(target, address, reasons.share(self:now(), deadline, i == #addresses))
+    if conn then
+      return conn
     end
-    tried[i] = {
-      address = shown,
-      reason = reasons.of(name),
-      errno = reasons.errno(name),
-      text = text,
-    }
+    tried[i] = why
   end
   return nil, reasons.connect_failure(target, tried)
+end
+
+--- The addresses of a server, the best first.
+-- @tparam table target as of `connect`
+-- @tparam number deadline
+-- @treturn ?table list for `dial`; each has `address` and `family`, or `path`
+-- @treturn ?table the failure, as of `connect`
+function Driver:lookup(target, deadline)
+  if target.socket then
+    return { { path = target.socket } }
+  end
+  local addresses, name, text = look_up(self, target, deadline)
+  reasons.note_resolved(target, addresses, text)
+  if not addresses then
+    return nil, reasons.resolve_failure(target, name, text)
+  end
+  return addresses
 end
 
 --- Connects to the first address that answers.
@@ -163,13 +189,9 @@ end
 -- @treturn[2] nil
 -- @treturn[2] table `{ phase=, reason=, errno=, text=, tried={ {address=,reason=,text=} } }`
 function Driver:connect(target, deadline)
-  if target.socket then
-    return connect_any(self, target, { { path = target.socket } }, deadline)
-  end
-  local addresses, name, text = look_up(self, target, deadline)
-  reasons.note_resolved(target, addresses, text)
+  local addresses, failure = self:lookup(target, deadline)
   if not addresses then
-    return nil, reasons.resolve_failure(target, name, text)
+    return nil, failure
   end
   return connect_any(self, target, addresses, deadline)
 end
@@ -304,7 +326,7 @@ end
 
 --- Makes a driver.
 -- @tparam table options `wait`, `sleep` and maybe `closing`, `all` as above; `name` for messages
--- @treturn table driver with `connect now sleep gate all width name`
+-- @treturn table driver with `connect lookup dial now sleep gate all width name`
 function M.new(options)
   assert(type(options.wait) == "function", "wait must be a function")
   assert(type(options.sleep) == "function", "sleep must be a function")

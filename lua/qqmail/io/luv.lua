@@ -103,14 +103,14 @@ local function all(functions)
 end
 
 local driver = fd.new({ name = "luv", wait = wait, sleep = sleep, all = all })
-local connect = driver.connect
+local lookup = driver.lookup
 
---- Connects, inside a coroutine; see `qqmail.io.fd`.
-function driver:connect(target, deadline)
+--- The addresses of a server, inside a coroutine; see `qqmail.io.fd`. Connecting begins so.
+function driver:lookup(target, deadline)
   if not current_thread() then
     return nil, { phase = "connect", reason = "unknown", text = NO_COROUTINE, tried = {} }
   end
-  return connect(self, target, deadline)
+  return lookup(self, target, deadline)
 end
 
 return driver

@@ -95,40 +95,47 @@ local function new_conn(sock, place, pool_name)
   }, Conn)
 end
 
-local function places_of(target, addresses)
-  local places = {}
-  for index, address in ipairs(addresses) do
-    local is_v6 = address.family == "inet6"
-    places[index] = { host = is_v6 and "[" .. address.address .. "]" or address.address,
-      port = target.port, source_ip = target.source_ip, shown = address.address }
+local function place_of(target, address)
+  if address.path then
+    return { path = address.path, shown = "unix:" .. address.path }
   end
-  return places
+  local is_v6 = address.family == "inet6"
+  return { host = is_v6 and "[" .. address.address .. "]" or address.address,
+    port = target.port, source_ip = target.source_ip, shown = address.address }
+end
+
+--- Connects to one address; see `qqmail.io.fd`.
+function M.dial(_, target, address, deadline)
+  local place, pool_name = place_of(target, address), new_pool_name()
+  local sock, why = connect_to(place, pool_name, deadline)
+  reasons.note_tried(target, place.shown, not sock and tostring(why) or nil)
+  if sock then
+    return new_conn(sock, place, pool_name)
+  end
+  return nil, { address = place.shown, reason = REASONS[why] or "unknown", text = why }
 end
 
 -- At least one is tried, even when the deadline has passed: it may answer at once.
-local function connect_any(target, places, deadline)
+local function connect_any(target, addresses, deadline)
   local tried = {}
-  for index, place in ipairs(places) do
+  for index, address in ipairs(addresses) do
     if index > 1 and net.now() >= deadline then
       break
     end
-    local pool_name = new_pool_name()
-    local sock, why = connect_to(place, pool_name,
-      reasons.share(net.now(), deadline, index == #places))
-    reasons.note_tried(target, place.shown, not sock and tostring(why) or nil)
-    if sock then
-      return new_conn(sock, place, pool_name)
+    local conn, why =
+      M:dial(target, address, reasons.share(net.now(), deadline, index == #addresses))
+    if conn then
+      return conn
     end
-    tried[index] = { address = place.shown, reason = REASONS[why] or "unknown", text = why }
+    tried[index] = why
   end
   return nil, reasons.connect_failure(target, tried)
 end
 
---- Connects to the first address that answers; see `qqmail.io.fd`.
-function M.connect(_, target, deadline)
+--- The addresses of a server; see `qqmail.io.fd`.
+function M.lookup(_, target, deadline)
   if target.socket then
-    local place = { path = target.socket, shown = "unix:" .. target.socket }
-    return connect_any(target, { place }, deadline)
+    return { { path = target.socket } }
   end
   local addresses, name, text = lookup.find(target.host, reasons.family_for(target.source_ip),
     deadline, ngx.sleep)
@@ -136,7 +143,16 @@ function M.connect(_, target, deadline)
   if not addresses then
     return nil, reasons.resolve_failure(target, name, text)
   end
-  return connect_any(target, places_of(target, addresses), deadline)
+  return addresses
+end
+
+--- Connects to the first address that answers; see `qqmail.io.fd`.
+function M.connect(_, target, deadline)
+  local addresses, failure = M:lookup(target, deadline)
+  if not addresses then
+    return nil, failure
+  end
+  return connect_any(target, addresses, deadline)
 end
 
 --- Monotonic seconds, the scale of all deadlines.

@@ -13,7 +13,8 @@ M.token_or_password = { "XOAUTH2", "OAUTHBEARER", "PLAIN", "LOGIN" }
 
 -- `window` = 0: nobody has proved that this server takes the next envelope
 -- behind a body. `eof_in_auth_is_auth`: it hangs up instead of answering when
--- it refuses a login.
+-- it refuses a login. `lazy_recipients`: RCPT takes anybody, who is unknown is told
+-- behind the mail.
 function M.quirks(more)
   local out = { window = 0 }
   for key, value in pairs(more or {}) do
@@ -23,10 +24,11 @@ function M.quirks(more)
 end
 
 -- What follows a delivered message there is garbage, silence or a hang-up.
-function M.tencent_quirks()
-  return M.quirks {
-    no_reset = true, no_noop = true, no_eightbit = true, eof_in_auth_is_auth = true,
-  }
+-- @tparam ?table more
+function M.tencent_quirks(more)
+  local out = M.quirks(more)
+  out.no_reset, out.no_noop, out.no_eightbit, out.eof_in_auth_is_auth = true, true, true, true
+  return out
 end
 
 function M.netease_quirks()

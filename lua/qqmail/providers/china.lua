@@ -20,7 +20,8 @@ return {
     host = "smtp.qq.com", ports = IMPLICIT_THEN_STARTTLS,
     auth = { "PLAIN", "LOGIN", "XOAUTH2" },
     secret = "authorization_code", hint = HINTS.qq, code_shape = { letters = 16 },
-    from_policy = "login", size_limit = 73400320, quirks = tencent_quirks(), help_url = QQ_HELP,
+    from_policy = "login", size_limit = 73400320, help_url = QQ_HELP,
+    quirks = tencent_quirks { lazy_recipients = true },
     rate = { en = "limits by minute, hour and day, not published; logins are limited too",
       zh = "按分钟、小时、天限制，具体数值不公开；登录次数也有限制" },
     notes = {

@@ -19,6 +19,7 @@ local LAZY = {
   errors = "qqmail.errors",
   log = "qqmail.log",
   providers = "qqmail.providers",
+  template = "qqmail.template",
   testing = "qqmail.testing",
 }
 

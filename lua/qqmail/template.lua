@@ -113,9 +113,9 @@ end
 -- `template.limit`
 function M.compile(text, options)
   if type(text) ~= "string" then
-    error("template.compile: a string is expected, not a " .. type(text), 2)
+    error("qqmail.template.compile: a string is expected, not a " .. type(text), 2)
   end
-  local checked, err = check_options("template.compile", options,
+  local checked, err = check_options("qqmail.template.compile", options,
     { "name", "escape", "strict", "partials", "lang" })
   local source
   if checked then
@@ -173,9 +173,9 @@ end
 -- @treturn ?table error
 function M.folder(path, options)
   if type(path) ~= "string" or path == "" then
-    error("template.folder: a path is expected", 2)
+    error("qqmail.template.folder: a path is expected", 2)
   end
-  local checked, err = check_options("template.folder", options, { "strict", "reload", "lang" })
+  local checked, err = check_options("qqmail.template.folder", options, { "strict", "reload", "lang" })
   return checked and folders.new(path, checked), err
 end
 
@@ -187,9 +187,9 @@ end
 -- @treturn ?table error
 function M.mail(parts, options)
   if type(parts) ~= "table" then
-    error("template.mail: a table is expected, not a " .. type(parts), 2)
+    error("qqmail.template.mail: a table is expected, not a " .. type(parts), 2)
   end
-  local checked, err = check_options("template.mail", options, { "partials", "strict", "lang" })
+  local checked, err = check_options("qqmail.template.mail", options, { "partials", "strict", "lang" })
   if not checked then
     return nil, err
   end
@@ -198,7 +198,7 @@ function M.mail(parts, options)
     if key ~= "subject" and key ~= "text" and key ~= "html" then
       return nil, unknown_option(key, checked.lang, mail.parts)
     elseif type(text) ~= "string" then
-      error(("template.mail: %s must be a string, not a %s"):format(key, type(text)), 2)
+      error(("qqmail.template.mail: %s must be a string, not a %s"):format(key, type(text)), 2)
     end
     sources[key], err = parser.compile(text, key, checked.lang)
     if not sources[key] then

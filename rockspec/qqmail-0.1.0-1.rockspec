@@ -87,6 +87,7 @@ build = {
         "csrc/disk/qm_file.c",
         "csrc/disk/qm_folder.c",
         "csrc/disk/qm_lock.c",
+        "csrc/disk/qm_path.c",
         "csrc/net/qm_errno.c",
         "csrc/net/qm_os.c",
         "csrc/lua/lq_disk.c",

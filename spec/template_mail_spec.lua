@@ -143,7 +143,8 @@ describe("nothing outside the folder", function()
 
   it("is reached by a partial, a layout or a name out of the data", function()
     put({ ["secret.txt"] = "secret", ["mails/a/body.txt"] = "{{>*name}}",
-      ["mails/b/body.txt"] = "{{>../../secret}}", ["mails/c/body.txt"] = "{{</etc/passwd}}{{//etc/passwd}}",
+      ["mails/b/body.txt"] = "{{>../../secret}}",
+      ["mails/c/body.txt"] = "{{</etc/passwd}}{{//etc/passwd}}",
       ["mails/d/body.txt"] = "{{<*name}}{{/*name}}" })
     for _, options in ipairs({ {}, { strict = false }, { reload = true } }) do
       local mails = assert(template.folder(root .. "/mails", options))
@@ -156,6 +157,21 @@ describe("nothing outside the folder", function()
       refused("template.bad_name", mails:render("b", {}))
       refused("template.bad_name", mails:render("c", {}))
     end
+  end)
+
+  it("is reached by a symbolic link; those that stay inside are followed", function()
+    put({ ["secret/body.txt"] = "secret", ["mails/a/body.txt"] = "{{>inside}}{{#x}}{{>out}}{{/x}}",
+      ["mails/b/text.txt"] = "kept", ["mails/c/none.txt"] = "" })
+    shell.run(("cd %s/mails && ln -s ../secret link && ln -s ../b/text.txt a/inside.txt"
+      .. " && ln -s ../../secret/body.txt a/out.txt && ln -s /etc/passwd c/body.txt")
+      :format(shell.quote(root)))
+    local mails = assert(template.folder(root .. "/mails", { strict = false }))
+    assert.same({ text = "kept" }, mails:render("a", {}))
+    refused("template.bad_name", mails:render("a", { x = true }))
+    refused("template.bad_name", mails:get("link"))
+    refused("template.bad_name", mails:get("c"))
+    shell.run(("ln -s mails %s/current"):format(shell.quote(root)))
+    assert.same({ text = "kept" }, assert(template.folder(root .. "/current")):render("a", {}))
   end)
 
   it("is reached by a message, whose template may be anybody's choice", function()

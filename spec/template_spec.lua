@@ -273,7 +273,8 @@ describe("inheritance", function()
   end)
 
   it("renders a block with the blocks known where it was written", function()
-    local partials = { p = "{{<q}}{{$b}}<{{$a}}p{{/a}}>{{/b}}{{/q}}", q = "{{$a}}q{{/a}}{{$b}}q{{/b}}" }
+    local partials = { p = "{{<q}}{{$b}}<{{$a}}p{{/a}}>{{/b}}{{/q}}",
+      q = "{{$a}}q{{/a}}{{$b}}q{{/b}}" }
     assert.equal("mine<mine>", render("{{<p}}{{$a}}mine{{/a}}{{/p}}", {}, { partials = partials }))
     assert.equal("q<p>", render("{{>p}}", {}, { partials = partials }))
   end)

@@ -552,11 +552,11 @@ M.codes = {
         .. '"./" or "/".',
       zh = '请设置选项 templates（QQMAIL_TEMPLATES），或给出以 "./" 或 "/" 开头的路径。' } },
   { code = "template.bad_name", kind = "message", retry = "never",
-    cause = { en = 'The name of a template or partial could lead out of the folder: it has "..", '
-        .. "begins with a slash or a dot, or holds characters other than letters, digits, "
-        .. '"_", "-", "." and "/".',
-      zh = '模板或片段的名称可能指向目录之外：含有 ".."、以斜杠或点开头，或含有字母、数字、"_"、"-"、"."、"/" '
-        .. "以外的字符。" },
+    cause = { en = "The name of a template or partial leads or could lead out of the folder: it "
+        .. 'has "..", begins with a slash or a dot, holds characters other than letters, digits, '
+        .. '"_", "-", "." and "/", or is a symbolic link to elsewhere.',
+      zh = '模板或片段的名称指向或可能指向目录之外：含有 ".."、以斜杠或点开头、含有字母、数字、"_"、"-"、"."、"/" '
+        .. "以外的字符，或是指向别处的符号链接。" },
     hint = { en = "Use names from the top of the folder, such as orders/shipped.",
       zh = "请使用相对模板目录的名称，例如 orders/shipped。" } },
   { code = "template.unreadable", kind = "message", retry = "never",

@@ -175,7 +175,8 @@ function M.folder(path, options)
   if type(path) ~= "string" or path == "" then
     error("qqmail.template.folder: a path is expected", 2)
   end
-  local checked, err = check_options("qqmail.template.folder", options, { "strict", "reload", "lang" })
+  local checked, err = check_options("qqmail.template.folder", options,
+    { "strict", "reload", "lang" })
   return checked and folders.new(path, checked), err
 end
 
@@ -189,7 +190,8 @@ function M.mail(parts, options)
   if type(parts) ~= "table" then
     error("qqmail.template.mail: a table is expected, not a " .. type(parts), 2)
   end
-  local checked, err = check_options("qqmail.template.mail", options, { "partials", "strict", "lang" })
+  local checked, err = check_options("qqmail.template.mail", options,
+    { "partials", "strict", "lang" })
   if not checked then
     return nil, err
   end

@@ -2,10 +2,11 @@
 -- `body.txt`; layouts and partials stand beside them.
 --
 -- Nothing outside the folder is read: a name has no "..", is no absolute path and holds
--- no character of a shell or file system with a meaning of its own. (Symbolic links are
--- followed: who may put one there may put any template there.)
+-- no character of a shell or file system with a meaning of its own; a symbolic link must
+-- stay inside.
 -- @module qqmail.template.folder
 
+local disk = require "qqmail.disk"
 local fault = require "qqmail.template.fault"
 local limits = require "qqmail.template.limits"
 local mail = require "qqmail.template.mail"
@@ -33,27 +34,37 @@ end
 
 -- --- files ------------------------------------------------------------------------
 
--- ENOENT, and ENOTDIR: a part of the path is a file. The same everywhere POSIX is.
-local ABSENT = { [2] = true, [20] = true }
+-- The second: a part of the path is a file.
+local ABSENT = { ENOENT = true, ENOTDIR = true }
+
+local function unreadable(name, why, lang)
+  return nil, fault.new(lang, "template.unreadable", { en = "it cannot be read: " .. why,
+    zh = "无法读取：" .. why }, { source = { name = name, text = "" } })
+end
 
 -- The text; nil: there is no such file.
 local function read_file(self, name, lang)
-  local file, why, number = io.open(self.path .. "/" .. name, "rb")
-  if not file then
-    if ABSENT[number] then
-      return nil
-    end
-    why = tostring(why):match("([^:]+)$"):gsub("^ +", "")
-  else
-    local text
+  local path = self.path .. "/" .. name
+  local is_inside, code, why = disk.is_inside(self.path, path)
+  if ABSENT[code] then
+    return nil
+  elseif is_inside == nil then
+    return unreadable(name, why, lang)
+  elseif not is_inside then
+    return nil, fault.new(lang, "template.bad_name", {
+      en = "a symbolic link leads out of the folder", zh = "符号链接指向模板目录之外",
+    }, { source = { name = name, text = "" } })
+  end
+  local file, text
+  file, why = io.open(path, "rb")
+  if file then
     text, why = file:read(limits.template_bytes + 4)
     file:close()
-    if text or not why then
-      return text or ""
-    end
   end
-  return nil, fault.new(lang, "template.unreadable", { en = "it cannot be read: " .. why,
-    zh = "无法读取：" .. why }, { source = { name = name, text = "" } })
+  if not file or (not text and why) then
+    return unreadable(name, tostring(why):match("([^:]+)$"):gsub("^ +", ""), lang)
+  end
+  return text or ""
 end
 
 local function keep(self, name, source)

@@ -1,5 +1,6 @@
-/* realpath() is part of POSIX.1-2008, but glibc shows it only to XSI. */
-#define _XOPEN_SOURCE 700
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE /* realpath: glibc does not show it for POSIX alone */
+#endif
 
 #include "disk/qm_path.h"
 

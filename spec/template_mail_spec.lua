@@ -5,6 +5,7 @@ local messages = require "spec.support.messages"
 local parser = require "qqmail.template.parser"
 local qqmail = require "qqmail"
 local send = require "spec.support.send"
+local settings = require "spec.support.settings"
 local shell = require "spec.support.shell"
 local template = require "qqmail.template"
 
@@ -296,6 +297,13 @@ describe("a message with a template", function()
     local _, err = mailer:send({ to = "b@x.org", template = "welcome" })
     assert.equal('模板 welcome/subject.txt 第 1 行第 4 列：没有变量 "name"', err.message)
     mailer:close()
+  end)
+end)
+
+describe("the option templates", function()
+  it("may come from the environment", function()
+    local loaded = assert(settings.load({ host = "mx.test" }, { QQMAIL_TEMPLATES = root }))
+    assert.equal(root, loaded.templates)
   end)
 end)
 

@@ -49,10 +49,9 @@ end
 -- A driver for which no host has an address; nobody is asked.
 local function no_names()
   local driver = fd.new({ wait = net.wait, sleep = net.sleep })
-  function driver.connect(_, target)
+  function driver.lookup(_, target)
     if target.socket then
-      return nil, reasons.connect_failure(target, { { address = "unix:" .. target.socket,
-        reason = "not_found", text = "no such file" } })
+      return { { path = target.socket } }
     end
     reasons.note_resolved(target, nil, "no such host")
     return nil, reasons.resolve_failure(target, "resolve.noname", "no such host")

@@ -445,13 +445,12 @@ end
 
 -- A field that was given a code for an address may be quoted in what is wrong with it.
 local function mended(spec, defaults, err)
-  local cover, shown = covers.new(), {}
+  local shown = {}
   for key, value in pairs(spec) do
     -- Variables are shown nowhere, and may be many.
     shown[key] = key ~= "vars" and value or nil
   end
-  cover:learn_all(shown)
-  cover:mend(err)
+  covers.mend(err, shown)
   return defaults.cover and defaults.cover:mend(err) or err
 end
 

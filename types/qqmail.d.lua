@@ -261,6 +261,10 @@ local qqmail = {}
 ---@field message_id? string
 ---@field to? integer how many recipients
 ---@field seconds? number of the whole call
+---@field template? string with codes template.*: the file or name
+---@field line? integer of the template, from 1
+---@field column? integer in characters, from 1
+---@field variable? string that is missing or no text
 
 ---@class qqmail.Provider
 ---@field key string

@@ -76,6 +76,10 @@ M.list = {
   row("headers", "table", {
     en = "header fields of each message", zh = "每封邮件附加的头字段",
   }),
+  row("templates", "path", {
+    en = "folder in which the field `template` of a message is looked for, see docs/templates.md",
+    zh = "邮件字段 template 所指模板的目录，见 docs/templates.zh-CN.md",
+  }, { env = "TEMPLATES" }),
   row("hostname", "hostname", {
     en = "name given in EHLO; the default tells nothing about this host",
     zh = "EHLO 中使用的名字；默认值不透露本机信息",

@@ -76,6 +76,24 @@ build = {
       },
       incdirs = { "csrc" },
     },
+    ["qqmail.crypto"] = {
+      sources = {
+        "csrc/base/qm_buf.c",
+        "csrc/base/qm_err.c",
+        "csrc/base/qm_hash.c",
+        "csrc/base/qm_mem.c",
+        "csrc/base/qm_utf8.c",
+        "csrc/codec/qm_base64.c",
+        "csrc/crypto/qm_cram.c",
+        "csrc/crypto/qm_digest.c",
+        "csrc/crypto/qm_scram.c",
+        "csrc/lua/lq_crypto.c",
+        "csrc/lua/lq_util.c",
+      },
+      incdirs = { "csrc", "$(OPENSSL_INCDIR)" },
+      libdirs = { "$(OPENSSL_LIBDIR)" },
+      libraries = { "crypto" },
+    },
     ["qqmail.disk"] = {
       sources = {
         "csrc/base/qm_buf.c",

@@ -67,11 +67,11 @@ enum qm_err qm_digest_pbkdf2(enum qm_digest digest, struct qm_span password,
         return QM_E_TOO_LONG;
     }
     ERR_clear_error();
-    return ending(
-        PKCS5_PBKDF2_HMAC(password.len > 0 ? password.ptr : "",
-                          (int)password.len, bytes_of(salt), (int)salt.len,
-                          (int)rounds, method_of(digest),
-                          (int)qm_digest_size(digest), out) == 1);
+    return ending(PKCS5_PBKDF2_HMAC(password.len > 0 ? password.ptr : "",
+                                    (int)password.len, bytes_of(salt),
+                                    (int)salt.len, (int)rounds,
+                                    method_of(digest),
+                                    (int)qm_digest_size(digest), out) == 1);
 }
 
 bool qm_digest_equal(const unsigned char *a, const unsigned char *b, size_t len)

@@ -285,10 +285,10 @@ static enum qm_err derive(const struct qm_scram *scram,
                           const struct offer *offer, struct keys *keys)
 {
     struct qm_span salted = key_span(scram, keys->salted);
-    enum qm_err err = qm_digest_pbkdf2(
-        scram->digest, qm_buf_span(&scram->password),
-        qm_span_make(offer->salt, offer->salt_len), offer->rounds,
-        keys->salted);
+    enum qm_err err =
+        qm_digest_pbkdf2(scram->digest, qm_buf_span(&scram->password),
+                         qm_span_make(offer->salt, offer->salt_len),
+                         offer->rounds, keys->salted);
 
     if (err == QM_OK) {
         err = qm_digest_hmac(scram->digest, salted, qm_span_of("Client Key"),

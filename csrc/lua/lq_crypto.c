@@ -150,8 +150,10 @@ static int l_scram_close(lua_State *L)
 /* --- module --------------------------------------------------------------- */
 
 static const luaL_Reg scram_methods[] = {
-    { "first", l_scram_first }, { "final", l_scram_final },
-    { "verify", l_scram_verify }, { "close", l_scram_close },
+    { "first", l_scram_first },
+    { "final", l_scram_final },
+    { "verify", l_scram_verify },
+    { "close", l_scram_close },
     { NULL, NULL },
 };
 

@@ -4,6 +4,7 @@
  * Loaded by the first login that needs it, never by anything else. What cannot
  * be done is nil, a stable name and an English text.
  */
+#include "base/qm_mem.h"
 #include "base/qm_version.h"
 #include "crypto/qm_cram.h"
 #include "crypto/qm_scram.h"
@@ -23,6 +24,72 @@ static int push_made(lua_State *L, struct qm_buf *made, enum qm_err err)
     }
     qm_buf_deinit(made);
     return err == QM_OK ? 1 : lq_push_error(L, err);
+}
+
+static enum qm_digest read_digest(lua_State *L, struct qm_span name)
+{
+    static const struct {
+        const char *name;
+        enum qm_digest digest;
+    } digests[] = { { "MD5", QM_DIGEST_MD5 },
+                    { "SHA-1", QM_DIGEST_SHA1 },
+                    { "SHA-256", QM_DIGEST_SHA256 },
+                    { "SHA-512", QM_DIGEST_SHA512 } };
+    size_t i;
+
+    for (i = 0; i < QM_COUNTOF(digests); i++) {
+        if (qm_span_equal(name, qm_span_of(digests[i].name))) {
+            return digests[i].digest;
+        }
+    }
+    luaL_error(L, "unknown digest");
+    return QM_DIGEST_SHA1;
+}
+
+static int push_value(lua_State *L, enum qm_digest digest,
+                      unsigned char value[QM_DIGEST_SIZE_MAX], enum qm_err err)
+{
+    if (err == QM_OK) {
+        lua_pushlstring(L, (const char *)value, qm_digest_size(digest));
+    }
+    qm_mem_wipe(value, QM_DIGEST_SIZE_MAX);
+    return err == QM_OK ? 1 : lq_push_error(L, err);
+}
+
+/* crypto.digest(name, bytes) -> value, not in hexadecimal; as those below */
+static int l_crypto_digest(lua_State *L)
+{
+    unsigned char value[QM_DIGEST_SIZE_MAX];
+    enum qm_digest digest = read_digest(L, lq_check_span(L, 1));
+    struct qm_span bytes = lq_check_span(L, 2);
+
+    return push_value(L, digest, value, qm_digest_of(digest, bytes, value));
+}
+
+/* crypto.hmac(name, key, bytes) */
+static int l_crypto_hmac(lua_State *L)
+{
+    unsigned char value[QM_DIGEST_SIZE_MAX];
+    enum qm_digest digest = read_digest(L, lq_check_span(L, 1));
+    struct qm_span key = lq_check_span(L, 2);
+    struct qm_span bytes = lq_check_span(L, 3);
+
+    return push_value(L, digest, value,
+                      qm_digest_hmac(digest, key, bytes, value));
+}
+
+/* crypto.pbkdf2(name, password, salt, rounds) */
+static int l_crypto_pbkdf2(lua_State *L)
+{
+    unsigned char value[QM_DIGEST_SIZE_MAX];
+    enum qm_digest digest = read_digest(L, lq_check_span(L, 1));
+    struct qm_span password = lq_check_span(L, 2);
+    struct qm_span salt = lq_check_span(L, 3);
+    int64_t rounds = lq_check_integer(L, 4, 1, QM_SCRAM_ROUNDS_MAX);
+
+    return push_value(
+        L, digest, value,
+        qm_digest_pbkdf2(digest, password, salt, (uint32_t)rounds, value));
 }
 
 /* crypto.cram_md5(user, password, challenge) -> answer */
@@ -46,26 +113,6 @@ static struct qm_scram *check_scram(lua_State *L)
     return luaL_checkudata(L, 1, SCRAM_CLASS);
 }
 
-static enum qm_digest field_digest(lua_State *L, int table)
-{
-    static const struct {
-        const char *name;
-        enum qm_digest digest;
-    } digests[] = { { "SHA-1", QM_DIGEST_SHA1 },
-                    { "SHA-256", QM_DIGEST_SHA256 },
-                    { "SHA-512", QM_DIGEST_SHA512 } };
-    struct qm_span name = lq_field_span(L, table, "digest", "");
-    size_t i;
-
-    for (i = 0; i < QM_COUNTOF(digests); i++) {
-        if (qm_span_equal(name, qm_span_of(digests[i].name))) {
-            return digests[i].digest;
-        }
-    }
-    luaL_error(L, "unknown digest");
-    return QM_DIGEST_SHA1;
-}
-
 /*
  * crypto.scram{ digest=, user=, password=, nonce=, binding_name=, binding=,
  * may_bind= } -> exchange; see qm_scram.h.
@@ -78,7 +125,7 @@ static int l_crypto_scram(lua_State *L)
 
     luaL_checktype(L, 1, LUA_TTABLE);
     memset(&settings, 0, sizeof(settings));
-    settings.digest = field_digest(L, 1);
+    settings.digest = read_digest(L, lq_field_span(L, 1, "digest", ""));
     settings.user = lq_field_span(L, 1, "user", "");
     settings.password = lq_field_span(L, 1, "password", "");
     settings.nonce = lq_field_span(L, 1, "nonce", "");
@@ -158,6 +205,9 @@ static const luaL_Reg scram_methods[] = {
 };
 
 static const luaL_Reg module_functions[] = {
+    { "digest", l_crypto_digest },
+    { "hmac", l_crypto_hmac },
+    { "pbkdf2", l_crypto_pbkdf2 },
     { "cram_md5", l_crypto_cram_md5 },
     { "scram", l_crypto_scram },
     { NULL, NULL },

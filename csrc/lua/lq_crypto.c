@@ -205,12 +205,9 @@ static const luaL_Reg scram_methods[] = {
 };
 
 static const luaL_Reg module_functions[] = {
-    { "digest", l_crypto_digest },
-    { "hmac", l_crypto_hmac },
-    { "pbkdf2", l_crypto_pbkdf2 },
-    { "cram_md5", l_crypto_cram_md5 },
-    { "scram", l_crypto_scram },
-    { NULL, NULL },
+    { "digest", l_crypto_digest }, { "hmac", l_crypto_hmac },
+    { "pbkdf2", l_crypto_pbkdf2 }, { "cram_md5", l_crypto_cram_md5 },
+    { "scram", l_crypto_scram },   { NULL, NULL },
 };
 
 int luaopen_qqmail_crypto(lua_State *L)

@@ -278,8 +278,8 @@ end
 
 -- Every setting a connection depends on, the secret apart.
 local KEYS = { "host", "port", "socket", "source_ip", "tls", "tls_provider", "user",
-  "secret_is_token", "has_certificate_login", "allow_plaintext_auth", "hostname", "pipelining", "chunking", "smtputf8",
-  "window" }
+  "secret_is_token", "has_certificate_login", "allow_plaintext_auth", "hostname", "pipelining",
+  "chunking", "smtputf8", "window" }
 local TLS_KEYS = { "verify", "ca_file", "ca_path", "server_name", "min_version", "cert", "key" }
 
 --- A text that is the same for settings whose connections are alike.

@@ -166,7 +166,7 @@ static int l_scram_final(lua_State *L)
     struct qm_buf made;
     enum qm_err err;
 
-    qm_buf_init(&made, 3 * QM_SCRAM_MESSAGE_MAX, true);
+    qm_buf_init(&made, (size_t)3 * QM_SCRAM_MESSAGE_MAX, true);
     err = qm_scram_final(scram, challenge, &made);
     if (err != QM_OK) {
         qm_buf_deinit(&made);

@@ -264,6 +264,20 @@ describe("the mechanism", function()
     send.is_error(err, { kind = "config", code = "config.contradiction" })
   end)
 
+  it("loads cryptography only where it is needed", function()
+    local sasl = require("qqmail.sasl")
+    local loaded = package.loaded["qqmail.crypto"]
+    package.loaded["qqmail.crypto"] = nil
+    send.good(send.qq_mailer(server_of(ALL)))
+    sasl.preload({ "PLAIN", "LOGIN", "XOAUTH2" })
+    local early = package.loaded["qqmail.crypto"]
+    sasl.preload({ "PLAIN", "SCRAM-SHA-1" })
+    local late = package.loaded["qqmail.crypto"]
+    package.loaded["qqmail.crypto"] = loaded
+    assert.is_nil(early)
+    assert.is_table(late)
+  end)
+
   it("does without cryptography where it cannot be loaded", function()
     local loaded, preload = package.loaded["qqmail.crypto"], package.preload["qqmail.crypto"]
     local server = server_of("SCRAM-SHA-256 CRAM-MD5 PLAIN")
@@ -425,14 +439,15 @@ describe("a token", function()
     it("is fetched anew once, by " .. mechanism, function()
       local server = refusing(mechanism)
       local asked = {}
-      local mailer = mailer_of(server, function(refused)
-        asked[#asked + 1] = tostring(refused)
+      local mailer = mailer_of(server, function(...)
+        local refused = ...
+        asked[#asked + 1] = select("#", ...) .. tostring(refused)
         return refused and "fresh-token" or "stale-token"
       end)
       local receipt, err = mailer:send(send.message())
       mailer:close()
       assert.is_table(receipt, tostring(err))
-      assert.same({ "nil", "true" }, asked)
+      assert.same({ "0nil", "1true" }, asked)
       assert.equal("fresh-token", server:messages()[1].auth.password)
       assert.equal(2, server:auth_attempts())
     end)

@@ -128,13 +128,14 @@ local function prepare_tls(settings, driver)
   return nil, driver_tls, err
 end
 
---- Load what TLS needs before it is needed, and for good: the certificates of
+--- Load what login and TLS need before it is needed, and for good: the certificates of
 -- the system take some 20 ms, and those of `tls_options` may be readable for the
 -- master of nginx only. As with nginx's own, a reload reads them again.
 -- @tparam table settings
 -- @treturn ?boolean true
 -- @treturn ?table error
 function M.preload(settings)
+  sasl.preload(settings.auth)
   if settings.tls == "none" or settings.tls_provider == "nginx" or not load_engine() then
     return true
   end

@@ -22,6 +22,18 @@ local function load_crypto()
   return loaded and crypto or nil
 end
 
+--- Load what these mechanisms need, where it cannot be loaded later: workers of nginx
+-- may not be able to read it.
+-- @tparam {string,...} mechanisms
+function M.preload(mechanisms)
+  for _, name in ipairs(mechanisms) do
+    if name:find("^SCRAM") or name == "CRAM-MD5" then
+      load_crypto()
+      return
+    end
+  end
+end
+
 --- What is needed to answer challenges.
 -- @tparam string user
 -- @tparam string password

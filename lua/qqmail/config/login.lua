@@ -118,8 +118,11 @@ local function secret_reader(given, key, shape, lang)
   end
   return function(is_refused)
     local ran, value, reason = true, given, nil
-    if type(given) == "function" then
-      ran, value, reason = callback.call(given, is_refused)
+    if type(given) == "function" and is_refused then
+      ran, value, reason = callback.call(given, true)
+    elseif type(given) == "function" then
+      -- With no argument at all: io.read is such a function.
+      ran, value, reason = callback.call(given)
     end
     if not ran then
       -- What it raised may hold the secret: it is not shown.

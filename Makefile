@@ -56,6 +56,7 @@ CODEC_SRC := $(sort $(wildcard csrc/codec/*.c))
 MIME_SRC  := $(sort $(wildcard csrc/mime/*.c))
 SMTP_SRC  := $(sort $(wildcard csrc/smtp/*.c))
 TLS_SRC   := $(sort $(wildcard csrc/tls/*.c))
+CRYPTO_SRC := $(sort $(wildcard csrc/crypto/*.c))
 NET_SRC   := $(sort $(wildcard csrc/net/*.c))
 DISK_SRC  := $(sort $(wildcard csrc/disk/*.c))
 
@@ -63,13 +64,15 @@ CORE_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) \
   csrc/lua/lq_core.c csrc/lua/lq_codec.c csrc/lua/lq_message.c \
   csrc/lua/lq_session.c csrc/lua/lq_event.c csrc/lua/lq_entropy.c csrc/lua/lq_util.c
 TLSMOD_SRC := $(BASE_SRC) $(TLS_SRC) csrc/lua/lq_tls.c csrc/lua/lq_util.c
+CRYPTOMOD_SRC := $(BASE_SRC) csrc/codec/qm_base64.c $(CRYPTO_SRC) csrc/lua/lq_crypto.c \
+  csrc/lua/lq_util.c
 NETMOD_SRC := $(BASE_SRC) $(NET_SRC) csrc/lua/lq_net.c csrc/lua/lq_resolve.c \
   csrc/lua/lq_util.c
 DISKMOD_SRC := $(BASE_SRC) $(DISK_SRC) csrc/net/qm_errno.c csrc/net/qm_os.c \
   csrc/lua/lq_disk.c csrc/lua/lq_util.c
 
 MODULES := $(B)/qqmail/core.so $(B)/qqmail/tls.so $(B)/qqmail/net.so \
-  $(B)/qqmail/disk.so
+  $(B)/qqmail/disk.so $(B)/qqmail/crypto.so
 LUA_SRC := $(shell find lua -name '*.lua' | sort)
 
 objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
@@ -82,7 +85,7 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 all: build
 
 help:
-	@echo 'build       the four modules for LUA=$(LUA), into $(B)/qqmail'
+	@echo 'build       the five modules for LUA=$(LUA), into $(B)/qqmail'
 	@echo 'deps        install what building and testing need (Debian)'
 	@echo 'demo        deps, build, then send a mail to a private Postfix and show it'
 	@echo 'test        deps, build, then all tests under: $(LUAS)'
@@ -132,6 +135,10 @@ $(B)/qqmail/tls.so: $(call objects,$(TLSMOD_SRC))
 	@mkdir -p $(@D)
 	$(CC) -shared $(LDFLAGS) $(CFLAGS) $^ $(OPENSSL_LIBS) -o $@
 
+$(B)/qqmail/crypto.so: $(call objects,$(CRYPTOMOD_SRC))
+	@mkdir -p $(@D)
+	$(CC) -shared $(LDFLAGS) $(CFLAGS) $^ $(OPENSSL_LDFLAGS) -lcrypto -o $@
+
 $(B)/qqmail/net.so: $(call objects,$(NETMOD_SRC))
 	@mkdir -p $(@D)
 	$(CC) -shared $(LDFLAGS) $(CFLAGS) $^ -lpthread -ldl -o $@
@@ -146,6 +153,7 @@ $(B)/qqmail/disk.so: $(call objects,$(DISKMOD_SRC))
 .PHONY: print-sources
 print-sources:
 	@echo 'qqmail.core $(CORE_SRC)'
+	@echo 'qqmail.crypto $(CRYPTOMOD_SRC)'
 	@echo 'qqmail.disk $(DISKMOD_SRC)'
 	@echo 'qqmail.net $(NETMOD_SRC)'
 	@echo 'qqmail.tls $(TLSMOD_SRC)'
@@ -177,7 +185,7 @@ SUBMAKE := $(MAKE) --no-print-directory -s
 # One program for each spec/c/test_<unit>.c.
 C_TESTS := $(patsubst spec/c/%.c,$(C)/%,$(sort $(wildcard spec/c/test_*.c)))
 C_TEST_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) $(NET_SRC) $(TLS_SRC) \
-  $(DISK_SRC)
+  $(DISK_SRC) $(CRYPTO_SRC)
 C_TEST_OBJ := $(patsubst csrc/%.c,$(C)/obj/%.o,$(C_TEST_SRC))
 
 $(C)/obj/%.o: csrc/%.c $(C)/.flags

@@ -170,7 +170,7 @@ describe("the READMEs and guides", function()
 
   it("have the same headings and the same code", function()
     for _, page in ipairs { "README", "docs/openresty", "docs/errors", "docs/troubleshooting",
-      "docs/providers", "docs/templates" } do
+      "docs/providers", "docs/templates", "docs/login" } do
       local depths, code = shape(read(page .. ".md"))
       local depths_zh, code_zh = shape(read(page .. ".zh-CN.md"))
       assert.are.same(depths, depths_zh)

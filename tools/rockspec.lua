@@ -10,6 +10,7 @@ local REVISION = 1
 -- What each C module is linked with.
 local LINKS = {
   ["qqmail.core"] = { libraries = {} },
+  ["qqmail.crypto"] = { libraries = { "crypto" }, openssl = true },
   ["qqmail.disk"] = { libraries = { "dl" } },
   ["qqmail.net"] = { libraries = { "pthread", "dl" } },
   ["qqmail.tls"] = { libraries = { "ssl", "crypto" }, openssl = true },

@@ -139,7 +139,7 @@ local qqmail = {}
 ---@field tls? "implicit" | "starttls" | "none"
 ---@field user? string
 ---@field password? qqmail.Secret
----@field token? qqmail.Secret OAuth2 access token
+---@field token? string | fun(refused?: boolean): string OAuth2 access token
 ---@field auth? string | string[]
 ---@field allow_plaintext_auth? boolean
 ---@field from? qqmail.Mailbox

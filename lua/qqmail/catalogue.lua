@@ -889,8 +889,23 @@ M.codes = {
   { code = "auth.no_mechanism", retry = "never",
     cause = { en = "The server offers no mechanism that fits what was given and allowed.",
       zh = "服务器提供的登录机制与所给凭证或 auth 设置都不匹配。" },
-    hint = { en = "PLAIN and LOGIN need `password`, XOAUTH2 needs `token`; see `auth`.",
-      zh = "PLAIN、LOGIN 需要 password，XOAUTH2 需要 token；请检查 auth 选项。" } },
+    hint = { en = "XOAUTH2 and OAUTHBEARER need `token`, EXTERNAL a client certificate, all "
+        .. "others `password`; see `auth`.",
+      zh = "XOAUTH2、OAUTHBEARER 需要 token，EXTERNAL 需要客户端证书，其余需要 password；请检查 auth 选项。" } },
+  { code = "auth.bad_challenge", retry = "never",
+    cause = { en = "In the middle of the login the server said something that does not belong to "
+        .. "the mechanism, or that is not safe to answer. The password was not sent.",
+      zh = "登录过程中，服务器的质询不符合所用机制，或不宜应答。密码未发送。" },
+    hint = { en = "Check that host is the right server. If it is, tell its operator, and name "
+        .. 'another mechanism in `auth`, such as "PLAIN".',
+      zh = '请确认 host 是正确的服务器。若无误，请联系其管理员，并在 auth 中改用其他机制，如 "PLAIN"。' } },
+  { code = "auth.server_not_proven", retry = "never",
+    cause = { en = "With SCRAM the server has to prove that it knows the password, too. This one "
+        .. "did not: it may be another than it says. No mail was handed to it.",
+      zh = "SCRAM 要求服务器也证明自己知道密码，而该服务器未能证明：它可能是冒充的。邮件没有交给它。" },
+    hint = { en = "Check host, and that tls_options.verify is not off: somebody may stand between "
+        .. "you and the server. If it is the right one, its operator has to mend it.",
+      zh = "请检查 host，并确认没有关闭 tls_options.verify：连接可能被劫持。若服务器无误，需由其管理员修复。" } },
   { code = "auth.not_offered", retry = "never",
     cause = { en = "A user is set, and the server offers no login.",
       zh = "已设置账号，但服务器不提供登录。" },
@@ -1386,6 +1401,11 @@ M.rules = {
   { reason = { "no_mechanism" }, as = "auth.no_mechanism",
     says = { en = "the server offers no login mechanism that can be used here",
       zh = "服务器提供的登录机制均不可用" } },
+  { reason = { "bad_challenge" }, as = "auth.bad_challenge",
+    says = { en = "the server's challenge cannot be answered", zh = "服务器的登录质询无法应答" } },
+  { reason = { "not_proven" }, as = "auth.server_not_proven",
+    says = { en = "the server did not prove that it knows the password",
+      zh = "服务器未能证明自己知道密码" } },
   { reason = { "clear_auth" }, as = "auth.needs_tls",
     says = { en = "refused to send the password without TLS", zh = "未加密的连接上拒绝发送密码" } },
   { reason = { "too_big" }, as = "message.too_large",

@@ -51,7 +51,8 @@ end
 -- Errors of a login in which nobody looked at the secret: an option mends them.
 local NOT_JUDGED = {
   ["auth.not_offered"] = true, ["auth.no_mechanism"] = true, ["auth.needs_tls"] = true,
-  ["auth.mechanism_refused"] = true,
+  ["auth.mechanism_refused"] = true, ["auth.bad_challenge"] = true,
+  ["auth.server_not_proven"] = true,
 }
 
 --- Whether an error means that the login will be refused each time. A server that

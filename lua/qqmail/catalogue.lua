@@ -440,8 +440,9 @@ M.codes = {
         .. "first.",
       zh = '请用 charset 说明编码，例如 charset = "gb18030"，或先转为 UTF-8。' } },
   { code = "message.bad_text", retry = "never",
-    cause = { en = "A text is not valid in the charset that was named.",
-      zh = "文本与所声明的 charset 不符。" },
+    cause = { en = "A text is not valid in the charset that was named, or with \"auto\" in none "
+        .. "that could be meant.",
+      zh = "文本与所声明的 charset 不符；写 \"auto\" 时，则是与各种可能的编码都不符。" },
     hint = { en = "Check which charset the text really has; charset holds for all texts of the "
         .. "message.",
       zh = "请核实文本的真实编码；charset 对整封邮件的文本生效。" } },

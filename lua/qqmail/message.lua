@@ -441,9 +441,7 @@ end
 
 -- A field that was given a code for an address may be quoted in what is wrong with it.
 local function mended(spec, defaults, err)
-  local cover = covers.new()
-  cover:learn_all(spec)
-  cover:mend(err)
+  covers.mend(err, spec)
   return defaults.cover and defaults.cover:mend(err) or err
 end
 

@@ -3,6 +3,7 @@
 
 local base = require "qqmail.config.loader"
 local callback = require "qqmail.callback"
+local covers = require "qqmail.cover"
 local dotenv = require "qqmail.dotenv"
 local errors = require "qqmail.errors"
 local options = require "qqmail.options"
@@ -95,7 +96,8 @@ end
 
 -- The function behind settings.secret(). What was given stays an upvalue here,
 -- out of reach of anything that walks or prints the settings.
-local function secret_reader(given, key, shape, lang)
+local function secret_reader(self, given, key, shape)
+  local lang, cover = self.lang, self.cover
   local function fail(code, text)
     return nil, errors.new {
       kind = "config", code = code, field = key, lang = lang, text = text,
@@ -117,8 +119,12 @@ local function secret_reader(given, key, shape, lang)
         en = ("the %s function returned %s in place of a text"):format(key, type(value)),
         zh = ("%s 函数返回了 %s 而不是文本"):format(key, type(value)),
       })
-      err.cause = reason
+      -- What a program says of its own, such as "the vault is locked".
+      err.cause = type(reason) == "string" and covers.shown(reason) or nil
       return nil, err
+    end
+    if value ~= given then
+      cover:learn_latest(given, value)
     end
     local text, why = secret.clean(value, shape)
     if not text then
@@ -249,7 +255,7 @@ function M.settle(self)
   if not ok then
     return nil, err
   end
-  settings.secret = secret_reader(given, kind, shape, self.lang)
+  settings.secret = secret_reader(self, given, kind, shape)
   settings.secret_is_fixed = type(given) == "string"
   settings.origin[kind], settings.where[kind] = layer.origin, layer.where[kind]
   return settle_auth(self, kind)

@@ -127,7 +127,7 @@ $(B)/obj/%.o: csrc/%.c $(B)/.flags
 
 $(B)/qqmail/core.so: $(call objects,$(CORE_SRC))
 	@mkdir -p $(@D)
-	$(CC) -shared $(LDFLAGS) $(CFLAGS) $^ -o $@
+	$(CC) -shared $(LDFLAGS) $(CFLAGS) $^ -ldl -o $@
 
 $(B)/qqmail/tls.so: $(call objects,$(TLSMOD_SRC))
 	@mkdir -p $(@D)

@@ -46,6 +46,7 @@ build = {
         "csrc/codec/qm_html_link.c",
         "csrc/codec/qm_html_style.c",
         "csrc/codec/qm_html_text.c",
+        "csrc/codec/qm_idna.c",
         "csrc/codec/qm_literal.c",
         "csrc/codec/qm_lookalike.c",
         "csrc/codec/qm_param.c",
@@ -81,6 +82,7 @@ build = {
         "csrc/lua/lq_util.c",
       },
       incdirs = { "csrc" },
+      libraries = { "dl" },
     },
     ["qqmail.disk"] = {
       sources = {

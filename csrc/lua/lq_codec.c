@@ -15,6 +15,7 @@
 #include "codec/qm_dot.h"
 #include "codec/qm_fold.h"
 #include "codec/qm_html_text.h"
+#include "codec/qm_idna.h"
 #include "codec/qm_param.h"
 #include "codec/qm_qp.h"
 #include "codec/qm_word.h"
@@ -471,6 +472,15 @@ static int l_codec_guess_charset(lua_State *L)
     return 1;
 }
 
+/* domain_to_ascii(s) -> string | nil, name, text */
+static int l_codec_domain_to_ascii(lua_State *L)
+{
+    struct qm_span domain = lq_check_span(L, 1);
+    struct qm_buf *out = new_scratch(L, domain.len);
+
+    return push_result(L, out, qm_idna_to_ascii(out, QM_IDNA_LIBRARY, domain));
+}
+
 /* html_text(s) -> string | nil, name, text */
 static int l_codec_html_text(lua_State *L)
 {
@@ -525,6 +535,7 @@ static const luaL_Reg functions[] = {
     { "reply_text", l_codec_reply_text },
     { "convert", l_codec_convert },
     { "guess_charset", l_codec_guess_charset },
+    { "domain_to_ascii", l_codec_domain_to_ascii },
     { "html_text", l_codec_html_text },
     { "utf8_fault", l_codec_utf8_fault },
     { NULL, NULL },

@@ -398,6 +398,12 @@ M.codes = {
     hint = { en = 'Write a@b.c, "Name <a@b.c>" or { "Name", "a@b.c" }; look for '
         .. "placeholders, full-width @ and semicolons.",
       zh = '请写成 a@b.c、"昵称 <a@b.c>" 或 { "昵称", "a@b.c" }；检查未替换的占位符、全角 ＠ 和分号。' } },
+  { code = "message.idna_missing", retry = "never",
+    cause = { en = "A domain is in another script, and libidn2, which turns it into ASCII, is "
+        .. "not installed.",
+      zh = "域名使用了非拉丁文字，而负责转换的 libidn2 没有安装。" },
+    hint = { en = "Install libidn2 (Debian: libidn2-0), or give the xn-- form of the domain.",
+      zh = "请安装 libidn2（Debian 的包名是 libidn2-0），或直接写域名的 xn-- 形式。" } },
   { code = "message.bad_envelope", retry = "never",
     cause = { en = "The envelope has an address that no SMTP command can hold.",
       zh = "信封中有无法写入 SMTP 命令的地址。" },

@@ -81,7 +81,7 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
   asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
   rules format-check warnings fmt demo docs options-doc doctor-doc errors-doc \
   providers-doc bench-nginx bench-roundtrips bench-many truth diagnosis-rows rockspec \
-  install clean FORCE
+  charset-table install clean FORCE
 all: build
 
 help:
@@ -109,6 +109,7 @@ help:
 	@echo 'doctor-doc  write the made parts of docs/doctor.md anew, from runs in broken worlds'
 	@echo 'providers-doc write docs/providers.md anew from the presets'
 	@echo 'errors-doc  write docs/errors.md anew from the catalogue of errors'
+	@echo 'charset-table  measure how Chinese charsets are told apart'
 	@echo 'docs        API documentation, into build/doc'
 	@echo 'install     into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI) and bin'
 	@echo 'clean       remove build/'
@@ -129,7 +130,7 @@ $(B)/obj/%.o: csrc/%.c $(B)/.flags
 
 $(B)/qqmail/core.so: $(call objects,$(CORE_SRC))
 	@mkdir -p $(@D)
-	$(CC) -shared $(LDFLAGS) $(CFLAGS) $^ -o $@
+	$(CC) -shared $(LDFLAGS) $(CFLAGS) $^ -ldl -o $@
 
 $(B)/qqmail/tls.so: $(call objects,$(TLSMOD_SRC))
 	@mkdir -p $(@D)
@@ -370,6 +371,10 @@ providers-doc:
 ERRORS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/errors_doc.lua
 errors-doc:
 	$(ERRORS_DOC) --write
+
+# How often the charset of a short Chinese text is found out.
+charset-table: build
+	@$(TEST_ENV) $(LUA) tools/charset_table.lua
 
 docs:
 	@command -v ldoc >/dev/null || { echo 'docs: ldoc is missing: make deps-dev' >&2; exit 1; }

@@ -39,7 +39,14 @@ build = {
         "csrc/codec/qm_chinese.c",
         "csrc/codec/qm_date.c",
         "csrc/codec/qm_dot.c",
+        "csrc/codec/qm_entity.c",
         "csrc/codec/qm_fold.c",
+        "csrc/codec/qm_html.c",
+        "csrc/codec/qm_html_line.c",
+        "csrc/codec/qm_html_link.c",
+        "csrc/codec/qm_html_style.c",
+        "csrc/codec/qm_html_text.c",
+        "csrc/codec/qm_idna.c",
         "csrc/codec/qm_literal.c",
         "csrc/codec/qm_lookalike.c",
         "csrc/codec/qm_param.c",
@@ -76,6 +83,7 @@ build = {
         "csrc/lua/lq_util.c",
       },
       incdirs = { "csrc" },
+      libraries = { "dl" },
     },
     ["qqmail.crypto"] = {
       sources = {

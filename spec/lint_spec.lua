@@ -184,6 +184,9 @@ local CASES = {
     good = raw({ ["Content-Type"] = "multipart/mixed; boundary=x" },
       "--x\r\nContent-Type: text/plain\r\n\r\na\r\n--x\r\nContent-Type: text/html\r\n\r\n<p>\r\n"
       .. "--x--\r\n"), field = "raw", severity = "advice" },
+  { "lint.charset_guessed",
+    bad = { charset = "auto", subject = "\178\226\202\212\177\168\184\230" },
+    good = { charset = "auto", subject = "测试报告" }, field = "subject", severity = "advice" },
   { "lint.html_images_only", bad = { html = "<style>a{b:c}</style><img src=cid:a>" },
     good = { html = "<img src=cid:a>Hi" }, field = "html", severity = "warning" },
   { "lint.mojibake", bad = { subject = "Caf\195\131\194\169" }, good = { subject = "Café Ã" },

@@ -184,7 +184,7 @@ local qqmail = {}
 ---@field bcc? qqmail.Mailboxes
 ---@field reply_to? qqmail.Mailboxes
 ---@field subject? string
----@field text? qqmail.Source | false
+---@field text? qqmail.Source | false made of `html` when missing, unless false
 ---@field html? qqmail.Source
 ---@field template? string | qqmail.MailTemplate name in the option `templates`, or a path
 ---@field vars? table variables of the template
@@ -198,7 +198,7 @@ local qqmail = {}
 ---@field in_reply_to? string | string[]
 ---@field references? string | string[]
 ---@field priority? "high" | "normal" | "low"
----@field charset? string of the given texts, default "utf-8"
+---@field charset? string | "auto" of the given texts, default "utf-8"
 ---@field list_unsubscribe? string | string[]
 ---@field envelope? { from: qqmail.Mailbox?, to: qqmail.Mailboxes? }
 ---@field deadline? number seconds after which the message is not sent any more
@@ -409,6 +409,7 @@ function Mailer:close() end
 ---@field envelope { from: string, to: string[] }
 ---@field deadline? number
 ---@field cancel? { cancelled: boolean } | fun(): boolean?
+---@field guessed? table<string, "utf-8" | "gb18030" | "big5"> by field, of charset = "auto"
 local Message = {}
 
 ---Bytes of the message as it would be sent.

@@ -398,6 +398,12 @@ M.codes = {
     hint = { en = 'Write a@b.c, "Name <a@b.c>" or { "Name", "a@b.c" }; look for '
         .. "placeholders, full-width @ and semicolons.",
       zh = '请写成 a@b.c、"昵称 <a@b.c>" 或 { "昵称", "a@b.c" }；检查未替换的占位符、全角 ＠ 和分号。' } },
+  { code = "message.idna_missing", retry = "never",
+    cause = { en = "A domain is in another script, and libidn2, which turns it into ASCII, is "
+        .. "not installed.",
+      zh = "域名使用了非拉丁文字，而负责转换的 libidn2 没有安装。" },
+    hint = { en = "Install libidn2 (Debian: libidn2-0), or give the xn-- form of the domain.",
+      zh = "请安装 libidn2（Debian 的包名是 libidn2-0），或直接写域名的 xn-- 形式。" } },
   { code = "message.bad_envelope", retry = "never",
     cause = { en = "The envelope has an address that no SMTP command can hold.",
       zh = "信封中有无法写入 SMTP 命令的地址。" },
@@ -440,8 +446,9 @@ M.codes = {
         .. "first.",
       zh = '请用 charset 说明编码，例如 charset = "gb18030"，或先转为 UTF-8。' } },
   { code = "message.bad_text", retry = "never",
-    cause = { en = "A text is not valid in the charset that was named.",
-      zh = "文本与所声明的 charset 不符。" },
+    cause = { en = "A text is not valid in the charset that was named, or with \"auto\" in none "
+        .. "that could be meant.",
+      zh = "文本与所声明的 charset 不符；写 \"auto\" 时，则是与各种可能的编码都不符。" },
     hint = { en = "Check which charset the text really has; charset holds for all texts of the "
         .. "message.",
       zh = "请核实文本的真实编码；charset 对整封邮件的文本生效。" } },

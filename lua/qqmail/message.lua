@@ -279,8 +279,7 @@ end
 
 -- --- the whole --------------------------------------------------------------
 
--- `text = false` asks for HTML alone. Making a text from the HTML when none is
--- given has its place here.
+-- `text = false` asks for HTML alone.
 local function add_texts(self, spec, out)
   local ctx = { lang = self.lang, convert = self.convert }
   for _, key in ipairs({ "text", "html" }) do
@@ -291,6 +290,10 @@ local function add_texts(self, spec, out)
         return nil, err
       end
     end
+  end
+  if spec.text == nil and out.html then
+    out.text = content.derived_text(out.html)
+    self.has_derived_text = out.text ~= nil
   end
   return true
 end
@@ -370,7 +373,7 @@ end
 
 local function build(self, spec, defaults)
   local err
-  self.convert, err = content.converter(self.lang, spec.charset)
+  self.convert, err, self.guessed = content.converter(self.lang, spec.charset)
   if self.convert == nil then
     return nil, err
   elseif self.convert then

@@ -1237,6 +1237,10 @@ M.rules = {
     says = { en = "there is no socket {server}", zh = "套接字 {server} 不存在" } },
   { phase = { "connect" }, reason = { "again" }, as = "connect.again",
     says = { en = "this machine is short of sockets or memory", zh = "本机套接字或内存不足" } },
+  { phase = { "connect" }, reason = { "no_coroutine" }, as = "config.driver_unavailable",
+    says = { en = "the event loop cannot be waited for here", zh = "此处无法等待事件循环" },
+    hint = { en = "Send inside a coroutine that the loop runs, or use the driver \"blocking\".",
+      zh = "请在事件循环运行的协程内发送，或使用 \"blocking\" 驱动。" } },
   { phase = { "connect" }, failure = true, as = "connect.failed",
     says = { en = "{server} cannot be reached", zh = "无法连接 {server}" } },
   -- The TLS handshake

@@ -82,7 +82,8 @@ function M.setup(options)
   end
   if rawget(_G, "ngx") then
     -- Workers get by fork what is loaded here, even where they may not read it.
-    for _, name in ipairs({ "io.ngx", "outbox.worker", "outbox.store" }) do
+    for _, name in ipairs({ "io.ngx", "outbox.worker", "outbox.store", "diagnose", "lint",
+      "doctor" }) do
       require("qqmail." .. name)
     end
   end

@@ -196,7 +196,8 @@ describe("rules of a mailer", function()
     for _, case in ipairs({
       { replies = { auth = "535 5.7.8 no" }, rule = { code = 535, as = "auth.refused" } },
       { replies = { auth = "535 5.7.8 no" }, rule = { text = "no", as = "rate.own" } },
-      { replies = { auth = "535 5.7.8 no" }, rule = { text = "no", as = "auth.mechanism_refused" } },
+      { replies = { auth = "535 5.7.8 no" },
+        rule = { text = "no", as = "auth.mechanism_refused" } },
       { replies = { auth = "535 Too many failed logins" } },
       { drop_at = "auth", rule = { reason = "closed", as = "closed.own" } },
     }) do

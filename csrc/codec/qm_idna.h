@@ -15,8 +15,9 @@ QM_DECLS_BEGIN
 
 /*
  * Appends `domain` (UTF-8) in A-labels (RFC 5890): what is ASCII stays so, in
- * lower case. QM_E_SYNTAX when it is no domain, QM_E_TOO_LONG beyond 1000 bytes,
- * QM_E_UNSUPPORTED where `library` cannot be loaded, QM_E_LIMIT or QM_E_MEMORY.
+ * lower case. QM_E_SYNTAX when it is no domain, QM_E_TOO_LONG beyond 1000
+ * bytes, QM_E_UNSUPPORTED where `library` cannot be loaded, QM_E_LIMIT or
+ * QM_E_MEMORY.
  */
 enum qm_err qm_idna_to_ascii(struct qm_buf *out, const char *library,
                              struct qm_span domain) QM_MUST_USE;

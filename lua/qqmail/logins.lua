@@ -93,14 +93,14 @@ function M.block(key, err, now)
   end
   records[key], count = {
     at = now, code = err.code, text = err.message, hint = err.hint, help_url = err.help_url,
-    transcript = transcript.tail(err.transcript),
+    lang = err.lang, transcript = transcript.tail(err.transcript),
   }, count + 1
 end
 
 --- May this login be tried?
 -- @tparam string key of `key`
 -- @tparam number now seconds
--- @treturn ?table nil: yes; else for `error`: `code`, `text`, `hint`, `help_url`,
+-- @treturn ?table nil: yes; else for `error`: `code`, `text`, `hint`, `help_url`, `lang`,
 -- `transcript` of the refusal, `ago` and `left` (seconds)
 function M.check(key, now)
   local record = records[key]
@@ -114,7 +114,7 @@ function M.check(key, now)
   end
   return {
     code = record.code, text = record.text, hint = record.hint, help_url = record.help_url,
-    transcript = record.transcript, ago = ago, left = M.pause - ago,
+    lang = record.lang, transcript = record.transcript, ago = ago, left = M.pause - ago,
   }
 end
 
@@ -183,11 +183,13 @@ end
 -- `not_tried` is true
 function M.error(record, settings)
   local where = settings.host or settings.socket or "the server"
+  -- Who asks in another language gets the general remedy, in that one.
+  local is_same = record.lang == (settings.lang or errors.lang())
   local ago, left = math.floor(record.ago), math.ceil(record.left)
   return errors.new({ kind = "auth", code = record.code, phase = "auth", delivered = "no",
     retry = "never", retry_after = record.left, not_tried = true, lang = settings.lang,
-    hint = record.hint, help_url = record.help_url, transcript = record.transcript,
-    because = record.code,
+    hint = is_same and record.hint or nil, help_url = record.help_url,
+    transcript = record.transcript, because = record.code,
     text = {
       en = ("not tried: %s refused this login %d s ago (%s); it is tried again once the password "
         .. "or code is another one, or in %d s"):format(where, ago, record.text, left),

@@ -56,6 +56,7 @@ CODEC_SRC := $(sort $(wildcard csrc/codec/*.c))
 MIME_SRC  := $(sort $(wildcard csrc/mime/*.c))
 SMTP_SRC  := $(sort $(wildcard csrc/smtp/*.c))
 TLS_SRC   := $(sort $(wildcard csrc/tls/*.c))
+CRYPTO_SRC := $(sort $(wildcard csrc/crypto/*.c))
 NET_SRC   := $(sort $(wildcard csrc/net/*.c))
 DISK_SRC  := $(sort $(wildcard csrc/disk/*.c))
 
@@ -63,13 +64,15 @@ CORE_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) \
   csrc/lua/lq_core.c csrc/lua/lq_codec.c csrc/lua/lq_message.c \
   csrc/lua/lq_session.c csrc/lua/lq_event.c csrc/lua/lq_entropy.c csrc/lua/lq_util.c
 TLSMOD_SRC := $(BASE_SRC) $(TLS_SRC) csrc/lua/lq_tls.c csrc/lua/lq_util.c
+CRYPTOMOD_SRC := $(BASE_SRC) csrc/codec/qm_base64.c $(CRYPTO_SRC) csrc/lua/lq_crypto.c \
+  csrc/lua/lq_util.c
 NETMOD_SRC := $(BASE_SRC) $(NET_SRC) csrc/lua/lq_net.c csrc/lua/lq_resolve.c \
   csrc/lua/lq_util.c
 DISKMOD_SRC := $(BASE_SRC) $(DISK_SRC) csrc/net/qm_errno.c csrc/net/qm_os.c \
   csrc/lua/lq_disk.c csrc/lua/lq_util.c
 
 MODULES := $(B)/qqmail/core.so $(B)/qqmail/tls.so $(B)/qqmail/net.so \
-  $(B)/qqmail/disk.so
+  $(B)/qqmail/disk.so $(B)/qqmail/crypto.so
 LUA_SRC := $(shell find lua -name '*.lua' | sort)
 
 objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
@@ -78,11 +81,11 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
   asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
   rules format-check warnings fmt demo docs options-doc doctor-doc errors-doc \
   providers-doc bench-nginx bench-roundtrips bench-many truth diagnosis-rows rockspec \
-  install clean FORCE
+  charset-table install clean FORCE
 all: build
 
 help:
-	@echo 'build       the four modules for LUA=$(LUA), into $(B)/qqmail'
+	@echo 'build       the five modules for LUA=$(LUA), into $(B)/qqmail'
 	@echo 'deps        install what building and testing need (Debian)'
 	@echo 'demo        deps, build, then send a mail to a private Postfix and show it'
 	@echo 'test        deps, build, then all tests under: $(LUAS)'
@@ -106,6 +109,7 @@ help:
 	@echo 'doctor-doc  write the made parts of docs/doctor.md anew, from runs in broken worlds'
 	@echo 'providers-doc write docs/providers.md anew from the presets'
 	@echo 'errors-doc  write docs/errors.md anew from the catalogue of errors'
+	@echo 'charset-table  measure how Chinese charsets are told apart'
 	@echo 'docs        API documentation, into build/doc'
 	@echo 'install     into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI) and bin'
 	@echo 'clean       remove build/'
@@ -126,11 +130,15 @@ $(B)/obj/%.o: csrc/%.c $(B)/.flags
 
 $(B)/qqmail/core.so: $(call objects,$(CORE_SRC))
 	@mkdir -p $(@D)
-	$(CC) -shared $(LDFLAGS) $(CFLAGS) $^ -o $@
+	$(CC) -shared $(LDFLAGS) $(CFLAGS) $^ -ldl -o $@
 
 $(B)/qqmail/tls.so: $(call objects,$(TLSMOD_SRC))
 	@mkdir -p $(@D)
 	$(CC) -shared $(LDFLAGS) $(CFLAGS) $^ $(OPENSSL_LIBS) -o $@
+
+$(B)/qqmail/crypto.so: $(call objects,$(CRYPTOMOD_SRC))
+	@mkdir -p $(@D)
+	$(CC) -shared $(LDFLAGS) $(CFLAGS) $^ $(OPENSSL_LDFLAGS) -lcrypto -o $@
 
 $(B)/qqmail/net.so: $(call objects,$(NETMOD_SRC))
 	@mkdir -p $(@D)
@@ -146,6 +154,7 @@ $(B)/qqmail/disk.so: $(call objects,$(DISKMOD_SRC))
 .PHONY: print-sources
 print-sources:
 	@echo 'qqmail.core $(CORE_SRC)'
+	@echo 'qqmail.crypto $(CRYPTOMOD_SRC)'
 	@echo 'qqmail.disk $(DISKMOD_SRC)'
 	@echo 'qqmail.net $(NETMOD_SRC)'
 	@echo 'qqmail.tls $(TLSMOD_SRC)'
@@ -177,7 +186,7 @@ SUBMAKE := $(MAKE) --no-print-directory -s
 # One program for each spec/c/test_<unit>.c.
 C_TESTS := $(patsubst spec/c/%.c,$(C)/%,$(sort $(wildcard spec/c/test_*.c)))
 C_TEST_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) $(NET_SRC) $(TLS_SRC) \
-  $(DISK_SRC)
+  $(DISK_SRC) $(CRYPTO_SRC)
 C_TEST_OBJ := $(patsubst csrc/%.c,$(C)/obj/%.o,$(C_TEST_SRC))
 
 $(C)/obj/%.o: csrc/%.c $(C)/.flags
@@ -362,6 +371,10 @@ providers-doc:
 ERRORS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/errors_doc.lua
 errors-doc:
 	$(ERRORS_DOC) --write
+
+# How often the charset of a short Chinese text is found out.
+charset-table: build
+	@$(TEST_ENV) $(LUA) tools/charset_table.lua
 
 docs:
 	@command -v ldoc >/dev/null || { echo 'docs: ldoc is missing: make deps-dev' >&2; exit 1; }

@@ -40,7 +40,7 @@ local NOT_NORMALIZED = {
   ["email-validator/test_email_valid_intl_local_part/13"] = true,
 }
 
--- Needs no SMTPUTF8 once the domain goes through IDNA, which is not applied yet.
+-- Needs no SMTPUTF8 once the domain went through IDNA, which is not the parser's work.
 local UTF8_DOMAIN = { ["email-validator/test_email_valid/4"] = true }
 
 -- Beyond 64 bytes as written, but not in the form that goes out.

@@ -6,7 +6,7 @@ local errors = require "qqmail.errors"
 local options = require "qqmail.options"
 
 -- First parts of codes that are no kinds.
-local PREFIXES = { url = "config", dotenv = "config", outbox = true }
+local PREFIXES = { url = "config", dotenv = "config", template = "message", outbox = true }
 
 -- Files whose dotted words are names of something else.
 local OTHER_WORDS = { ["lua/qqmail/catalogue.lua"] = true, ["lua/qqmail/io/reasons.lua"] = true }

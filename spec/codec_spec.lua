@@ -384,6 +384,25 @@ describe("codec odds and ends", function()
     end
   end)
 
+  it("guess the charset of two characters", function()
+    local rows = {
+      { "gb18030", { "目录", "状态", "同时", "模式", "密码", "网络", "您好", "报表", "张三" } },
+      { "big5", { "選項", "憑證", "視窗", "請輸", "檔案", "設定", "您好", "陳怡" } },
+    }
+    local encode = "import sys\nfor s in sys.argv[2:]: print(s.encode(sys.argv[1]).hex())"
+    for _, row in ipairs(rows) do
+      local words = 0
+      for digits in python.run(encode, row[1], unpack(row[2])):gmatch("%x+") do
+        words = words + 1
+        local bytes = digits:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)
+        assert.are.equal(row[1] .. " " .. row[2][words],
+          codec.guess_charset(bytes) .. " " .. row[2][words])
+        assert.are.equal("utf-8", codec.guess_charset(row[2][words]))
+      end
+      assert.are.equal(#row[2], words)
+    end
+  end)
+
   it("read replies of any bytes", function()
     math.randomseed(7)
     for _ = 1, 2000 do

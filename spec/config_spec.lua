@@ -118,7 +118,7 @@ describe("config", function()
         good(qq { [key] = false })
       end
       assert.are.equal("config.unsupported_option", bad(qq { tls_options = { pin = "x" } }).code)
-      assert.are.equal("config.unsupported_option", bad(qq { auth = "CRAM-MD5" }).code)
+      assert.are.equal("config.unsupported_option", bad(qq { auth = "DIGEST-MD5" }).code)
     end)
 
   end)

@@ -82,7 +82,17 @@ describe("the example", function()
     assert.is_true(#server:connections() <= 2)
   end)
 
-  for _, name in ipairs({ "01_plain", "02_html_attachment", "05_many" }) do
+  it("06_template sends a mail for each row", function()
+    local output, status = run(server, "06_template")
+    assert.are.equal(0, status, output)
+    assert.are.equal(2, #server:messages())
+    local facts = mail_reader.read({ server:messages()[1].data })[1]
+    assert.are.equal("欢迎你，小明", facts.subject)
+    send.has(facts.text, "- 茶 <龙井>：58 元\r\n- 杯子：19.9 元\r\n-- \r\n此邮件由系统发出。")
+    send.has(facts.html, "  <li>茶 &lt;龙井&gt;：58 元</li>\r\n")
+  end)
+
+  for _, name in ipairs({ "01_plain", "02_html_attachment", "05_many", "06_template" }) do
     it(name .. " sends mails that nothing is said against", function()
       local output, status = run(server, name, { QQMAIL_LOG = "stderr" })
       assert.are.equal(0, status, output)

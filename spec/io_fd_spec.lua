@@ -1,4 +1,5 @@
 local blocking = require("qqmail.io.blocking")
+local diagnose = require("qqmail.diagnose")
 local fd = require("qqmail.io.fd")
 local net = require("qqmail.net")
 
@@ -229,6 +230,24 @@ describe("qqmail.io.fd", function()
         reasons[i] = attempt.reason
       end
       assert.are.same({ "unreachable", "refused", "denied" }, reasons)
+    end)
+
+    it("calls a connection that is reset at once closed", function()
+      local driver = in_false_time({
+        resolve = resolving_to({
+          { address = "192.0.2.1", port = 25 }, { address = "192.0.2.2", port = 25 },
+        }),
+        connect = function(address)
+          if address.address == "192.0.2.1" then
+            return nil, "timeout", "connection timed out"
+          end
+          return nil, "ECONNRESET", "connection reset by peer"
+        end,
+      })
+      local _, failure = driver:connect({ host = "mx.test", port = 25 }, driver:now() + 10)
+      assert.are.same({ "closed", "ECONNRESET" }, { failure.reason, failure.errno })
+      local found = diagnose.failure(failure, { host = "mx.test", port = 25 })
+      assert.are.equal("closed.before_greeting", found.code)
     end)
 
     it("writes IPv6 hosts in brackets", function()

@@ -260,7 +260,8 @@ describe("qqmail.io.luv", function()
   it_runs("tells that it needs a coroutine", function(driver)
     local server = send.server()
     local mailer = mailer_for(server, driver)
-    local err = send.bad(mailer, { kind = "connect", phase = "connect", delivered = "no" })
+    local err = send.bad(mailer, { kind = "config", code = "config.driver_unavailable",
+      phase = "connect", delivered = "no", retry = "never" })
     send.has(err.message, "inside a coroutine")
     assert.same({ nil, "with luv, mail can be sent inside a coroutine only" },
       { driver.wait(0, "r", 1) })

@@ -294,6 +294,36 @@ describe("qqmail.log", function()
     end
     assert.equal(2, #server:messages())
   end)
+
+  it("does not tell a function of what the function sends", function()
+    local server = send.server({ replies = { dot = "554 no" } })
+    local seen, mailer, inner = {}, nil, nil
+    mailer = send.mailer(server, { log = function(level, _, entry)
+      seen[#seen + 1] = entry.event
+      if level == "error" then
+        local _, err = mailer:send(send.message({ subject = "alert" }))
+        inner = err
+      end
+    end })
+    for _ = 1, 2 do
+      send.bad(mailer, { code = "reject.permanent" })
+      assert.equal("reject.permanent", inner.code)
+    end
+    assert.same({ "connected", "failed", "failed" }, seen)
+    assert.equal(4, mailer:stats().failed)
+    assert.equal(0, mailer:stats().hook_errors)
+  end)
+
+  it("goes on telling a function that has raised", function()
+    local calls = 0
+    local mailer = send.mailer(send.server(), { log = function()
+      calls = calls + 1
+      error("no")
+    end })
+    send.good(mailer)
+    send.good(mailer)
+    assert.same({ 3, 3 }, { calls, mailer:stats().hook_errors })
+  end)
 end)
 
 describe("the option log", function()

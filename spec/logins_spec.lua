@@ -20,8 +20,7 @@ end
 
 local function refusal(fields)
   local spec = { kind = "auth", code = "auth.authorization_code_required", phase = "auth",
-    retry = "never", lang = "en", hint = "Use the code.", help_url = "https://help.test/",
-    text = "535 Login fail." }
+    retry = "never", lang = "en", smtp = { code = 535, text = "Login fail." } }
   for key, value in pairs(fields or {}) do
     spec[key] = value
   end
@@ -54,15 +53,27 @@ describe("logins.is_refusal", function()
   it("means that the server has judged the login", function()
     assert.is_true(logins.is_refusal(refusal()))
     assert.is_true(logins.is_refusal(refusal({ code = "auth.closed_during_login" })))
-    assert.is_false(logins.is_refusal(refusal({ code = "auth.not_now", retry = "later" })))
+    local not_now = { code = "auth.not_now", retry = "later", smtp = { code = 454, text = "x" } }
+    assert.is_false(logins.is_refusal(refusal(not_now)))
     assert.is_false(logins.is_refusal(refusal({ phase = "mail" })))
-    assert.is_false(logins.is_refusal(refusal({ kind = "rate", code = "rate.too_many_logins" })))
+    assert.is_false(logins.is_refusal(refusal({ kind = "config", code = "config.bad_value" })))
+  end)
+
+  it("is said by the reply, whatever the error is called", function()
+    local spec = { kind = "rate", code = "rate.too_many_logins", retry = "later" }
+    assert.is_true(logins.is_refusal(refusal(spec)))
+    spec.code, spec.retry = "rate.own", "now"
+    assert.is_true(logins.is_refusal(refusal(spec)))
+    spec.smtp = { code = 454, text = "x" }
+    assert.is_false(logins.is_refusal(refusal(spec)))
+    assert.is_true(logins.is_refusal(refusal({ code = "auth.mechanism_refused" })))
   end)
 
   it("is not what an option mends", function()
     for _, code in ipairs({ "auth.not_offered", "auth.no_mechanism", "auth.needs_tls",
       "auth.mechanism_refused" }) do
-      assert.is_false(logins.is_refusal(refusal({ code = code })), code)
+      local smtp = { code = 504, text = "x" }
+      assert.is_false(logins.is_refusal(refusal({ code = code, smtp = smtp })), code)
     end
   end)
 end)
@@ -116,8 +127,9 @@ describe("a refused login", function()
     local err = logins.error(logins.check(key, 12.5), { host = "smtp.qq.com", lang = "en" })
     assert.is_true(errors.is(err))
     assert.same({ "auth", "auth.authorization_code_required", "auth", "no", "never", 887.5, true,
-      "Use the code.", "https://help.test/" }, { err.kind, err.code, err.phase, err.delivered,
-      err.retry, err.retry_after, err.not_tried, err.hint, err.help_url })
+      "https://help.mail.qq.com/detail/108/1023" }, { err.kind, err.code, err.phase, err.delivered,
+      err.retry, err.retry_after, err.not_tried, err.help_url })
+    assert.is_truthy(err.hint:find("16-letter authorization code", 1, true), err.hint)
     for _, part in ipairs({ "smtp.qq.com", "12 s ago", "535 Login fail.", "888 s" }) do
       assert.is_truthy(err.message:find(part, 1, true), err.message)
     end
@@ -125,6 +137,28 @@ describe("a refused login", function()
     for _, part in ipairs({ "/run/smtp", "12 秒前", "535 Login fail.", "888 秒" }) do
       assert.is_truthy(err.message:find(part, 1, true), err.message)
     end
+    assert.is_truthy(err.hint:find("密码", 1, true), err.hint)
+  end)
+
+  it("is told in the language of whoever asks, also where the server said nothing", function()
+    local key = new_key()
+    logins.block(key, errors.new({ kind = "auth", code = "auth.closed_during_login",
+      phase = "auth", lang = "en", text = { en = "smtp.qq.com hung up", zh = "断开" } }), 0)
+    local err = logins.error(logins.check(key, 1), { host = "smtp.qq.com", port = 465,
+      lang = "zh" })
+    assert.equal("auth.closed_during_login", err.code)
+    assert.is_truthy(err.message:find("smtp.qq.com:465 在登录时断开了连接", 1, true), err.message)
+    assert.is_nil(err.message:find("hung up", 1, true))
+    assert.is_truthy(err.hint:find("授权码", 1, true), err.hint)
+  end)
+
+  it("is judged by the rules of whoever asks", function()
+    local key = new_key()
+    logins.block(key, refusal(), 0)
+    local err = logins.error(logins.check(key, 1), { host = "h", lang = "en", rules = {
+      { code = { 535 }, as = "rate.own", retry = "now", hint = "Call ops." } } })
+    assert.same({ "rate", "rate.own", "never", "Call ops.", true },
+      { err.kind, err.code, err.retry, err.hint, err.not_tried })
   end)
 
   it("is not prolonged by the error of a try that was not made", function()

@@ -152,8 +152,34 @@ describe("a text", function()
     end)
     refused({ charset = "gb18030", text = "ok\255" }, "message.bad_text", "text", 3)
     refused({ charset = "no-such" }, "message.bad_charset", "charset")
-    refused({ charset = "auto" }, "message.unsupported", "charset")
     refused({ charset = 5 }, "message.bad_value", "charset")
+  end)
+
+  it("may leave the charset to be found out, text by text", function()
+    local built = build({ charset = "auto", from = "ops@example.com",
+      subject = "\196\227\186\195\163\172\202\192\189\231", -- GBK
+      text = "\177b\184\185\169\206\177K\189X\191\249\187~\n", -- Big5
+      html = "<p>你好，world</p>", to = { { "\205\245\208\161\195\247", TO } },
+      attachments = { { data = "\196", name = "report.txt" },
+        { data = "x", name = "\177\168\177\237.txt" } } })
+    local facts = read(built)
+    assert.same({ "你好，世界", "帳號或密碼錯誤\r\n", "<p>你好，world</p>", "王小明" },
+      { facts.subject, facts.text, facts.html, facts.to[1].name })
+    assert.equal("报表.txt", facts.parts[4].name)
+    assert.same({ subject = "gb18030", text = "big5", html = "utf-8", ["to.1.1"] = "gb18030",
+      ["attachments[2].name"] = "gb18030" }, built.guessed)
+    assert.is_nil(build({ text = "你好" }).guessed)
+  end)
+
+  it("says where a text is in no charset that could be meant", function()
+    refused({ charset = "auto", text = "ok\255\255" }, "message.bad_text", "text", 3)
+    refused({ charset = "auto", subject = "caf\233 au lait" }, "message.bad_text", "subject", 4)
+    refused({ charset = "auto", text = "你好\255" }, "message.bad_text", "text", 7)
+    -- private use in GB18030, nothing in Big5
+    refused({ charset = "auto", text = "a\254\161" }, "message.bad_text", "text", 2)
+    with_file("\196\227\186\195\255\n", function(path)
+      refused({ charset = "auto", html = { path = path } }, "message.bad_text", "html", 5)
+    end)
   end)
 end)
 

@@ -7,13 +7,17 @@ local mail_reader = require "spec.support.mail_reader"
 local CORPUS = "../shared/corpora/requests/samples.jsonl"
 local rows = json.read_lines(CORPUS)
 
--- JSON's null is an absent field; everything else is written as users write it.
+-- JSON's null is an absent field, and text a request has not is not made of its
+-- HTML; everything else is written as users write it.
 local function spec_of(request)
   local spec = {}
   for key, value in pairs(request) do
     if value ~= json.null then
       spec[key] = value
     end
+  end
+  if spec.text == nil then
+    spec.text = false
   end
   return spec
 end

@@ -64,6 +64,7 @@ describe("the option rules", function()
     bad(second { host = false }, "rules[2].host", "text")
     bad(second { reason = "timeot" }, "rules[2].reason", 'did you mean "timeout"?')
     bad(second { reason = "closed", code = 421 }, "rules[2].reason", "without a reply")
+    bad({ { phase = { "connect", "tls" }, as = "connect.own" } }, "rules[1].phase", "add `reason`")
     bad(second { hint = { de = "x" } }, "rules[2].hint", "en = text")
     bad(second { hint = {} }, "rules[2].hint", "en = text")
     bad(second { help_url = "intranet" }, "rules[2].help_url", "https://")
@@ -188,5 +189,33 @@ describe("rules of a mailer", function()
       { reason = "closed", as = "closed.own", retry = "now", hint = "again" },
     } }), { delivered = "unknown", retry = "never" })
     assert.is_truthy(err.hint:find("may have been delivered", 1, true))
+  end)
+
+  -- Each refused login brings the account closer to being locked.
+  it("never have a refused login tried again", function()
+    for _, case in ipairs({
+      { replies = { auth = "535 5.7.8 no" }, rule = { code = 535, as = "auth.refused" } },
+      { replies = { auth = "535 5.7.8 no" }, rule = { text = "no", as = "rate.own" } },
+      { replies = { auth = "535 5.7.8 no" },
+        rule = { text = "no", as = "auth.mechanism_refused" } },
+      { replies = { auth = "535 Too many failed logins" } },
+      { drop_at = "auth", rule = { reason = "closed", as = "closed.own" } },
+    }) do
+      local rule = case.rule
+      if rule then
+        rule.retry, case.rule = "now", nil
+      end
+      local server = send.server(case)
+      -- QQ hangs up on a code that was revoked.
+      local mailer = send.mailer(server, { rules = { rule },
+        provider = case.drop_at and "qq" or nil,
+        retry = { attempts = 3, base = 0.01, cap = 0.01, jitter = 0, budget = 5 } })
+      for try = 1, 2 do
+        local err = send.bad(mailer, { phase = "auth", not_tried = try > 1 or nil })
+        assert.equal(rule and rule.as or "rate.too_many_logins", err.code)
+      end
+      assert.equal(1, server:auth_attempts())
+      send.stop()
+    end
   end)
 end)

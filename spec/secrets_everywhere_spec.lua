@@ -11,11 +11,16 @@ local qqmail = require("qqmail")
 local reasons = require("qqmail.io.reasons")
 local send = require("spec.support.send")
 local settings = require("spec.support.settings")
+local shell = require("spec.support.shell")
 
 -- No part of it turns up by chance.
 local CODE = "qzwxvkrjtbynhmgp"
 local GROUPED = "qzwx vkrj tbyn hmgp"
 local SHOUTED = CODE:upper()
+-- As an input method writes it that is set to full-width letters.
+local WIDE = CODE:gsub("%a", function(letter)
+  return "\239\189" .. string.char(letter:byte() + 32)
+end)
 
 local function percent(text, keep)
   return (text:gsub(keep and "[^" .. keep .. "]" or ".", function(char)
@@ -25,7 +30,7 @@ end
 
 -- Letters of it in a row are as good as all of it; in lower case, as all is compared.
 local MARKS = { "qzwxvkrj", "tbynhmgp", "qzwx vkrj", "tbyn hmgp", percent(CODE):lower(),
-  "qzwx%20vkrj", base64.encode(CODE):lower(),
+  "qzwx%20vkrj", WIDE:sub(1, 24), base64.encode(CODE):lower(),
   base64.encode("\0" .. send.USER .. "\0" .. CODE):lower() }
 
 local function assert_unseen(texts, what)
@@ -44,10 +49,9 @@ end
 -- A driver for which no host has an address; nobody is asked.
 local function no_names()
   local driver = fd.new({ wait = net.wait, sleep = net.sleep })
-  function driver.connect(_, target)
+  function driver.lookup(_, target)
     if target.socket then
-      return nil, reasons.connect_failure(target, { { address = "unix:" .. target.socket,
-        reason = "not_found", text = "no such file" } })
+      return { { path = target.socket } }
     end
     reasons.note_resolved(target, nil, "no such host")
     return nil, reasons.resolve_failure(target, "resolve.noname", "no such host")
@@ -71,7 +75,7 @@ end
 local PASTED = {
   CODE, GROUPED, SHOUTED, " " .. CODE .. " ", CODE .. "\n", "code:" .. CODE,
   "smtps://10001%40qq.com:" .. CODE .. "@mx.test", "10001:" .. CODE .. "@mx.test",
-  '"' .. CODE .. '"', percent(CODE),
+  '"' .. CODE .. '"', percent(CODE), WIDE, (GROUPED:gsub(" ", "\n")),
 }
 
 describe("a code that was pasted as", function()
@@ -133,6 +137,49 @@ describe("a code that was pasted as", function()
     local summary, err = mailer:send_all({}, { [CODE] = true })
     assert.is_nil(summary)
     assert_unseen(outputs.of_error(err), "send_all")
+  end)
+
+  it("an option of a check or of the preflight is in no output", function()
+    local server = send.server()
+    local mailer = send.mailer(server)
+    for _, what in ipairs({ { [CODE] = 1 }, { [GROUPED] = 1 }, { to = CODE }, { lang = CODE },
+      { to = { [CODE] = 1 } }, { send = CODE }, { account = CODE }, { on_step = CODE } }) do
+      local report, err = mailer:check(what)
+      assert_unseen(report and outputs.of_report(report) or outputs.of_error(err), "check")
+    end
+    local message = assert(qqmail.message(send.message({ from = send.USER })))
+    for _, given in ipairs({ CODE, { provider = CODE }, { [CODE] = 1 }, { [GROUPED] = 1 } }) do
+      local findings, err = message:lint(given)
+      assert.is_nil(findings)
+      assert_unseen(outputs.of_error(err), "lint")
+    end
+  end)
+
+  it("a word of the command line is in no output", function()
+    local folder, remove = shell.folder()
+    shell.write(folder .. "/code", CODE .. "\n")
+    local account = { "--host", "127.0.0.1", "--port", "1", "--user", send.USER,
+      "--password-file", folder .. "/code" }
+    for _, pasted in ipairs({ CODE, GROUPED, SHOUTED, "code:" .. CODE }) do
+      local lines = { { pasted }, { "-" .. pasted }, { "--" .. pasted }, { "help", pasted },
+        { "doctor", pasted }, { "doctor", "-" .. pasted }, { "doctor", "--" .. pasted },
+        { "doctor", "--" .. pasted .. "=1" }, { "doctor", "--json=" .. pasted },
+        { "doctor", "--pasword", pasted }, { "doctor", "--pasword=" .. pasted },
+        { "doctor", "--password", pasted } }
+      for _, option in ipairs(require("qqmail.cli.doctor").options) do
+        if option.value then
+          lines[#lines + 1] = { "doctor", "--" .. option.name, pasted }
+          lines[#lines + 1] = { "doctor", "--" .. option.name .. "=" .. pasted, "--json" }
+        end
+      end
+      for _, words in ipairs(lines) do
+        for _, more in ipairs({ {}, account }) do
+          assert_unseen({ out = outputs.of_command(words, words[1] == "doctor" and more or nil) },
+            table.concat(words, " "))
+        end
+      end
+    end
+    remove()
   end)
 
   local VARIABLES = { "QQMAIL_PASSWORD_FILE", "QQMAIL_ENV", "QQMAIL_PASWORD", "QQMAIL_" .. CODE,
@@ -247,7 +294,10 @@ describe("a server that repeats the code", function()
 
   for phase, refusal in pairs(REFUSALS) do
     it("in " .. phase .. " gets it into no output", function()
-      for _, password in ipairs({ CODE, GROUPED }) do
+      local function from_vault()
+        return CODE
+      end
+      for _, password in ipairs({ CODE, GROUPED, from_vault }) do
         local server = send.server({ replies = { [phase] = refusal .. ECHO } })
         local given, notes = outputs.listen(send.options(server, { password = password,
           hostname = CODE }))
@@ -268,6 +318,15 @@ describe("a server that repeats the code", function()
     assert_unseen(texts, "receipt")
   end)
 
+  it("on several lines gets it into no output", function()
+    for phase, reply in pairs({ ehlo = "250-%s\r\n250-AUTH PLAIN LOGIN %s\r\n250 %s",
+      greeting = "220-%s ESMTP\r\n220 %s", mail = "550-5.7.1 %s\r\n550 5.7.1 %s" }) do
+      local server = send.server({ replies = { [phase] = reply:gsub("%%s", CODE) } })
+      local given, notes = outputs.listen(send.options(server, { password = CODE }))
+      assert_unseen(outputs.of(given, { notes = notes }), phase)
+    end
+  end)
+
   it("gets no masks into what it says of other things", function()
     -- Sixteen letters of its own.
     local server = send.server({ users = { [send.USER] = CODE },
@@ -275,6 +334,52 @@ describe("a server that repeats the code", function()
     local err = send.bad(send.mailer(server, { password = CODE }))
     send.has(err.smtp.text, "responsibilities of administrations")
     send.lacks(tostring(err), "******")
+  end)
+end)
+
+describe("a function that gives the code", function()
+  after_each(send.stop)
+
+  it("shows it in no error of its own", function()
+    local server = send.server()
+    for _, give in ipairs({ function() error("the vault says " .. CODE) end,
+      function() error({ CODE }) end, function() return { CODE } end,
+      function() return nil, "not a code: " .. CODE end,
+      function() return nil, { message = CODE } end }) do
+      local given, notes = outputs.listen(send.options(server, { password = give }))
+      assert_unseen(outputs.of(given, { notes = notes }), "password")
+    end
+  end)
+
+  it("may give others as long as it likes", function()
+    local cover = require("qqmail.cover").new()
+    local source = {}
+    for number = 1, 3 do
+      cover:learn_latest(source, "token number " .. number)
+    end
+    assert.equal("token number 2, ******", cover:text("token number 2, token number 3"))
+  end)
+end)
+
+describe("tables that lead back to themselves", function()
+  local function ring()
+    local out = {}
+    for number = 1, 12 do
+      out["X-" .. number] = out
+    end
+    return out
+  end
+
+  it("are looked through once", function()
+    local err = select(2, qqmail.new({ host = "mx.test", user = send.USER, password = CODE,
+      io = ring() }))
+    assert.equal("config.invalid_value", err.code)
+    assert.equal("message.unknown_field", select(2, qqmail.message(ring())).code)
+  end)
+
+  it("are shown", function()
+    local description = assert(qqmail.config({ host = "mx.test", headers = ring() }))
+    send.has(tostring(description), "headers")
   end)
 end)
 
@@ -311,6 +416,13 @@ describe("what is no code", function()
     send.has(shown, "abcdefghijklmnop.example.com")
     send.has(shown, "abcdefghijklmnop@qq.com")
     assert.is_nil(settings.warning(loaded, "config.looks_like_code"))
+  end)
+
+  it("is a password that an option is called", function()
+    local loaded = settings.good({ user = "10001@qq.com", password = "password", lang = "en" })
+    local warning = settings.warning(loaded, "config.not_a_code")
+    assert.equal("password", warning.key)
+    send.has(warning.message, "password does not look like")
   end)
 
   it("is a short password, which is masked in no other word", function()

@@ -139,6 +139,20 @@ describe("on.warning", function()
     assert.equal(3, mailer:stats().hook_errors)
   end)
 
+  it("may send, and is not told of that mail in turn", function()
+    local found, mailer = 0, nil
+    mailer = quiet_mailer({ on = { warning = function()
+      found = found + 1
+      assert(mailer:send(bad()))
+      assert(mailer:send_all({ bad() }, { progress = false }))
+    end } })
+    assert(mailer:send(bad()))
+    assert.equal(1, found)
+    assert.equal(0, mailer:stats().hook_errors)
+    assert(mailer:send(bad()))
+    assert.equal(2, found)
+  end)
+
   it("is not called for a message that is refused here", function()
     local seen = recorder()
     local mailer = quiet_mailer({ on = seen.on, log = seen.log })

@@ -63,7 +63,8 @@ All conditions of a rule must fit, each with one of its values (one, or a list):
 `"timeout"`, `"closed"`, `"refused"`, `"unreachable"`, `"not_found"`, a fault of TLS
 such as `"expired"`, and so on. `as` is the code of the error, its kind in front. What
 a rule does not say of `retry`, `retry_after`, `hint`, `help_url` comes from the row of
-the code below. Whether a delivery is unknown no rule can change.
+the code below. Two things no rule can change: whether a delivery is unknown, and that a
+refused login (5xx in `auth`) is `"never"` tried again by itself.
 ]],
     retry = "Retry", to_do = "What to do", help = "Help", kind = "Kind", seen = "Seen as",
     at = " in ", either = " or ", colon = ": ", comma = ", ", bracket = { " (", ")" },
@@ -111,7 +112,8 @@ the code below. Whether a delivery is unknown no rule can change.
 `code`（数字、`"4xx"`、`"5xx"`）、`enhanced`、`phase`、`host`。带 `reason` 的规则用于没有应答的失败：
 `"timeout"`、`"closed"`、`"refused"`、`"unreachable"`、`"not_found"`，以及 `"expired"` 等 TLS 故障。
 `as` 是错误的 code，以种类开头。规则没有写明的 `retry`、`retry_after`、`hint`、`help_url` 取自下面该
-code 的条目。投递结果是否未知，任何规则都不能改变。
+code 的条目。有两点任何规则都不能改变：投递结果是否未知；登录被拒绝（`auth` 阶段的 5xx）后 `retry` 总是
+`"never"`，不会自动重试。
 ]],
     retry = "重试", to_do = "处理", help = "帮助", kind = "种类", seen = "表现为",
     at = " @ ", either = " 或 ", colon = "：", comma = "，", bracket = { "（", "）" },

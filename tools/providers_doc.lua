@@ -96,7 +96,7 @@ local USERS = {
   generated = { en = "the generated one", zh = "生成的账号" },
   none = { en = "none", zh = "无" },
   ["postmaster@domain"] = { en = "`postmaster@` your domain", zh = "`postmaster@` 自有域名" },
-  ["server token"] = { en = "the server token, also as the password", zh = "服务器令牌，密码同样" },
+  ["server token"] = { en = "the server token, also as the password", zh = "服务器令牌（密码也填它）" },
   ["token user"] = { en = "the user that comes with the token", zh = "与令牌一同提供的用户名" },
 }
 

@@ -9,7 +9,8 @@ local REVISION = 1
 
 -- What each C module is linked with.
 local LINKS = {
-  ["qqmail.core"] = { libraries = {} },
+  ["qqmail.core"] = { libraries = { "dl" } },
+  ["qqmail.crypto"] = { libraries = { "crypto" }, openssl = true },
   ["qqmail.disk"] = { libraries = { "dl" } },
   ["qqmail.net"] = { libraries = { "pthread", "dl" } },
   ["qqmail.tls"] = { libraries = { "ssl", "crypto" }, openssl = true },

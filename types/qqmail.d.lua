@@ -139,12 +139,13 @@ local qqmail = {}
 ---@field tls? "implicit" | "starttls" | "none"
 ---@field user? string
 ---@field password? qqmail.Secret
----@field token? qqmail.Secret OAuth2 access token
+---@field token? string | fun(refused?: boolean): string OAuth2 access token
 ---@field auth? string | string[]
 ---@field allow_plaintext_auth? boolean
 ---@field from? qqmail.Mailbox
 ---@field reply_to? qqmail.Mailboxes
 ---@field headers? table<string, string>
+---@field templates? string folder of templates
 ---@field hostname? string EHLO name
 ---@field socket? string path of a Unix socket
 ---@field source_ip? string
@@ -183,8 +184,10 @@ local qqmail = {}
 ---@field bcc? qqmail.Mailboxes
 ---@field reply_to? qqmail.Mailboxes
 ---@field subject? string
----@field text? qqmail.Source | false
+---@field text? qqmail.Source | false made of `html` when missing, unless false
 ---@field html? qqmail.Source
+---@field template? string | qqmail.MailTemplate name in the option `templates`, or a path
+---@field vars? table variables of the template
 ---@field attachments? (string | qqmail.Attachment)[]
 ---@field inline? table<string, string | qqmail.Attachment> by Content-ID
 ---@field calendar? string | { method: string?, data: string?, path: string? }
@@ -195,7 +198,7 @@ local qqmail = {}
 ---@field in_reply_to? string | string[]
 ---@field references? string | string[]
 ---@field priority? "high" | "normal" | "low"
----@field charset? string of the given texts, default "utf-8"
+---@field charset? string | "auto" of the given texts, default "utf-8"
 ---@field list_unsubscribe? string | string[]
 ---@field envelope? { from: qqmail.Mailbox?, to: qqmail.Mailboxes? }
 ---@field deadline? number seconds after which the message is not sent any more
@@ -258,6 +261,10 @@ local qqmail = {}
 ---@field message_id? string
 ---@field to? integer how many recipients
 ---@field seconds? number of the whole call
+---@field template? string with codes template.*: the file or name
+---@field line? integer of the template, from 1
+---@field column? integer in characters, from 1
+---@field variable? string that is missing or no text
 
 ---@class qqmail.Provider
 ---@field key string
@@ -402,6 +409,7 @@ function Mailer:close() end
 ---@field envelope { from: string, to: string[] }
 ---@field deadline? number
 ---@field cancel? { cancelled: boolean } | fun(): boolean?
+---@field guessed? table<string, "utf-8" | "gb18030" | "big5"> by field, of charset = "auto"
 local Message = {}
 
 ---Bytes of the message as it would be sent.
@@ -487,6 +495,75 @@ function qqmail.log.json(sink, level) end
 ---@param level? qqmail.LogLevel
 ---@return fun(level: qqmail.LogLevel, text: string, record: qqmail.LogRecord)
 function qqmail.log.text(sink, level) end
+
+---Mustache templates, see docs/templates.md.
+qqmail.template = {}
+
+---@class qqmail.Template
+local Template = {}
+
+---@param vars? table | string | number | boolean
+---@param partials? table<string, string | qqmail.Template>
+---@return string? text
+---@return qqmail.Error? err
+function Template:render(vars, partials) end
+
+---@class qqmail.MailTemplate
+local MailTemplate = {}
+
+---@param vars? table
+---@return { subject: string?, text: string?, html: string? }? parts
+---@return qqmail.Error? err
+function MailTemplate:render(vars) end
+
+---@class qqmail.TemplateFolder
+local TemplateFolder = {}
+
+---@param name string such as "welcome" or "orders/shipped"
+---@return qqmail.MailTemplate? template
+---@return qqmail.Error? err
+function TemplateFolder:get(name) end
+
+---@param name string
+---@param vars? table
+---@return { subject: string?, text: string?, html: string? }? parts
+---@return qqmail.Error? err
+function TemplateFolder:render(name, vars) end
+
+---@class qqmail.TemplateOptions
+---@field name? string for errors
+---@field escape? "html" | "none"
+---@field strict? boolean default true: a missing variable is an error
+---@field partials? table<string, string | qqmail.Template>
+---@field lang? "zh" | "en"
+
+---@param text string
+---@param options? qqmail.TemplateOptions
+---@return qqmail.Template? template
+---@return qqmail.Error? err
+function qqmail.template.compile(text, options) end
+
+---Compile and render at once.
+---@param text string
+---@param vars? table | string | number | boolean
+---@param options? qqmail.TemplateOptions
+---@return string? text
+---@return qqmail.Error? err
+function qqmail.template.render(text, vars, options) end
+
+---A folder of templates; compiled when first used, then kept.
+---@param path string
+---@param options? { strict: boolean?, reload: boolean?, lang: ("zh" | "en")? }
+---@return qqmail.TemplateFolder? folder
+---@return qqmail.Error? err
+function qqmail.template.folder(path, options) end
+
+---The template of a mail from strings.
+---@param parts { subject: string?, text: string?, html: string? }
+---@param options? { partials: table<string, string | qqmail.Template>?, strict: boolean?, lang: ("zh" | "en")? }
+---@return qqmail.MailTemplate? template
+---@return qqmail.Error? err
+function qqmail.template.mail(parts, options) end
 
 ---The settings that would be used, secrets masked, each with its origin.
 ---@param options? qqmail.Options | string

@@ -10,9 +10,12 @@
 #include "codec/qm_addr.h"
 #include "codec/qm_base64.h"
 #include "codec/qm_charset.h"
+#include "codec/qm_chinese.h"
 #include "codec/qm_date.h"
 #include "codec/qm_dot.h"
 #include "codec/qm_fold.h"
+#include "codec/qm_html_text.h"
+#include "codec/qm_idna.h"
 #include "codec/qm_param.h"
 #include "codec/qm_qp.h"
 #include "codec/qm_word.h"
@@ -454,6 +457,39 @@ static int l_codec_convert(lua_State *L)
     return push_result(L, out, err);
 }
 
+/* guess_charset(s) -> "utf-8", "gb18030" or "big5" */
+static int l_codec_guess_charset(lua_State *L)
+{
+    struct qm_span text = lq_check_span(L, 1);
+
+    if (qm_utf8_is_valid(text) && !qm_chinese_is_gb_in_utf8(text)) {
+        lua_pushliteral(L, "utf-8");
+    } else if (qm_chinese_is_big5(text)) {
+        lua_pushliteral(L, "big5");
+    } else {
+        lua_pushliteral(L, "gb18030");
+    }
+    return 1;
+}
+
+/* domain_to_ascii(s) -> string | nil, name, text */
+static int l_codec_domain_to_ascii(lua_State *L)
+{
+    struct qm_span domain = lq_check_span(L, 1);
+    struct qm_buf *out = new_scratch(L, domain.len);
+
+    return push_result(L, out, qm_idna_to_ascii(out, QM_IDNA_LIBRARY, domain));
+}
+
+/* html_text(s) -> string | nil, name, text */
+static int l_codec_html_text(lua_State *L)
+{
+    struct qm_span html = lq_check_span(L, 1);
+    struct qm_buf *out = new_scratch(L, html.len);
+
+    return push_result(L, out, qm_html_text(out, html));
+}
+
 /* utf8_fault(s) -> nil | position of the first byte that is wrong */
 static int l_codec_utf8_fault(lua_State *L)
 {
@@ -498,6 +534,9 @@ static const luaL_Reg functions[] = {
     { "mailbox", l_codec_mailbox },
     { "reply_text", l_codec_reply_text },
     { "convert", l_codec_convert },
+    { "guess_charset", l_codec_guess_charset },
+    { "domain_to_ascii", l_codec_domain_to_ascii },
+    { "html_text", l_codec_html_text },
     { "utf8_fault", l_codec_utf8_fault },
     { NULL, NULL },
 };

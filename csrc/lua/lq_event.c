@@ -30,7 +30,7 @@ static const char *const event_names[] = { "none",      "ready",   "recipient",
 
 void lq_push_event(lua_State *L, const struct qm_smtp_event *event)
 {
-    lua_createtable(L, 0, 11);
+    lua_createtable(L, 0, 12);
     lua_pushstring(L, event_names[event->type]);
     lua_setfield(L, -2, "type");
     set_number(L, "id", event->id);
@@ -44,6 +44,9 @@ void lq_push_event(lua_State *L, const struct qm_smtp_event *event)
     }
     set_enhanced(L, &event->enhanced);
     set_text(L, "text", event->text);
+    if (event->detail.len > 0) {
+        set_text(L, "detail", event->detail);
+    }
     lua_pushboolean(L, event->handed_over);
     lua_setfield(L, -2, "handed_over");
     set_number(L, "in_flight", event->in_flight);

@@ -93,6 +93,9 @@ static void read_settings(lua_State *L, struct qm_smtp_settings *set)
     set->login.user = lq_field_span(L, 1, "user", NULL);
     set->login.password = lq_field_span(L, 1, "password", NULL);
     set->login.token = lq_field_span(L, 1, "token", NULL);
+    set->login.host = lq_field_span(L, 1, "host", NULL);
+    set->login.port = (unsigned)lq_field_integer(L, 1, "port", 0);
+    set->login.certificate = lq_field_bool(L, 1, "certificate", false);
     set->mechanisms = read_mechanisms(L);
     set->allow_clear_auth = lq_field_bool(L, 1, "allow_plaintext_auth", false);
     set->pipelining = lq_field_bool(L, 1, "pipelining", true);
@@ -179,16 +182,75 @@ static int l_session_sent(lua_State *L)
     return 0;
 }
 
-/* Five booleans: send, recv, tls, body, work. */
+/* Six booleans: send, recv, tls, body, work, response. */
 static int l_session_want(lua_State *L)
 {
     unsigned want = qm_smtp_want(&check(L)->smtp);
     unsigned bit;
 
-    for (bit = QM_WANT_SEND; bit <= QM_WANT_WORK; bit <<= 1) {
+    for (bit = QM_WANT_SEND; bit <= QM_WANT_RESPONSE; bit <<= 1) {
         lua_pushboolean(L, (want & bit) != 0);
     }
-    return 5;
+    return 6;
+}
+
+/* --- login by messages of the caller -------------------------------------- */
+
+static int l_session_can_bind(lua_State *L)
+{
+    qm_smtp_can_bind(&check(L)->smtp);
+    return 0;
+}
+
+/*
+ * challenge() -> name of the mechanism, step, decoded bytes, and whether the
+ * server offers channel binding; nothing unless a response is wanted.
+ */
+static int l_session_challenge(lua_State *L)
+{
+    struct qm_smtp_challenge challenge;
+
+    if (!qm_smtp_challenge(&check(L)->smtp, &challenge)) {
+        return 0;
+    }
+    lua_pushstring(L, qm_sasl_name(challenge.mechanism));
+    lua_pushinteger(L, (lua_Integer)challenge.step);
+    lua_pushlstring(L, challenge.bytes.len > 0 ? challenge.bytes.ptr : "",
+                    challenge.bytes.len);
+    lua_pushboolean(L, challenge.offers_binding);
+    return 4;
+}
+
+/* respond(message or nil, proven) */
+static int l_session_respond(lua_State *L)
+{
+    struct session *session = check(L);
+    struct qm_span message = lq_opt_span(L, 2, "");
+    bool has_message = !lua_isnoneornil(L, 2);
+
+    return push_result(L, qm_smtp_respond(&session->smtp,
+                                          has_message ? &message : NULL,
+                                          lua_toboolean(L, 3)));
+}
+
+static int l_session_decline(lua_State *L)
+{
+    qm_smtp_decline(&check(L)->smtp);
+    return 0;
+}
+
+/* give_up("bad_challenge" | "not_proven" | "memory", reason) */
+static int l_session_give_up(lua_State *L)
+{
+    static const char *const names[] = { "bad_challenge", "not_proven",
+                                         "memory", NULL };
+    static const enum qm_smtp_fault faults[] = { QM_FAULT_BAD_CHALLENGE,
+                                                 QM_FAULT_NOT_PROVEN,
+                                                 QM_FAULT_MEMORY };
+    int which = luaL_checkoption(L, 2, "bad_challenge", names);
+
+    qm_smtp_give_up(&check(L)->smtp, faults[which], lq_check_span(L, 3));
+    return 0;
 }
 
 /* How many more messages may be submitted now. */
@@ -479,6 +541,11 @@ static const luaL_Reg methods[] = { { "set_time", l_session_set_time },
                                     { "sent", l_session_sent },
                                     { "want", l_session_want },
                                     { "room", l_session_room },
+                                    { "can_bind", l_session_can_bind },
+                                    { "challenge", l_session_challenge },
+                                    { "respond", l_session_respond },
+                                    { "decline", l_session_decline },
+                                    { "give_up", l_session_give_up },
                                     { "event", l_session_event },
                                     { "phase", l_session_phase },
                                     { "state", l_session_state },

@@ -4,6 +4,7 @@
 #include "base/qm_version.h"
 #include "lua/lq_util.h"
 #include "tls/qm_tls.h"
+#include "tls/qm_tls_bind.h"
 #include "tls/qm_tls_cache.h"
 #include "tls/qm_tls_info.h"
 
@@ -422,6 +423,24 @@ static int l_filter_info(lua_State *L)
     return 1;
 }
 
+/*
+ * filter:binding([name]) -> name, data: see qm_tls_bind.h; nil, name and text
+ * of an error when there is none.
+ */
+static int l_filter_binding(lua_State *L)
+{
+    struct qm_tls_bind bind;
+    enum qm_err err;
+
+    err = qm_tls_bind(check_filter(L), luaL_optstring(L, 2, NULL), &bind);
+    if (err != QM_OK) {
+        return lq_push_error(L, err);
+    }
+    lua_pushstring(L, bind.name);
+    lua_pushlstring(L, (const char *)bind.data, bind.len);
+    return 2;
+}
+
 static int l_filter_close(lua_State *L)
 {
     qm_tls_close(check_filter(L));
@@ -454,6 +473,7 @@ static const luaL_Reg filter_methods[] = {
     { "sent", l_filter_sent },
     { "shutdown", l_filter_shutdown },
     { "info", l_filter_info },
+    { "binding", l_filter_binding },
     { "close", l_filter_close },
     { NULL, NULL },
 };

@@ -1,6 +1,6 @@
 #include "smtp/qm_smtp_impl.h"
 
-enum { NAMES_MAX = 1024, SECRETS_MAX = 2 * QM_SASL_SECRET_MAX };
+enum { NAMES_MAX = 2048, SECRETS_MAX = 2 * QM_SASL_SECRET_MAX };
 
 static const char *const state_names[] = {
 #define QM_STATE_NAME(state, phase) #state,
@@ -60,7 +60,9 @@ static enum qm_err keep_settings(struct qm_smtp *smtp)
     (void)qm_buf_append(&smtp->secrets, login->user);
     (void)qm_buf_append(&smtp->secrets, login->password);
     (void)qm_buf_append(&smtp->secrets, login->token);
-    (void)move_span(&smtp->set.hostname, &smtp->names, 0);
+    (void)qm_buf_append(&smtp->names, login->host);
+    at = move_span(&smtp->set.hostname, &smtp->names, 0);
+    (void)move_span(&login->host, &smtp->names, at);
     at = move_span(&login->user, &smtp->secrets, 0);
     at = move_span(&login->password, &smtp->secrets, at);
     (void)move_span(&login->token, &smtp->secrets, at);
@@ -88,6 +90,8 @@ enum qm_err qm_smtp_init(struct qm_smtp *smtp,
     qm_buf_init(&smtp->names, NAMES_MAX, false);
     qm_buf_init(&smtp->secrets, SECRETS_MAX, true);
     qm_buf_init(&smtp->response, QM_CMD_AUTH_LINE_MAX, true);
+    qm_buf_init(&smtp->challenge, QM_CMD_AUTH_LINE_MAX, false);
+    qm_buf_init(&smtp->detail, QM_SMTP_TEXT_MAX, false);
     qm_mask_init(&smtp->mask);
     qm_buf_init(&smtp->in, QM_SMTP_IN_MAX, false);
     qm_buf_init(&smtp->out, QM_SMTP_OUT_MAX, true);
@@ -109,6 +113,8 @@ void qm_smtp_deinit(struct qm_smtp *smtp)
     qm_buf_deinit(&smtp->names);
     qm_buf_deinit(&smtp->secrets);
     qm_buf_deinit(&smtp->response);
+    qm_buf_deinit(&smtp->challenge);
+    qm_buf_deinit(&smtp->detail);
     qm_mask_deinit(&smtp->mask);
     qm_buf_deinit(&smtp->in);
     qm_buf_deinit(&smtp->out);
@@ -153,6 +159,7 @@ static void forget_secrets(struct qm_smtp *smtp)
 {
     qm_buf_deinit(&smtp->secrets);
     qm_buf_deinit(&smtp->response);
+    qm_buf_deinit(&smtp->challenge);
     memset(&smtp->set.login, 0, sizeof(smtp->set.login));
     if (qm_buf_len(&smtp->out) == 0) {
         qm_buf_deinit(&smtp->out);

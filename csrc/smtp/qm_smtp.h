@@ -48,7 +48,7 @@ enum {
     /* Messages known at once: these, the next, and one told but not drained. */
     QM_SMTP_TXN_MAX = QM_SMTP_WINDOW_MAX + 2,
     QM_SMTP_TXN_MIN = 4, /* ... whatever the window is */
-    /* Challenges in one AUTH exchange; no mechanism here needs more than 2. */
+    /* Challenges in one AUTH exchange; no mechanism needs more than 2. */
     QM_SMTP_CHALLENGES_MAX = 4,
     /* Body bytes that may wait for the transport. */
     QM_SMTP_BODY_AIM = 64 * 1024,
@@ -82,15 +82,17 @@ enum qm_smtp_security {
     X(TIMEOUT, "timeout")                                                      \
     X(TRANSPORT, "transport") /* TLS or the system reported an error */        \
     X(CANCELLED, "cancelled")                                                  \
-    X(NO_STARTTLS, "no_starttls")   /* required, not offered */                \
-    X(INJECTED, "injected")         /* bytes behind the reply to STARTTLS */   \
-    X(NO_AUTH, "no_auth")           /* login asked for, AUTH not offered */    \
-    X(NO_MECHANISM, "no_mechanism") /* none that both sides know */            \
-    X(CLEAR_AUTH, "clear_auth")     /* would send a secret without TLS */      \
-    X(TOO_BIG, "too_big")           /* larger than the server's SIZE */        \
-    X(NO_UTF8, "no_utf8")           /* needs SMTPUTF8, not offered */          \
-    X(SOURCE, "source")             /* the body's source failed */             \
-    X(NO_CHUNKING, "no_chunking")   /* offered, but BDAT is not known */       \
+    X(NO_STARTTLS, "no_starttls")     /* required, not offered */              \
+    X(INJECTED, "injected")           /* bytes behind the reply to STARTTLS */ \
+    X(NO_AUTH, "no_auth")             /* login asked for, AUTH not offered */  \
+    X(NO_MECHANISM, "no_mechanism")   /* none that both sides know */          \
+    X(CLEAR_AUTH, "clear_auth")       /* would send a secret without TLS */    \
+    X(BAD_CHALLENGE, "bad_challenge") /* not one of the mechanism in use */    \
+    X(NOT_PROVEN, "not_proven")   /* the server does not know the password */  \
+    X(TOO_BIG, "too_big")         /* larger than the server's SIZE */          \
+    X(NO_UTF8, "no_utf8")         /* needs SMTPUTF8, not offered */            \
+    X(SOURCE, "source")           /* the body's source failed */               \
+    X(NO_CHUNKING, "no_chunking") /* offered, but BDAT is not known */         \
     X(MEMORY, "memory")                                                        \
     X(SETTINGS, "settings") /* a setting cannot go into a command */
 
@@ -103,7 +105,8 @@ enum qm_smtp_fault {
 struct qm_smtp_settings {
     struct qm_span hostname; /* EHLO name: domain or address literal */
     enum qm_smtp_security security;
-    struct qm_sasl_login login; /* no AUTH when user and token are empty */
+    struct qm_sasl_login login; /* no AUTH when user and token are empty
+                                   and there is no certificate */
     unsigned mechanisms;        /* QM_SASL_BIT() of each allowed mechanism */
     bool allow_clear_auth;      /* AUTH on a session without TLS */
     bool pipelining;            /* use it where offered */
@@ -117,11 +120,12 @@ struct qm_smtp_settings {
 };
 
 enum qm_smtp_want {
-    QM_WANT_SEND = 1, /* qm_smtp_output() is not empty */
-    QM_WANT_RECV = 2, /* a reply is due */
-    QM_WANT_TLS = 4,  /* do the handshake, then qm_smtp_tls_ready() */
-    QM_WANT_BODY = 8, /* body bytes of qm_smtp_body_id() */
-    QM_WANT_WORK = 16 /* qm_smtp_room() is not 0: submit, or quit when idle */
+    QM_WANT_SEND = 1,  /* qm_smtp_output() is not empty */
+    QM_WANT_RECV = 2,  /* a reply is due */
+    QM_WANT_TLS = 4,   /* do the handshake, then qm_smtp_tls_ready() */
+    QM_WANT_BODY = 8,  /* body bytes of qm_smtp_body_id() */
+    QM_WANT_WORK = 16, /* qm_smtp_room() is not 0: submit, or quit when idle */
+    QM_WANT_RESPONSE = 32 /* qm_smtp_challenge(): the next message of AUTH */
 };
 
 enum qm_smtp_event_type {
@@ -147,7 +151,9 @@ struct qm_smtp_event {
     int code; /* reply code, 0 when there was no reply */
     struct qm_enhanced enhanced;
     struct qm_span text; /* reply text as printable UTF-8 */
-    bool handed_over;    /* LOST: the last byte had left, delivery unknown */
+    /* FAILED in AUTH: what the server said of the token, likewise */
+    struct qm_span detail;
+    bool handed_over; /* LOST: the last byte had left, delivery unknown */
     /* LOST, FAILED: what was handed over and unanswered at that moment */
     unsigned in_flight; /* commands */
     bool behind;        /* ... of more than one message */
@@ -182,6 +188,10 @@ struct qm_smtp {
     struct qm_ehlo ehlo;
     enum qm_sasl_mechanism mechanism;
     unsigned challenges;
+    struct qm_buf challenge; /* the last one, decoded */
+    struct qm_buf detail;    /* what the server said of the token */
+    bool can_bind;           /* the TLS channel can be named */
+    bool proven; /* all that the mechanism asks of the server came */
 
     struct qm_buf in;
     struct qm_buf out;
@@ -247,6 +257,50 @@ void qm_smtp_input_ended(struct qm_smtp *smtp, enum qm_smtp_fault why);
 
 /* The handshake that QM_WANT_TLS asked for (or implicit TLS) is done. */
 void qm_smtp_tls_ready(struct qm_smtp *smtp);
+
+/*
+ * Before qm_smtp_tls_ready(): the caller has data that names the TLS channel,
+ * so that mechanisms which are bound to it may be chosen.
+ */
+void qm_smtp_can_bind(struct qm_smtp *smtp);
+
+/* --- login by a mechanism whose messages the caller makes ----------------- */
+
+struct qm_smtp_challenge {
+    enum qm_sasl_mechanism mechanism;
+    unsigned step;        /* 0: the AUTH command itself, nothing was said yet */
+    struct qm_span bytes; /* decoded; valid until the response is given */
+    /*
+     * The server offers to bind the login to the channel, whatever mechanism
+     * was chosen: what RFC 5802 section 6 has to know.
+     */
+    bool offers_binding;
+};
+
+/* False unless QM_WANT_RESPONSE. */
+bool qm_smtp_challenge(const struct qm_smtp *smtp,
+                       struct qm_smtp_challenge *challenge_out);
+
+/*
+ * The message, not in base64; NULL at step 0 when the mechanism begins with a
+ * challenge. `proven`: the mechanism asks nothing more of the server, so that
+ * success may be believed. QM_E_MISUSE, QM_E_LIMIT, QM_E_MEMORY.
+ */
+enum qm_err qm_smtp_respond(struct qm_smtp *smtp, const struct qm_span *message,
+                            bool proven) QM_MUST_USE;
+
+/*
+ * No such message can be made here. Nothing was said yet (step 0): the best of
+ * the mechanisms that the session knows by itself is taken instead.
+ */
+void qm_smtp_decline(struct qm_smtp *smtp);
+
+/*
+ * What the server said must not be answered: BAD_CHALLENGE or NOT_PROVEN with
+ * the reason, or MEMORY. The session fails, nothing more is sent.
+ */
+void qm_smtp_give_up(struct qm_smtp *smtp, enum qm_smtp_fault why,
+                     struct qm_span reason);
 
 /* --- output -------------------------------------------------------------- */
 

@@ -237,6 +237,9 @@ unsigned qm_smtp_want(const struct qm_smtp *smtp)
     if (smtp->state == QM_S_TLS) {
         return QM_WANT_TLS;
     }
+    if (smtp->state == QM_S_CHALLENGE) {
+        return QM_WANT_RESPONSE;
+    }
     if (qm_buf_len(&smtp->out) > 0) {
         want |= QM_WANT_SEND;
     }
@@ -315,7 +318,8 @@ bool qm_smtp_next_event(struct qm_smtp *smtp, struct qm_smtp_event *event_out)
     if (smtp->state == QM_S_QUIT) {
         return next_quit_event(smtp, event_out);
     }
-    while (!qm_smtp_is_over(smtp) && smtp->state != QM_S_TLS) {
+    while (!qm_smtp_is_over(smtp) && smtp->state != QM_S_TLS &&
+           smtp->state != QM_S_CHALLENGE) {
         if (take_ready(smtp, event_out)) {
             return true;
         }

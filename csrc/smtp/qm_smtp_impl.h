@@ -3,7 +3,8 @@
  *
  *   qm_smtp.c          buffers, flight of expected replies, state, failures
  *   qm_smtp_event.c    reading replies, wants, events
- *   qm_smtp_login.c    greeting to login
+ *   qm_smtp_login.c    greeting, EHLO, STARTTLS
+ *   qm_smtp_auth.c     AUTH
  *   qm_smtp_mail.c     messages and the commands of their envelopes
  *   qm_smtp_verdict.c  the replies to these
  *   qm_smtp_body.c     the body
@@ -70,6 +71,14 @@ enum qm_state qm_smtp_on_login_reply(struct qm_smtp *smtp);
 
 /* Sends EHLO and returns the state that waits for its reply. */
 enum qm_state qm_smtp_start_ehlo(struct qm_smtp *smtp);
+
+/* --- AUTH (qm_smtp_auth.c) ------------------------------------------------ */
+
+/* Chooses a mechanism and begins with it; returns the next state. */
+enum qm_state qm_smtp_start_auth(struct qm_smtp *smtp);
+
+/* Judges the reply to AUTH or to a response. */
+enum qm_state qm_smtp_on_auth(struct qm_smtp *smtp);
 
 /* Takes note of what no reply may show; the response of AUTH comes later. */
 enum qm_err qm_smtp_mask_login(struct qm_smtp *smtp) QM_MUST_USE;

@@ -1,4 +1,4 @@
-/* qm_smtp_login.c: greeting, EHLO, STARTTLS, AUTH. */
+/* qm_smtp_login.c: greeting, EHLO, STARTTLS. */
 #include "smtp/qm_smtp_impl.h"
 
 static void expect_login(struct qm_smtp *smtp)
@@ -8,7 +8,8 @@ static void expect_login(struct qm_smtp *smtp)
 
 static bool wants_login(const struct qm_smtp *smtp)
 {
-    return smtp->set.login.user.len > 0 || smtp->set.login.token.len > 0;
+    return smtp->set.login.user.len > 0 || smtp->set.login.token.len > 0 ||
+           smtp->set.login.certificate;
 }
 
 static bool wants_starttls(const struct qm_smtp *smtp)
@@ -41,123 +42,6 @@ enum qm_state qm_smtp_on_greeting(struct qm_smtp *smtp)
     return qm_smtp_start_ehlo(smtp);
 }
 
-/* --- AUTH ---------------------------------------------------------------- */
-
-/* Writes the response of this step; `first` puts it on the AUTH line. */
-static enum qm_err write_response(struct qm_smtp *smtp, bool first)
-{
-    struct qm_cmd cmd = qm_smtp_writer(smtp);
-    bool has_response = false;
-    enum qm_err err;
-
-    qm_buf_reset(&smtp->response);
-    err = qm_sasl_respond(smtp->mechanism, smtp->challenges, &smtp->set.login,
-                          &smtp->response, &has_response);
-    if (err == QM_OK) {
-        err = qm_mask_add(&smtp->mask, qm_buf_span(&smtp->response));
-    }
-    if (err == QM_OK && first) {
-        err = qm_cmd_auth(&cmd, qm_sasl_name(smtp->mechanism), has_response,
-                          qm_buf_span(&smtp->response));
-    } else if (err == QM_OK) {
-        err = qm_cmd_auth_response(&cmd, qm_buf_span(&smtp->response));
-    }
-    return err;
-}
-
-static enum qm_err mask_both(struct qm_smtp *smtp, struct qm_span secret)
-{
-    struct qm_buf encoded;
-    enum qm_err err = qm_mask_add(&smtp->mask, secret);
-
-    qm_buf_init(&encoded, QM_CMD_AUTH_LINE_MAX, true);
-    if (err == QM_OK) {
-        err = qm_sasl_encode(&encoded, secret);
-    }
-    if (err == QM_OK) {
-        err = qm_mask_add(&smtp->mask, qm_buf_span(&encoded));
-    }
-    qm_buf_deinit(&encoded);
-    return err;
-}
-
-enum qm_err qm_smtp_mask_login(struct qm_smtp *smtp)
-{
-    enum qm_err err = mask_both(smtp, smtp->set.login.password);
-
-    return err != QM_OK ? err : mask_both(smtp, smtp->set.login.token);
-}
-
-/* Before the login the server cannot know them. */
-void qm_smtp_mask_reply(struct qm_smtp *smtp)
-{
-    struct qm_span text = qm_buf_span(&smtp->reply.lines);
-
-    if (smtp->state == QM_S_AUTH || smtp->state == QM_S_AUTH_CANCEL ||
-        smtp->state == QM_S_READY) {
-        qm_mask_apply(&smtp->mask, (char *)(uintptr_t)text.ptr, text.len);
-    }
-}
-
-static enum qm_state start_auth(struct qm_smtp *smtp)
-{
-    if (!smtp->secure && !smtp->set.allow_clear_auth) {
-        return qm_smtp_fail(smtp, QM_FAULT_CLEAR_AUTH, QM_PHASE_AUTH);
-    }
-    if (!qm_ehlo_has(&smtp->ehlo, QM_EHLO_AUTH)) {
-        return qm_smtp_fail(smtp, QM_FAULT_NO_AUTH, QM_PHASE_AUTH);
-    }
-    smtp->mechanism = qm_sasl_choose(smtp->ehlo.mechanisms,
-                                     smtp->set.mechanisms, &smtp->set.login);
-    if (smtp->mechanism == QM_SASL_NONE) {
-        return qm_smtp_fail(smtp, QM_FAULT_NO_MECHANISM, QM_PHASE_AUTH);
-    }
-    smtp->challenges = 0;
-    if (write_response(smtp, true) != QM_OK) {
-        return qm_smtp_fail(smtp, QM_FAULT_SETTINGS, QM_PHASE_AUTH);
-    }
-    expect_login(smtp);
-    return QM_S_AUTH;
-}
-
-/* RFC 4954 section 4: "*" cancels the exchange; the server answers 501. */
-static enum qm_state cancel_auth(struct qm_smtp *smtp)
-{
-    struct qm_cmd cmd = qm_smtp_writer(smtp);
-
-    if (qm_cmd_plain(&cmd, "*") != QM_OK) {
-        return qm_smtp_fail(smtp, QM_FAULT_UNEXPECTED, QM_PHASE_AUTH);
-    }
-    expect_login(smtp);
-    return QM_S_AUTH_CANCEL;
-}
-
-static enum qm_state on_challenge(struct qm_smtp *smtp)
-{
-    smtp->challenges++;
-    if (smtp->challenges > QM_SMTP_CHALLENGES_MAX ||
-        write_response(smtp, false) != QM_OK) {
-        return cancel_auth(smtp);
-    }
-    expect_login(smtp);
-    return QM_S_AUTH;
-}
-
-/*
- * Whatever a refusal says, no second mechanism is tried: QQ closes after a
- * 535, others count it as one more failed login.
- */
-static enum qm_state on_auth(struct qm_smtp *smtp)
-{
-    if (smtp->reply.code == 235) {
-        return QM_S_READY;
-    }
-    if (smtp->reply.code == 334) {
-        return on_challenge(smtp);
-    }
-    return qm_smtp_fail_reply(smtp, QM_PHASE_AUTH);
-}
-
 /* --- EHLO and STARTTLS --------------------------------------------------- */
 
 static enum qm_state start_starttls(struct qm_smtp *smtp)
@@ -179,7 +63,7 @@ static enum qm_state after_hello(struct qm_smtp *smtp)
     if (wants_starttls(smtp)) {
         return start_starttls(smtp);
     }
-    return wants_login(smtp) ? start_auth(smtp) : QM_S_READY;
+    return wants_login(smtp) ? qm_smtp_start_auth(smtp) : QM_S_READY;
 }
 
 /* RFC 5321 section 3.2: codes of a server that does not know EHLO. */
@@ -234,11 +118,12 @@ enum qm_state qm_smtp_on_login_reply(struct qm_smtp *smtp)
     case QM_S_STARTTLS:
         return on_starttls(smtp);
     case QM_S_AUTH:
-        return on_auth(smtp);
+        return qm_smtp_on_auth(smtp);
     case QM_S_AUTH_CANCEL:
         return qm_smtp_fail_reply(smtp, QM_PHASE_AUTH);
     case QM_S_GREETING:
     case QM_S_TLS:
+    case QM_S_CHALLENGE:
     case QM_S_READY:
     case QM_S_QUIT:
     case QM_S_CLOSED:

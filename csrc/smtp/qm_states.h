@@ -27,6 +27,7 @@
     X(STARTTLS, STARTTLS) /* STARTTLS is out */                                \
     X(TLS, TLS)           /* the caller is to start TLS now */                 \
     X(AUTH, AUTH)         /* AUTH or one of its responses is out */            \
+    X(CHALLENGE, AUTH)    /* the caller is to make the next response */        \
     X(AUTH_CANCEL, AUTH)  /* "*" is out; its reply ends the session */         \
     X(READY, MAIL)        /* messages may be submitted */                      \
     X(QUIT, QUIT)         /* QUIT is to be sent; nothing is read any more */   \

@@ -8,6 +8,7 @@ local failure = require("qqmail.failure")
 local logins = require("qqmail.logins")
 local pool = require("qqmail.pool")
 local pump = require("qqmail.pump")
+local sasl = require("qqmail.sasl")
 
 local M = {}
 
@@ -127,13 +128,14 @@ local function prepare_tls(settings, driver)
   return nil, driver_tls, err
 end
 
---- Load what TLS needs before it is needed, and for good: the certificates of
+--- Load what login and TLS need before it is needed, and for good: the certificates of
 -- the system take some 20 ms, and those of `tls_options` may be readable for the
 -- master of nginx only. As with nginx's own, a reload reads them again.
 -- @tparam table settings
 -- @treturn ?boolean true
 -- @treturn ?table error
 function M.preload(settings)
+  sasl.preload(settings.auth)
   if settings.tls == "none" or settings.tls_provider == "nginx" or not load_engine() then
     return true
   end
@@ -149,6 +151,7 @@ local function session_options(settings, pace, secret)
   return {
     hostname = settings.hostname, security = settings.tls, user = settings.user,
     password = not is_token and secret or nil, token = is_token and secret or nil,
+    host = settings.host, port = settings.port, certificate = settings.has_certificate_login,
     mechanisms = settings.auth, allow_plaintext_auth = settings.allow_plaintext_auth,
     pipelining = pace.pipelining, chunking = pace.chunking, window = pace.window,
     doubt_chunking = not pace.trusts_chunking,
@@ -200,7 +203,7 @@ end
 local function prepare(self)
   local err
   self.make_filter, self.driver_tls, err = prepare_tls(self.settings, self.driver)
-  if not err then
+  if not err and not self.secret then
     self.secret, err = self.settings.secret()
   end
   if err then
@@ -211,10 +214,12 @@ end
 
 local function connect(self, with)
   local settings = self.settings
+  local has_password = settings.user and not settings.secret_is_token
   local connection, why = pump.open(self.driver, {
     target = { host = settings.host, port = settings.port, socket = settings.socket,
       source_ip = settings.source_ip },
     spare = with.spare, session = session_options(settings, with.pace, self.secret),
+    login = has_password and sasl.new(settings.user, self.secret or "") or nil,
     make_filter = self.make_filter, driver_tls = self.driver_tls, timeout = settings.timeout,
     deadline = self.deadline, watch = with.watch, look = with.look,
   })
@@ -224,16 +229,7 @@ local function connect(self, with)
   return nil, explain(why, settings, self.driver_tls)
 end
 
---- Connect and log in.
--- @tparam table settings
--- @tparam table driver
--- @tparam number deadline absolute
--- @tparam table with `pace` (see `options` of `qqmail.pace`), `spare` (a
--- fresh connection of the driver or nil), `watch`, `look` (see `pump.open`)
--- @treturn ?table connection
--- @treturn ?table error
-function M.open(settings, driver, deadline, with)
-  local self = { settings = settings, driver = driver, deadline = deadline }
+local function try(self, with)
   local ok, err = prepare(self)
   if not ok then
     if with.spare then
@@ -247,12 +243,44 @@ function M.open(settings, driver, deadline, with)
   return connection, err
 end
 
+-- A token lives an hour or so, and whoever keeps it may not have noticed its end. The
+-- function that gives it is told, and asked once more: another token is another login.
+local function fresh_token(self, err)
+  local settings = self.settings
+  if not settings.secret_is_token or settings.secret_is_fixed or not err.smtp
+    or not logins.is_refusal(err) then
+    return nil
+  end
+  local token = settings.secret(true)
+  return token ~= self.secret and token or nil
+end
+
+--- Connect and log in. A token that was refused is replaced by a fresh one and tried
+-- again, once, where a function gives it.
+-- @tparam table settings
+-- @tparam table driver
+-- @tparam number deadline absolute
+-- @tparam table with `pace` (see `options` of `qqmail.pace`), `spare` (a
+-- fresh connection of the driver or nil), `watch`, `look` (see `pump.open`)
+-- @treturn ?table connection
+-- @treturn ?table error
+function M.open(settings, driver, deadline, with)
+  local self = { settings = settings, driver = driver, deadline = deadline }
+  local connection, err = try(self, with)
+  local token = not connection and fresh_token(self, err)
+  if not token then
+    return connection, err
+  end
+  return try({ settings = settings, driver = driver, deadline = deadline, secret = token },
+    { pace = with.pace, watch = with.watch, look = with.look })
+end
+
 -- --- who may share a connection ---------------------------------------------
 
 -- Every setting a connection depends on, the secret apart.
 local KEYS = { "host", "port", "socket", "source_ip", "tls", "tls_provider", "user",
-  "secret_is_token", "allow_plaintext_auth", "hostname", "pipelining", "chunking", "smtputf8",
-  "window" }
+  "secret_is_token", "has_certificate_login", "allow_plaintext_auth", "hostname", "pipelining",
+  "chunking", "smtputf8", "window" }
 local TLS_KEYS = { "verify", "ca_file", "ca_path", "server_name", "min_version", "cert", "key" }
 
 --- A text that is the same for settings whose connections are alike.

@@ -22,13 +22,13 @@ local LETTERS = 16
 -- than it hides.
 local SHORTEST = 6
 
--- A body or an attachment is no setting.
-local LONGEST_TEXT, DEEPEST = 4096, 8
+-- A body or an attachment is no setting. Access tokens that tell of many roles are long.
+local LONGEST_TEXT, LONGEST_SECRET, DEEPEST = 4096, 16384, 8
 
 -- --- what looks like a code -----------------------------------------------------
 
 local GROUP = "[A-Za-z][A-Za-z][A-Za-z][A-Za-z]"
-local GROUPS = GROUP .. "[ \t]+" .. GROUP .. "[ \t]+" .. GROUP .. "[ \t]+" .. GROUP
+local GROUPS = GROUP .. "%s+" .. GROUP .. "%s+" .. GROUP .. "%s+" .. GROUP
 
 -- Around the letters: a code stands alone, or in a URL or a sentence. Letters that go
 -- on behind a dot or a hyphen are a host name; before "@" they are part of an address,
@@ -55,8 +55,19 @@ local function find_groups(text, found)
   for first, groups, behind in text:gmatch("()(" .. GROUPS .. ")()") do
     -- In the middle of a sentence four words of four letters are just words.
     local before, after = text:sub(first - 1, first - 1), text:sub(behind, behind)
-    if not before:find("[%w \t]") and not after:find("[%w \t]") then
+    if not before:find("[%w%s]") and not after:find("[%w%s]") then
       found[#found + 1] = groups
+    end
+  end
+end
+
+-- Typed while the input method was set to full-width letters: three bytes each.
+local function find_wide(text, found)
+  for run in text:gmatch("[\128-\191\239]+") do
+    local letters = run:gsub("^[\128-\191]+", "")
+    local others = letters:gsub("\239\188[\161-\186]", ""):gsub("\239\189[\129-\154]", "")
+    if #letters == 3 * LETTERS and others == "" then
+      found[#found + 1] = letters
     end
   end
 end
@@ -87,6 +98,7 @@ function M.codes_in(text)
   local bare = trim(text)
   find_runs(bare, found)
   find_groups(bare, found)
+  find_wide(bare, found)
   if bare:find("%", 1, true) then
     find_runs(decoded(bare), found)
     find_groups(decoded(bare), found)
@@ -145,8 +157,9 @@ end
 local Cover = {}
 Cover.__index = Cover
 
--- By cover: `known`, a set, and `forms`, a list. Out of reach of anything that walks
--- or prints the settings a cover is part of.
+-- By cover: `known`, the set of forms to stay; `latest`, by function the secret it last
+-- gave and its forms; `forms`, the list of all. Out of reach of anything that walks or
+-- prints the settings a cover is part of.
 local learned = setmetatable({}, { __mode = "k" })
 
 -- The longest first: what is left of one that was masked in part would still tell.
@@ -154,30 +167,67 @@ local function by_length(a, b)
   return #a > #b or (#a == #b and a < b)
 end
 
-local function add(self, text)
-  local own = learned[self]
-  for _, form in ipairs(forms_of(text)) do
-    if not own.known[form] then
-      own.known[form] = true
-      own.forms[#own.forms + 1] = form
+local function collect(own)
+  local all, forms = {}, {}
+  for _, known in pairs(own.latest) do
+    for form in pairs(known.forms) do
+      all[form] = true
     end
   end
-  table.sort(own.forms, by_length)
+  for form in pairs(own.known) do
+    all[form] = true
+  end
+  for form in pairs(all) do
+    forms[#forms + 1] = form
+  end
+  table.sort(forms, by_length)
+  own.forms = forms
+end
+
+-- The name of an option stands in our own texts: to mask it there would tell that it is
+-- the secret, and leave nothing to read.
+local function is_no_word(text)
+  return #text >= SHORTEST and not require("qqmail.options").by_key[text]
+end
+
+-- Puts all that a secret may look like into a set.
+local function add_forms(value, set)
+  local bare = trim(value)
+  local joined = bare:gsub("%s", "")
+  local grouped = #joined == LETTERS and joined:gsub("....", "%0 "):sub(1, -2) or joined
+  for _, way in ipairs({ value, bare, joined, grouped, decoded(bare) }) do
+    for _, form in ipairs(is_no_word(way) and forms_of(way) or {}) do
+      set[form] = true
+    end
+  end
+end
+
+local function is_learnable(value)
+  return type(value) == "string" and #value <= LONGEST_SECRET
 end
 
 --- Learn a secret, whatever it looks like.
 -- @param value anything but a text is passed over
 function Cover:learn_secret(value)
-  if type(value) ~= "string" or #value > LONGEST_TEXT then
-    return
+  if is_learnable(value) then
+    local own = learned[self]
+    add_forms(value, own.known)
+    collect(own)
   end
-  local bare = trim(value)
-  local joined = bare:gsub("[ \t]", "")
-  local grouped = #joined == LETTERS and joined:gsub("....", "%0 "):sub(1, -2) or joined
-  for _, form in ipairs({ value, bare, joined, grouped, decoded(bare) }) do
-    if #form >= SHORTEST then
-      add(self, form)
-    end
+end
+
+--- Learn the secret that a function of the user's gave. It takes the place of the one
+-- before: tokens come and go as long as the process lives.
+-- @param source the function
+-- @param value anything but a text is passed over
+function Cover:learn_latest(source, value)
+  local own = learned[self]
+  local last = own.latest[source]
+  if is_learnable(value) and not (last and last.value == value) then
+    local forms = {}
+    add_forms(value, forms)
+    own.latest[source] = { value = value, forms = forms }
+    collect(own)
   end
 end
 
@@ -201,10 +251,12 @@ local function learn_url(self, text)
   self:learn_secret(info:match("^[^:]*:(.*)$"))
 end
 
-local function learn_field(self, key, value, depth)
+local learn_table
+
+local function learn_field(self, key, value, seen, depth)
   self:learn(key)
   if type(value) == "table" then
-    self:learn_all(value, depth + 1)
+    learn_table(self, value, seen, depth + 1)
   elseif SECRET_NAMES[key] then
     self:learn_secret(value)
   elseif type(value) == "string" then
@@ -213,17 +265,21 @@ local function learn_field(self, key, value, depth)
   end
 end
 
---- Learn from a table of options, or of a message: all names and all texts in it.
--- @tparam table given
--- @tparam ?number depth
-function Cover:learn_all(given, depth)
-  depth = depth or 0
-  if depth > DEEPEST then
+-- Each table once: objects of a program refer to each other, and back.
+function learn_table(self, given, seen, depth)
+  if depth > DEEPEST or seen[given] then
     return
   end
+  seen[given] = true
   for key, value in pairs(given) do
-    learn_field(self, key, value, depth)
+    learn_field(self, key, value, seen, depth)
   end
+end
+
+--- Learn from a table of options, or of a message: all names and all texts in it.
+-- @tparam table given
+function Cover:learn_all(given)
+  learn_table(self, given, {}, 0)
 end
 
 --- Learn from a variable of the environment or of a file.
@@ -231,7 +287,17 @@ end
 -- @tparam string value
 function Cover:learn_variable(name, value)
   self:learn((name:gsub("^QQMAIL_", "")))
-  learn_field(self, (name:gsub("^QQMAIL_", ""):lower()), value, 0)
+  learn_field(self, (name:gsub("^QQMAIL_", ""):lower()), value, {}, 0)
+end
+
+local function hide(text, form)
+  local parts, from = {}, 1
+  local at = text:find(form, 1, true)
+  while at do
+    parts[#parts + 1], from = text:sub(from, at - 1), at + #form
+    at = text:find(form, from, true)
+  end
+  return parts[1] and table.concat(parts, M.MASK) .. M.MASK .. text:sub(from) or text
 end
 
 --- Mask what was learned.
@@ -239,29 +305,30 @@ end
 -- @treturn string
 function Cover:text(text)
   for _, form in ipairs(learned[self].forms) do
-    local at = text:find(form, 1, true)
-    while at do
-      text = text:sub(1, at - 1) .. M.MASK .. text:sub(at + #form)
-      at = text:find(form, at + #M.MASK, true)
-    end
+    text = hide(text, form)
   end
   return text
+end
+
+local function shown(self, value, made)
+  if type(value) == "string" then
+    return self:text(value)
+  elseif type(value) ~= "table" or made[value] then
+    return made[value] or value
+  end
+  local out = {}
+  made[value] = out
+  for key, item in pairs(value) do
+    out[type(key) == "string" and self:text(key) or key] = shown(self, item, made)
+  end
+  return setmetatable(out, getmetatable(value))
 end
 
 --- A value as it may be shown: a text masked, a table copied with all its texts masked.
 -- @param value
 -- @return the same type
 function Cover:shown(value)
-  if type(value) == "string" then
-    return self:text(value)
-  elseif type(value) ~= "table" then
-    return value
-  end
-  local out = {}
-  for key, item in pairs(value) do
-    out[type(key) == "string" and self:text(key) or key] = self:shown(item)
-  end
-  return setmetatable(out, getmetatable(value))
+  return shown(self, value, {})
 end
 
 -- Fields of errors and receipts that are there to be read; addresses and numbers are
@@ -298,10 +365,20 @@ function M.shown(text)
   return cover:text(text)
 end
 
+--- Mask in an error what looks like a code in what the error is about.
+-- @tparam table err
+-- @tparam table given by the user: options, or the fields of a message
+-- @treturn table err
+function M.mend(err, given)
+  local cover = M.new()
+  cover:learn_all(given)
+  return cover:mend(err)
+end
+
 --- @treturn table cover that has learned nothing yet
 function M.new()
   local self = setmetatable({}, Cover)
-  learned[self] = { known = {}, forms = {} }
+  learned[self] = { known = {}, latest = {}, forms = {} }
   return self
 end
 

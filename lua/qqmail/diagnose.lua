@@ -158,6 +158,16 @@ local function verdict(rule)
   }
 end
 
+-- What a rule of the user says, but for one thing: a refused login is never tried again
+-- by itself, since each failure brings the account closer to being locked.
+local function users_verdict(rule, is_refused_login)
+  local found = verdict(rule)
+  if is_refused_login then
+    found.retry, found.retry_after = "never", nil
+  end
+  return found
+end
+
 local function host_of(name)
   return name and M.lower(name):gsub("%.$", "") or nil
 end
@@ -177,7 +187,11 @@ function M.reply(event, rules)
     text = text_of(event.text), host = host_of(event.host), addresses = {},
     class = event.code and ("%dxx"):format(math.floor(event.code / 100)),
   }
-  return verdict(first_match(rules, seen) or first_match(catalogue.rules, seen))
+  local own = first_match(rules, seen)
+  if own then
+    return users_verdict(own, seen.phase == "auth" and seen.class == "5xx")
+  end
+  return verdict(first_match(catalogue.rules, seen))
 end
 
 local function addresses_of(failure)
@@ -215,9 +229,12 @@ function M.failure(failure, settings)
     text = text_of(failure.text), host = host_of(settings.host), port = settings.port,
     tls = settings.tls, addresses = addresses_of(failure),
   }
-  local own = first_match(catalogue.rules, seen)
-  local found = verdict(first_match(settings.rules, seen) or own)
-  found.text = sentence(own.says,
+  local ours, own = first_match(catalogue.rules, seen), first_match(settings.rules, seen)
+  local found = verdict(ours)
+  if own then
+    found = users_verdict(own, failure.phase == "auth" and found.kind == "auth")
+  end
+  found.text = sentence(ours.says,
     { server = server_of(settings, failure.phase), phase = failure.phase })
   return found
 end

@@ -6,6 +6,7 @@
 -- @module qqmail.doctor
 
 local addresses = require("qqmail.message.addresses")
+local covers = require("qqmail.cover")
 local drivers = require("qqmail.drivers")
 local errors = require("qqmail.errors")
 local login = require("qqmail.doctor.login")
@@ -167,12 +168,12 @@ local function bad_field(lang, field, en, zh)
 end
 
 local function unknown_field(lang, key)
-  local meant = suggest.closest(key, FIELDS)
+  local name, meant = tostring(key), suggest.closest(key, FIELDS)
   return nil, errors.new({ kind = "config", code = "config.unknown_option", lang = lang,
-    field = tostring(key), text = {
-      en = ('a check has no field "%s"'):format(tostring(key))
+    field = name, text = {
+      en = ('a check has no field "%s"'):format(name)
         .. (meant and ('; did you mean "%s"?'):format(meant) or ""),
-      zh = ('检查没有字段 "%s"'):format(tostring(key))
+      zh = ('检查没有字段 "%s"'):format(name)
         .. (meant and ('，是否想写 "%s"？'):format(meant) or ""),
     } })
 end
@@ -192,7 +193,7 @@ local function check_fields(what, lang)
 end
 
 -- `to` as a list of addresses.
-local function normalise(what, lang)
+local function read(what, lang)
   local ok, err = check_fields(what, lang)
   if not ok then
     return nil, err
@@ -211,6 +212,16 @@ local function normalise(what, lang)
     end
   end
   return out
+end
+
+local function normalise(what, lang)
+  local out, err = read(what, lang)
+  return out, err and covers.mend(err, what)
+end
+
+-- Of what is said about `what`, its own `lang` among it.
+local function language(what, default)
+  return (what.lang == "zh" or what.lang == "en") and what.lang or default
 end
 
 -- The account with its texts in another language; its connections are the same.
@@ -232,7 +243,7 @@ end
 -- @treturn ?table report
 -- @treturn ?table error: `what` is wrong
 function M.check(mailer, what)
-  local lang = what.lang or mailer.settings.lang
+  local lang = language(what, mailer.settings.lang)
   local wanted, err = normalise(what, lang)
   if not wanted then
     return nil, err
@@ -256,7 +267,7 @@ end
 -- @treturn ?table report
 -- @treturn ?table error: `what` is wrong
 function M.run(options, what)
-  local lang = what.lang or errors.lang()
+  local lang = language(what, errors.lang())
   local wanted, misuse = normalise(what, lang)
   if not wanted then
     return nil, misuse

@@ -23,6 +23,7 @@ local function reply_text(event)
   local parts = { tostring(event.code) }
   parts[#parts + 1] = event.enhanced
   parts[#parts + 1] = event.text ~= "" and event.text or nil
+  parts[#parts + 1] = event.detail and "(" .. event.detail .. ")"
   return table.concat(parts, " ")
 end
 

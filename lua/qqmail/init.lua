@@ -19,6 +19,7 @@ local LAZY = {
   errors = "qqmail.errors",
   log = "qqmail.log",
   providers = "qqmail.providers",
+  template = "qqmail.template",
   testing = "qqmail.testing",
 }
 
@@ -83,7 +84,7 @@ function M.setup(options)
   if rawget(_G, "ngx") then
     -- Workers get by fork what is loaded here, even where they may not read it.
     for _, name in ipairs({ "io.ngx", "outbox.worker", "outbox.store", "diagnose", "lint",
-      "doctor" }) do
+      "doctor", "template" }) do
       require("qqmail." .. name)
     end
   end

@@ -20,14 +20,18 @@ end
 
 -- The caller may fill the same table for the next mail before this one has its result;
 -- built anew from that, it would bring its recipients the text of others.
-local function copy(value)
+-- Variables of a template may refer to each other.
+local function copy(value, copies)
   if type(value) ~= "table" or getmetatable(value) ~= nil then
     return value
+  elseif copies[value] then
+    return copies[value]
   end
   local out = {}
+  copies[value] = out
   for key, field in pairs(value) do
     -- A token to stop it by must stay the caller's.
-    out[key] = key == "cancel" and field or copy(field)
+    out[key] = key == "cancel" and field or copy(field, copies)
   end
   return out
 end
@@ -38,7 +42,7 @@ end
 -- @treturn table letter; `to`: who is still to get it, `tries`: made so far
 function M.new(built, spec, policy)
   return setmetatable({
-    built = built, spec = has_own_from(spec) and spec or copy(spec), policy = policy,
+    built = built, spec = has_own_from(spec) and spec or copy(spec, {}), policy = policy,
     to = built.envelope.to, tries = 0, rounds = 0, waited = 0,
     accepted = {}, refused = {}, unknown = {},
   }, Letter)

@@ -5,6 +5,7 @@
 -- length of the texts, of which the first 256 KiB are looked at.
 -- @module qqmail.lint
 
+local covers = require "qqmail.cover"
 local errors = require "qqmail.errors"
 local mails = require "qqmail.lint.mail"
 local providers = require "qqmail.providers"
@@ -128,12 +129,12 @@ local KEYS = { "provider", "user", "size", "bulk" }
 local TYPES = { user = "string", size = "number", bulk = "boolean" }
 
 local function unknown_provider(key, lang)
-  local meant = suggest.closest(key, providers.keys())
+  local name, meant = covers.shown(key), suggest.closest(key, providers.keys())
   return nil, errors.new({ kind = "config", code = "config.unknown_provider", field = "provider",
     lang = lang, text = {
-      en = ('there is no provider "%s"'):format(key)
+      en = ('there is no provider "%s"'):format(name)
         .. (meant and ('; did you mean "%s"?'):format(meant) or ""),
-      zh = ('没有名为 "%s" 的服务商'):format(key) .. (meant and ('，是否想写 "%s"？'):format(meant) or ""),
+      zh = ('没有名为 "%s" 的服务商'):format(name) .. (meant and ('，是否想写 "%s"？'):format(meant) or ""),
     } })
 end
 
@@ -153,7 +154,7 @@ local function preset_of(value, lang)
 end
 
 local function unknown_key(key, lang)
-  local name, meant = tostring(key), suggest.closest(key, KEYS)
+  local name, meant = covers.shown(tostring(key)), suggest.closest(key, KEYS)
   return nil, errors.new({ kind = "config", code = "config.unknown_option", field = name,
     lang = lang, text = {
       en = ('lint: unknown option "%s"'):format(name)

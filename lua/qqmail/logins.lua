@@ -7,6 +7,7 @@
 -- @module qqmail.logins
 
 local core = require("qqmail.core")
+local diagnose = require("qqmail.diagnose")
 local errors = require("qqmail.errors")
 local places = require("qqmail.places")
 local transcript = require("qqmail.transcript")
@@ -51,16 +52,26 @@ end
 -- Errors of a login in which nobody looked at the secret: an option mends them.
 local NOT_JUDGED = {
   ["auth.not_offered"] = true, ["auth.no_mechanism"] = true, ["auth.needs_tls"] = true,
-  ["auth.mechanism_refused"] = true,
+  ["auth.mechanism_refused"] = true, ["auth.bad_challenge"] = true,
+  ["auth.server_not_proven"] = true,
 }
 
 --- Whether an error means that the login will be refused each time. A server that
--- hangs up in the middle of a login counts: QQ does so when a code was revoked.
+-- hangs up in the middle of a login counts: QQ does so when a code was revoked. The
+-- class of the reply decides, not what the error is called: servers that answer "too
+-- many failed logins" count the next one, too, and a rule of the user must not have
+-- an account locked. Nobody was ever refused for the mechanism with a 535 (RFC 4954).
 -- @tparam table err
 -- @treturn boolean
 function M.is_refusal(err)
-  return err.kind == "auth" and err.phase == "auth" and err.retry == "never"
-    and not err.not_tried and not NOT_JUDGED[err.code]
+  if err.phase ~= "auth" or err.not_tried or err.kind == "config" then
+    return false
+  end
+  local reply = err.smtp and err.smtp.code or 0
+  if NOT_JUDGED[err.code] and reply ~= 535 then
+    return false
+  end
+  return reply >= 500 or err.retry == "never"
 end
 
 local function drop(key)
@@ -92,16 +103,16 @@ function M.block(key, err, now)
     drop_oldest()
   end
   records[key], count = {
-    at = now, code = err.code, text = err.message, hint = err.hint, help_url = err.help_url,
-    lang = err.lang, transcript = transcript.tail(err.transcript),
+    at = now, code = err.code, text = err.message, smtp = err.smtp,
+    transcript = transcript.tail(err.transcript),
   }, count + 1
 end
 
 --- May this login be tried?
 -- @tparam string key of `key`
 -- @tparam number now seconds
--- @treturn ?table nil: yes; else for `error`: `code`, `text`, `hint`, `help_url`, `lang`,
--- `transcript` of the refusal, `ago` and `left` (seconds)
+-- @treturn ?table nil: yes; else for `error`: `code`, `text`, `smtp`, `transcript` of
+-- the refusal, `ago` and `left` (seconds)
 function M.check(key, now)
   local record = records[key]
   if not record then
@@ -113,8 +124,8 @@ function M.check(key, now)
     return nil
   end
   return {
-    code = record.code, text = record.text, hint = record.hint, help_url = record.help_url,
-    lang = record.lang, transcript = record.transcript, ago = ago, left = M.pause - ago,
+    code = record.code, text = record.text, smtp = record.smtp, transcript = record.transcript,
+    ago = ago, left = M.pause - ago,
   }
 end
 
@@ -176,25 +187,38 @@ function M.leave(key, place, worked)
   leave(key, place)
 end
 
+-- Judged anew for whoever asks: another mailer may speak another language, and may have
+-- rules of its own.
+local function judge(record, settings)
+  if not record.smtp then
+    return diagnose.failure({ phase = "auth", reason = "closed" }, settings)
+  end
+  local found = diagnose.reply({
+    phase = "auth", code = record.smtp.code, enhanced = record.smtp.enhanced,
+    text = record.smtp.text, host = settings.host,
+  }, settings.rules)
+  found.text = { en = record.text, zh = record.text }
+  return found
+end
+
 --- The error of a try that is not made.
 -- @tparam table record of `check`
--- @tparam table settings `host`, `socket`, `lang`
--- @treturn table error of kind `auth` with the code and the transcript of the refusal;
--- `not_tried` is true
+-- @tparam table settings `host`, `port`, `socket`, `rules`, `lang`
+-- @treturn table error with the code and the transcript of the refusal; `not_tried` is
+-- true
 function M.error(record, settings)
   local where = settings.host or settings.socket or "the server"
-  -- Who asks in another language gets the general remedy, in that one.
-  local is_same = record.lang == (settings.lang or errors.lang())
   local ago, left = math.floor(record.ago), math.ceil(record.left)
-  return errors.new({ kind = "auth", code = record.code, phase = "auth", delivered = "no",
+  local found = judge(record, settings)
+  return errors.new({ kind = found.kind, code = found.code, phase = "auth", delivered = "no",
     retry = "never", retry_after = record.left, not_tried = true, lang = settings.lang,
-    hint = is_same and record.hint or nil, help_url = record.help_url,
-    transcript = record.transcript, because = record.code,
+    hint = found.hint, help_url = found.help_url, transcript = record.transcript,
+    because = record.code,
     text = {
       en = ("not tried: %s refused this login %d s ago (%s); it is tried again once the password "
-        .. "or code is another one, or in %d s"):format(where, ago, record.text, left),
+        .. "or code is another one, or in %d s"):format(where, ago, found.text.en, left),
       zh = ("未尝试登录：%s 在 %d 秒前拒绝了该账号（%s）；更换密码或授权码后，或 %d 秒后才会重试")
-        :format(where, ago, record.text, left),
+        :format(where, ago, found.text.zh, left),
     } })
 end
 

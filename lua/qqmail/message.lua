@@ -9,6 +9,7 @@ local built = require "qqmail.message.built"
 local covers = require "qqmail.cover"
 local core = require "qqmail.core"
 local fault = require "qqmail.message.fault"
+local from_template = require "qqmail.message.from_template"
 local headers = require "qqmail.message.headers"
 local raw = require "qqmail.message.raw"
 local suggest = require "qqmail.suggest"
@@ -26,7 +27,7 @@ for _, key in ipairs(KEYS) do
 end
 
 -- Part of the interface, not of this version.
-local LATER = { template = true, vars = true, dsn = true }
+local LATER = { dsn = true }
 
 -- What other libraries call it.
 local ELSEWHERE = {
@@ -278,8 +279,7 @@ end
 
 -- --- the whole --------------------------------------------------------------
 
--- `text = false` asks for HTML alone. Making a text from the HTML when none is
--- given has its place here.
+-- `text = false` asks for HTML alone.
 local function add_texts(self, spec, out)
   local ctx = { lang = self.lang, convert = self.convert }
   for _, key in ipairs({ "text", "html" }) do
@@ -290,6 +290,10 @@ local function add_texts(self, spec, out)
         return nil, err
       end
     end
+  end
+  if spec.text == nil and out.html then
+    out.text = content.derived_text(out.html)
+    self.has_derived_text = out.text ~= nil
   end
   return true
 end
@@ -369,7 +373,7 @@ end
 
 local function build(self, spec, defaults)
   local err
-  self.convert, err = content.converter(self.lang, spec.charset)
+  self.convert, err, self.guessed = content.converter(self.lang, spec.charset)
   if self.convert == nil then
     return nil, err
   elseif self.convert then
@@ -432,15 +436,24 @@ local function make(spec, defaults)
   if not self.given_envelope then
     return nil, err
   end
+  if spec.raw == nil then
+    spec, err = from_template.apply(lang, spec, defaults.templates)
+    if not spec then
+      return nil, err
+    end
+  end
   self, err = (spec.raw ~= nil and build_raw or build)(self, spec, defaults)
   return self and built.wrap(self), err
 end
 
 -- A field that was given a code for an address may be quoted in what is wrong with it.
 local function mended(spec, defaults, err)
-  local cover = covers.new()
-  cover:learn_all(spec)
-  cover:mend(err)
+  local shown = {}
+  for key, value in pairs(spec) do
+    -- Variables are shown nowhere, and may be many.
+    shown[key] = key ~= "vars" and value or nil
+  end
+  covers.mend(err, shown)
   return defaults.cover and defaults.cover:mend(err) or err
 end
 
@@ -448,7 +461,7 @@ end
 -- @tparam table spec the fields of a message, or a built message (answered as
 -- it is). `deadline` (seconds from the call that sends it) and `cancel` stay in
 -- fields of that name and are no part of the mail.
--- @tparam ?table defaults `from`, `reply_to`, `headers`, `lang`, `message_id`
+-- @tparam ?table defaults `from`, `reply_to`, `headers`, `lang`, `message_id`, `templates`
 -- @treturn ?table see `qqmail.message.built`
 -- @treturn ?table error
 function M.new(spec, defaults)

@@ -56,12 +56,21 @@ M.list = {
     zh = "密码或授权码，或每次登录时返回它的函数；也可用 QQMAIL_PASSWORD_FILE 指定存放它的文件",
   }, { env = "PASSWORD", secret = true }),
   row("token", "secret", {
-    en = "OAuth2 access token, or a function that returns it at each login",
-    zh = "OAuth2 访问令牌，或每次登录时返回它的函数",
+    en = "OAuth2 access token, or a function that returns it at each login; when the server "
+      .. "refuses the token, the function is called once more, with true, and a token that is "
+      .. "another one is tried",
+    zh = "OAuth2 访问令牌，或每次登录时返回它的函数；令牌被服务器拒绝时，会再以参数 true 调用一次该函数，若得到不同的令牌则重试一次登录",
   }, { env = "TOKEN", secret = true, query = true }),
   row("auth", "mechanisms", {
-    en = "mechanism or list of them; default: of the preset, by strength",
-    zh = "认证机制或其列表；默认取预设，按强度排列",
+    en = "mechanism or list of them, of which the strongest that the server offers is used: "
+      .. "SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN, "
+      .. "CRAM-MD5 (without TLS before PLAIN) with password; XOAUTH2, OAUTHBEARER with token; "
+      .. "EXTERNAL with tls_options.cert, only when it comes first; default: of the preset, "
+      .. "else all that fit",
+    zh = "认证机制或其列表，取服务器支持的最强者：有 password 时依次为 SCRAM-SHA-256-PLUS、SCRAM-SHA-1-PLUS、"
+      .. "SCRAM-SHA-256、SCRAM-SHA-1、PLAIN、LOGIN、CRAM-MD5（无 TLS 时先于 PLAIN）；有 token 时为 "
+      .. "XOAUTH2、OAUTHBEARER；EXTERNAL 使用 tls_options.cert 的客户端证书，须列在首位；默认取预设，"
+      .. "无预设则为全部适用者",
   }, { query = true }),
   row("allow_plaintext_auth", "boolean", {
     en = "log in even though the connection is not encrypted", zh = "允许在未加密的连接上登录",
@@ -76,6 +85,10 @@ M.list = {
   row("headers", "table", {
     en = "header fields of each message", zh = "每封邮件附加的头字段",
   }),
+  row("templates", "path", {
+    en = "folder in which the field `template` of a message is looked for, see docs/templates.md",
+    zh = "邮件字段 template 所指模板的目录，见 docs/templates.zh-CN.md",
+  }, { env = "TEMPLATES" }),
   row("hostname", "hostname", {
     en = "name given in EHLO; the default tells nothing about this host",
     zh = "EHLO 中使用的名字；默认值不透露本机信息",

@@ -8,6 +8,7 @@
 local canceller = require("qqmail.canceller")
 local core = require("qqmail.core")
 local envelopes = require("qqmail.envelope")
+local handshake = require("qqmail.handshake")
 local transcript = require("qqmail.transcript")
 local wire = require("qqmail.wire")
 
@@ -50,15 +51,9 @@ local function phase_deadline(self)
   return math.min(self.deadline, self.since + limit_of(self, self.session:phase()))
 end
 
--- A line of our own in the transcript, at this moment.
-local function note(session, seconds, text)
-  session:set_time(seconds)
-  session:note((text:gsub("%c", " ")))
-end
-
 local function end_input(self, why, detail)
   self.detail = self.detail or detail or (not ENDED[why] and why or nil)
-  note(self.session, self.now() - self.started, transcript.ending(why, detail))
+  transcript.note(self.session, self.now() - self.started, transcript.ending(why, detail))
   self.session:ended(ENDED[why] or "transport")
 end
 
@@ -66,10 +61,6 @@ end
 -- handshake is over for us: it belongs to the handshake all the same.
 local function is_late_refusal(self, code)
   return code == "alert" and not self.ready
-end
-
-local function note_tls_failure(self, code, text)
-  self.tls_failure = { code = code, text = text, info = self:tls_info() }
 end
 
 -- Where the caller may stop the send, a wait is cut into short ones.
@@ -92,7 +83,7 @@ local function receive(self, deadline)
     return true
   elseif not data then
     if is_late_refusal(self, code) then
-      note_tls_failure(self, code, detail)
+      handshake.note_failure(self, code, detail)
     end
     end_input(self, why, detail)
     return false
@@ -179,36 +170,6 @@ local function move_body(self)
   end
 end
 
-local function shake_hands(self, deadline)
-  if self.driver_tls then
-    return self.wire:start_driver_tls(self.driver_tls, deadline)
-  end
-  local filter, name, text = self.make_filter()
-  if not filter then
-    return nil, name, text
-  end
-  return self.wire:start_tls(filter, deadline)
-end
-
--- The handshake belongs to connecting: for implicit TLS it has what is left of
--- that time.
-local function start_tls(self)
-  local began = self.now()
-  local deadline = math.min(self.deadline, self.connect_by or began + self.timeout.connect)
-  local ok, code, detail = shake_hands(self, deadline)
-  self.times.tls = self.now() - began
-  note(self.session, self.now() - self.started,
-    transcript.handshake(ok and self.wire:tls_info(), detail or code))
-  if ok then
-    self.session:tls_ready()
-    self.since = self.now()
-    return true
-  end
-  note_tls_failure(self, code, detail)
-  self.session:ended("transport")
-  return false
-end
-
 local HANDLERS = {}
 
 function HANDLERS.ready(self)
@@ -266,9 +227,11 @@ local function step(self)
   if take_note(self) then
     return true
   end
-  local wants_send, wants_recv, wants_tls, wants_body = session:want()
+  local wants_send, wants_recv, wants_tls, wants_body, _, wants_response = session:want()
   if wants_tls then
-    start_tls(self)
+    handshake.start(self)
+  elseif wants_response then
+    self.login:answer(session, self.wire)
   elseif wants_body then
     move_body(self)
   elseif wants_send then
@@ -319,6 +282,7 @@ local function new_connection(driver, io, session, options)
     progress = session:progress(), make_filter = options.make_filter,
     driver_tls = options.driver_tls, is_implicit = is_implicit, peer = io.peer, jobs = {},
     sent_count = 0, closed = false, heard = now(), watch = options.watch, shown = 0,
+    login = options.login,
     -- No more of the settings: a secret is among them.
     pipelining = options.session.pipelining, chunking = options.session.chunking,
   }, Connection)
@@ -327,11 +291,15 @@ end
 -- From the first byte to the end of the login.
 local function log_in(self)
   local began = self.now()
-  if not self.is_implicit or start_tls(self) then
+  if not self.is_implicit or handshake.start(self) then
     run(self, function()
       return self.ready
     end)
     self.times.login = self.now() - began
+  end
+  if self.login then
+    self.login:close()
+    self.login = nil
   end
   return self.ready and not over(self)
 end
@@ -340,7 +308,8 @@ end
 -- @param driver an io driver
 -- @tparam table options `target` (for the driver; gets `note`), `spare` (a connection of the
 --   driver that nobody has used yet, in place of a new one), `session` (settings
---   of `core.session`), `make_filter` (function -> TLS filter, or nil),
+--   of `core.session`), `login` (of `qqmail.sasl`, where there is a password; it is
+--   closed when the login is over), `make_filter` (function -> TLS filter, or nil),
 --   `driver_tls` (where the driver does TLS itself: what its `start_tls` takes),
 --   `timeout` (`connect`, `reply`, `final`), `deadline` (absolute), `watch` (called
 --   with lists of lines of the dialogue as they are said, or nil), `look` (called with
@@ -360,10 +329,10 @@ function M.open(driver, options)
   options.started = driver:now()
   options.connect_by = math.min(options.deadline, options.started + options.timeout.connect)
   if io then
-    note(session, 0, "connected " .. tostring(io.peer))
+    transcript.note(session, 0, "connected " .. tostring(io.peer))
   else
     options.target.note = function(text)
-      note(session, driver:now() - options.started, text)
+      transcript.note(session, driver:now() - options.started, text)
     end
     io, failure = driver:connect(options.target, options.connect_by)
   end

@@ -26,18 +26,25 @@ function Report:call_hook(name, what, ...)
   self:call(hooks and hooks[name], self.settings.cover:mend(what), ...)
 end
 
---- Write to the log.
+-- Lua 5.1 has no name for the main coroutine.
+local MAIN = {}
+
+--- Write to the log. What a log function sends itself is not logged: where the server
+-- is down, a mail about that would be told of by a mail without end.
 -- @tparam string event see `record.EVENTS`
 -- @tparam string text one line, for people
 -- @tparam ?table fields of the record, see `record.of_error` and its kin
 -- @tparam ?string level in place of the usual one of the event
 function Report:note(event, text, fields, level)
-  local log = self.settings.log
-  if log then
-    local cover = self.settings.cover
-    level, text = level or record.EVENTS[event], cover:text(text)
-    self:call(log, level, text, record.new(event, level, text, cover:shown(fields)))
+  local log, thread = self.settings.log, coroutine.running() or MAIN
+  if not log or self.logging[thread] then
+    return
   end
+  local cover = self.settings.cover
+  level, text = level or record.EVENTS[event], cover:text(text)
+  self.logging[thread] = true
+  self:call(log, level, text, record.new(event, level, text, cover:shown(fields)))
+  self.logging[thread] = nil
 end
 
 --- Write an error to the log.
@@ -198,7 +205,9 @@ end
 --- @tparam table settings of the mailer: `on`, `log`, `cover`
 -- @treturn table report; `counts`: see `mailer:stats`
 function M.new(settings)
-  return setmetatable({ settings = settings, counts = new_counts() }, Report)
+  return setmetatable({ settings = settings, counts = new_counts(),
+    -- Coroutines inside the log function; one that is given up there leaves by itself.
+    logging = setmetatable({}, { __mode = "k" }) }, Report)
 end
 
 return M

@@ -6,13 +6,15 @@
 -- reply, which is wrong both ways.
 -- @module qqmail.retry
 
+local logins = require("qqmail.logins")
+
 local M = {}
 
 -- --- another try --------------------------------------------------------------
 
 -- "now" or "later", or nil and why there must be no other try.
 local function willingness(policy, err)
-  if err.kind == "auth" then
+  if err.kind == "auth" or logins.is_refusal(err) then
     -- One more wrong login brings the account closer to being locked.
     return nil, "auth"
   elseif err.kind == "cancelled" then

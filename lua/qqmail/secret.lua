@@ -41,7 +41,7 @@ function M.clean(text, shape)
   if text == "" then
     return nil, { code = "config.empty_secret", en = "is empty", zh = "为空" }
   end
-  local at, name = validate.find_odd(text)
+  local at, name = validate.find_odd(text, true)
   if at then
     return nil, {
       code = "config.bad_character",

@@ -77,4 +77,13 @@ function M.lines(list)
   return out
 end
 
+--- A line of our own in the transcript of a session.
+-- @param session of `qqmail.core`
+-- @tparam number seconds since its begin
+-- @tparam string text
+function M.note(session, seconds, text)
+  session:set_time(seconds)
+  session:note((text:gsub("%c", " ")))
+end
+
 return M

@@ -27,6 +27,8 @@ local UNSEEN_RANGES = {
   { 0x2060, 0x2064, { en = "zero-width character", zh = "零宽字符" } },
 }
 
+local FULL_WIDTH = { en = "a full-width character", zh = "全角字符" }
+
 local function name_of(code)
   if code >= 0xFF01 and code <= 0xFF5E then
     local plain = string.char(code - 0xFEE0)
@@ -52,9 +54,10 @@ end
 --- Find the first character that is surely not meant: a control character, one
 -- that cannot be seen, or the full-width form of an ASCII one.
 -- @tparam string text
+-- @tparam ?boolean is_secret whether no letter of it may be named
 -- @treturn ?number the byte where it begins
 -- @treturn ?table its name, `{ en =, zh = }`
-function M.find_odd(text)
+function M.find_odd(text, is_secret)
   local control = text:find("%c")
   for at, bytes in text:gmatch("()([\194-\244][\128-\191]+)") do
     if control and control < at then
@@ -62,7 +65,9 @@ function M.find_odd(text)
     end
     local code = decode(bytes)
     local name = name_of(code)
-    if name then
+    if name and is_secret and code >= 0xFF01 then
+      return at, FULL_WIDTH
+    elseif name then
       local number = ("U+%04X"):format(code)
       return at, { en = number .. " (" .. name.en .. ")", zh = number .. "（" .. name.zh .. "）" }
     end
@@ -324,11 +329,10 @@ function M.table(value)
   return value
 end
 
-local MECHANISMS = { "PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER" }
-local LATER_MECHANISMS = {
-  ["CRAM-MD5"] = true, ["SCRAM-SHA-1"] = true, ["SCRAM-SHA-256"] = true, ["DIGEST-MD5"] = true,
-  ["SCRAM-SHA-1-PLUS"] = true, ["SCRAM-SHA-256-PLUS"] = true,
-}
+local MECHANISMS = { "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1",
+  "PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER", "EXTERNAL" }
+-- Known, and no more than that: RFC 6331 has moved it to historic.
+local LEFT_OUT = { ["DIGEST-MD5"] = true }
 
 local function mechanism(name)
   local wanted = type(name) == "string" and name:upper() or name
@@ -337,10 +341,10 @@ local function mechanism(name)
       return known
     end
   end
-  if LATER_MECHANISMS[wanted] then
+  if LEFT_OUT[wanted] then
     return nil, {
-      en = "asks for " .. wanted .. ", which is not available in this version",
-      zh = "要求 " .. wanted .. "，当前版本尚不支持",
+      en = "asks for " .. wanted .. ", which is not safe any more and not available",
+      zh = "要求 " .. wanted .. "，该机制已不安全，不予支持",
     }, "config.unsupported_option"
   end
   return M.enum(wanted, { values = MECHANISMS })

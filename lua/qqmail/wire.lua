@@ -183,6 +183,16 @@ function Wire:tls_info()
   return self.info
 end
 
+--- What names the TLS channel, for a login that is bound to it.
+-- @treturn ?string kind of binding, as registered; nil without TLS, where the driver
+--   does it and where the certificate gives none
+-- @treturn ?string its data
+function Wire:binding()
+  if self.tls then
+    return self.tls:binding()
+  end
+end
+
 --- Close at once. A TLS close notice is sent when `deadline` leaves time.
 -- @tparam ?number deadline absolute; nil: without a notice
 function Wire:close(deadline)

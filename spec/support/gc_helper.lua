@@ -105,7 +105,8 @@ end
 
 -- The C modules are loaded now, wrapped, and kept over busted's insulation,
 -- which empties package.loaded between files: package.preload survives it.
-for _, name in ipairs { "qqmail.core", "qqmail.tls", "qqmail.net", "qqmail.disk" } do
+for _, name in ipairs { "qqmail.core", "qqmail.tls", "qqmail.net", "qqmail.disk",
+  "qqmail.crypto" } do
   local module = require(name)
   wrap_table(module)
   wrap_classes()

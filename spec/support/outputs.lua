@@ -1,5 +1,6 @@
 --- Whatever a program could print, log or walk through, as texts by name: for specs
 -- that look for what must not be in any of them.
+local cli = require("qqmail.cli.main")
 local json = require("qqmail.json")
 local qqmail = require("qqmail")
 local send = require("spec.support.send")
@@ -45,6 +46,44 @@ local function of_mailer(mailer)
     warnings = settings.everything(mailer.settings.warnings) }
 end
 
+--- The texts a report of the doctor gives.
+-- @tparam table report
+-- @treturn table
+function M.of_report(report)
+  return { report = tostring(report), json = json.encode(report:plain()),
+    fields = settings.everything(report) }
+end
+
+local function check(mailer, message, more)
+  local seen = {}
+  local report, err = mailer:check(send.merge({ to = message.to, on_step = function(step, report)
+    table.insert(seen, settings.everything(step) .. report:render_step(step))
+  end }, more))
+  local texts = report and M.of_report(report) or M.of_error(err)
+  texts.steps = table.concat(seen, "\n")
+  return texts
+end
+
+--- What the command `qqmail` writes, in an empty environment.
+-- @tparam table words
+-- @tparam ?table more of them
+-- @treturn string
+function M.of_command(words, more)
+  local written, line = {}, {}
+  local function write(text)
+    table.insert(written, text)
+    return true
+  end
+  for _, list in ipairs({ words, more or {} }) do
+    for _, word in ipairs(list) do
+      table.insert(line, word)
+    end
+  end
+  cli.run(line, { write = write, complain = write, getenv = function() end,
+    is_terminal = function() return false end })
+  return table.concat(written)
+end
+
 --- Everything that comes of options and of one message: of making the mailer, sending,
 -- handing over and closing. A command that tells more of a mailer is added here.
 -- @tparam table|string options
@@ -81,6 +120,11 @@ function M.of(options, with)
     add({ summary = settings.everything(summary) }, "send_all")
     receipt, failure = mailer:notify(message)
     add(receipt and {} or M.of_error(failure), "notify")
+    -- Of a message the doctor takes no more than the recipients.
+    if not with.message then
+      add(check(mailer, message), "check")
+      add(check(mailer, message, { lang = "zh", send = true }), "check zh")
+    end
     add(of_mailer(mailer), "mailer")
     mailer:close()
     add(of_mailer(mailer), "closed")

@@ -190,13 +190,19 @@ default_login_user = nobody
 first_valid_uid = 1
 mail_location = maildir:$root/mail/%u
 mailbox_list_index = no
-auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256
+auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256 xoauth2 oauthbearer
 auth_username_chars =
 auth_verbose = yes
 auth_failure_delay = 0
 disable_plaintext_auth = no
 passdb {
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = $root/etc/oauth2
+}
+passdb {
   driver = passwd-file
+  mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256
   args = scheme=PLAIN username_format=%u $root/etc/users
 }
 userdb {
@@ -240,6 +246,17 @@ write_users() {
   printf '%s\n' 'user@qq.com:{PLAIN}abcdefghijklmnop' 'u:{PLAIN}p' '用户@qq.com:{PLAIN}密码密码'
 }
 
+# Tokens are JSON Web Tokens, signed by HMAC with SHA-256 under this key.
+write_oauth2() {
+  cat <<X
+introspection_mode = local
+username_attribute = sub
+local_validation_key_dict = fs:posix:prefix=$root/etc/keys/
+X
+  mkdir -p "$root/etc/keys/default/HS256"
+  printf %s 'key of the specs' | base64 >"$root/etc/keys/default/HS256/default"
+}
+
 write_boxes() {
   i=1
   while [ "$i" -le 500 ]; do
@@ -257,8 +274,9 @@ write_all() {
   write_deliver >"$root/etc/deliver"
   write_dovecot >"$root/etc/dovecot.conf"
   write_users >"$root/etc/users"
+  write_oauth2 >"$root/etc/oauth2"
   write_boxes >"$root/etc/boxes"
-  chmod 644 "$root"/etc/*
+  find "$root/etc" -type f -exec chmod 644 {} +
   chmod 755 "$root/etc/deliver"
   chmod 600 "$root/etc/good.key"
   : >"$root/log/mail"

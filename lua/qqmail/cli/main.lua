@@ -2,6 +2,7 @@
 -- @module qqmail.cli.main
 
 local arguments = require("qqmail.cli.arguments")
+local covers = require("qqmail.cover")
 local errors = require("qqmail.errors")
 local exit_codes = require("qqmail.cli.exit_codes")
 local layout = require("qqmail.doctor.layout")
@@ -93,8 +94,9 @@ end
 
 -- --- running ----------------------------------------------------------------------
 
+-- A code may have been pasted for a word of the command line.
 local function complain(world, why, where)
-  world.complain(("qqmail: %s\n%s\n"):format(say(world.lang, why),
+  world.complain(("qqmail: %s\n%s\n"):format(world.cover:text(say(world.lang, why)),
     say(world.lang, WORDS.try):format(where)))
   return exit_codes.USAGE
 end
@@ -209,10 +211,12 @@ end
 -- @treturn number exit code
 function M.run(words, world)
   world = world or { held = hold_streams() }
+  local cover = covers.new()
+  cover:learn_all(words)
   return dispatch(words, {
     write = world.write or write_to(io.stdout), complain = world.complain or write_to(io.stderr),
     getenv = world.getenv or os.getenv, lang = language(words), is_terminal = world.is_terminal,
-    held = world.held,
+    cover = cover, held = world.held,
   })
 end
 

@@ -3,6 +3,7 @@
 
 local base = require "qqmail.config.loader"
 local callback = require "qqmail.callback"
+local covers = require "qqmail.cover"
 local dotenv = require "qqmail.dotenv"
 local errors = require "qqmail.errors"
 local options = require "qqmail.options"
@@ -11,7 +12,15 @@ local validate = require "qqmail.validate"
 
 local PASSWORD_FILE_CAP = 16384
 
-local TOKEN_MECHANISMS = { XOAUTH2 = true, OAUTHBEARER = true }
+-- What a mechanism logs in with; the others with a password.
+local NEEDS = { XOAUTH2 = "token", OAUTHBEARER = "token", EXTERNAL = "certificate" }
+
+-- By strength, which is how the session chooses.
+local DEFAULTS = {
+  token = { "XOAUTH2", "OAUTHBEARER" },
+  password = { "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN",
+    "LOGIN", "CRAM-MD5" },
+}
 
 local M = {}
 
@@ -35,7 +44,7 @@ end
 local function mechanisms_of(kind, list)
   local out = {}
   for _, name in ipairs(list) do
-    if (TOKEN_MECHANISMS[name] or false) == (kind == "token") then
+    if (NEEDS[name] or "password") == kind then
       out[#out + 1] = name
     end
   end
@@ -43,16 +52,20 @@ local function mechanisms_of(kind, list)
 end
 
 -- "token" or "password", whichever was given in the stronger place; of two in
--- one place, the one the first mechanism of `auth` takes, else the token.
+-- one place, the one the first mechanism of `auth` takes, else the token. The
+-- certificate of the client has to be asked for.
 local function secret_kind(self)
+  local first = self.settings.auth and self.settings.auth[1]
+  if first and NEEDS[first] == "certificate" then
+    return "certificate"
+  end
   local password, password_rank = self:find("password")
   local token, token_rank = self:find("token")
   if not password or not token then
     return (token and "token") or (password and "password") or nil
   end
-  local auth = self.settings.auth
-  if auth then
-    return TOKEN_MECHANISMS[auth[1]] and "token" or "password"
+  if first then
+    return NEEDS[first] or "password"
   end
   return password_rank < token_rank and "password" or "token"
 end
@@ -88,22 +101,29 @@ local function settle_auth(self, kind)
       en = preset.name.en .. ": " .. preset.hint.en, zh = preset.name.zh .. "：" .. preset.hint.zh,
     })
   end
-  local default = kind == "token" and { "XOAUTH2", "OAUTHBEARER" } or { "PLAIN", "LOGIN" }
+  local default = {}
+  for i, name in ipairs(DEFAULTS[kind]) do
+    default[i] = name
+  end
   base.set(settings, "auth", default, "default")
   return true
 end
 
 -- The function behind settings.secret(). What was given stays an upvalue here,
 -- out of reach of anything that walks or prints the settings.
-local function secret_reader(given, key, shape, lang)
+local function secret_reader(self, given, key, shape)
+  local lang, cover = self.lang, self.cover
   local function fail(code, text)
     return nil, errors.new {
       kind = "config", code = code, field = key, lang = lang, text = text,
     }
   end
-  return function()
+  return function(is_refused)
     local ran, value, reason = true, given, nil
-    if type(given) == "function" then
+    if type(given) == "function" and is_refused then
+      ran, value, reason = callback.call(given, true)
+    elseif type(given) == "function" then
+      -- With no argument at all: io.read is such a function.
       ran, value, reason = callback.call(given)
     end
     if not ran then
@@ -117,8 +137,12 @@ local function secret_reader(given, key, shape, lang)
         en = ("the %s function returned %s in place of a text"):format(key, type(value)),
         zh = ("%s 函数返回了 %s 而不是文本"):format(key, type(value)),
       })
-      err.cause = reason
+      -- What a program says of its own, such as "the vault is locked".
+      err.cause = type(reason) == "string" and covers.shown(reason) or nil
       return nil, err
+    end
+    if value ~= given then
+      cover:learn_latest(given, value)
     end
     local text, why = secret.clean(value, shape)
     if not text then
@@ -214,6 +238,19 @@ local function no_secret()
   return nil
 end
 
+-- EXTERNAL: the server knows us by the certificate; `user` may say as whom.
+local function settle_certificate(self)
+  local settings = self.settings
+  if settings.tls == "none" or not settings.tls_options.cert then
+    return self:fault("config.contradiction", "auth", base.sentence("auth", settings.where.auth, {
+      en = "EXTERNAL needs TLS and a certificate of the client (tls_options.cert)",
+      zh = "EXTERNAL 需要 TLS 与客户端证书（tls_options.cert）",
+    }))
+  end
+  settings.has_certificate_login = true
+  return settle_auth(self, "certificate")
+end
+
 --- Settle password, token and mechanisms, and make `settings.secret`.
 -- @tparam table self loader
 -- @treturn ?boolean true
@@ -231,6 +268,8 @@ function M.settle(self)
   if not kind then
     ok, err = need_login(self)
     return ok and settle_auth(self, nil), err
+  elseif kind == "certificate" then
+    return settle_certificate(self)
   end
   local layer = self:find(kind)
   local given
@@ -249,7 +288,7 @@ function M.settle(self)
   if not ok then
     return nil, err
   end
-  settings.secret = secret_reader(given, kind, shape, self.lang)
+  settings.secret = secret_reader(self, given, kind, shape)
   settings.secret_is_fixed = type(given) == "string"
   settings.origin[kind], settings.where[kind] = layer.origin, layer.where[kind]
   return settle_auth(self, kind)

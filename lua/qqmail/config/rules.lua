@@ -18,6 +18,18 @@ local ELSEWHERE = { url = "help_url", help = "help_url", after = "retry_after",
   later = "retry_after", delay = "retry_after", kind = "as", error = "as", match = "text",
   contains = "text", status = "code" }
 
+-- Here nothing is answered that a rule could look at.
+local WITHOUT_REPLIES = { config = true, resolve = true, connect = true, proxy = true, tls = true }
+
+local function has_replies(phases)
+  for _, phase in ipairs(phases or { "mail" }) do
+    if not WITHOUT_REPLIES[phase] then
+      return true
+    end
+  end
+  return false
+end
+
 -- At least one of these makes a rule.
 local CONDITIONS = { "text", "code", "phase", "enhanced", "host", "reason" }
 
@@ -203,6 +215,9 @@ local function contradiction(rule)
   elseif rule.reason and (rule.code or rule.enhanced) then
     return "reason", { en = "is of failures without a reply, which have no code",
       zh = "用于没有应答的失败，不能与 code 或 enhanced 同时使用" }
+  elseif not rule.reason and not has_replies(rule.phase) then
+    return "phase", { en = "has no replies of the server: add `reason`, such as \"timeout\"",
+      zh = "阶段没有服务器应答：请加上 reason，如 \"timeout\"" }
   elseif rule.later and rule.retry and rule.retry ~= "later" then
     return "retry_after", { en = 'goes with retry = "later" only', zh = '只能与 retry = "later" 同用' }
   end

@@ -138,7 +138,7 @@ function WELL.ehlo(self, seen)
 end
 
 function WELL.auth(self, seen)
-  local user = self.settings.user
+  local user = self.settings.user or self.settings.has_certificate_login and "EXTERNAL"
   if not user then
     return self:add({ name = "auth", status = "skipped",
       text = { en = "no login is set", zh = "未设置登录" } })

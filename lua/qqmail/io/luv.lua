@@ -108,7 +108,7 @@ local lookup = driver.lookup
 --- The addresses of a server, inside a coroutine; see `qqmail.io.fd`. Connecting begins so.
 function driver:lookup(target, deadline)
   if not current_thread() then
-    return nil, { phase = "connect", reason = "unknown", text = NO_COROUTINE, tried = {} }
+    return nil, { phase = "connect", reason = "no_coroutine", text = NO_COROUTINE, tried = {} }
   end
   return lookup(self, target, deadline)
 end

@@ -25,6 +25,7 @@ local SLICE = 65536
 local REASONS = {
   ["timeout"] = "timeout",
   ["connection refused"] = "refused",
+  ["connection reset by peer"] = "closed",
   ["no route to host"] = "unreachable",
   ["network is unreachable"] = "unreachable",
   ["permission denied"] = "denied",

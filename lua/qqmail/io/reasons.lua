@@ -6,6 +6,8 @@ local M = {}
 local BY_NAME = {
   ETIMEDOUT = "timeout",
   ECONNREFUSED = "refused",
+  ECONNRESET = "closed",
+  ECONNABORTED = "closed",
   ENETUNREACH = "unreachable",
   EHOSTUNREACH = "unreachable",
   ENETDOWN = "unreachable",
@@ -36,13 +38,14 @@ local BY_NAME = {
 -- Of several addresses that failed, the one that says most speaks for all: a server that
 -- refuses matters more than an IPv6 address this host has no route to.
 local WEIGHT = {
-  refused = 7, timeout = 6, denied = 5, again = 4, not_found = 3, unknown = 2, unreachable = 1,
+  refused = 8, closed = 7, timeout = 6, denied = 5, again = 4, not_found = 3, unknown = 2,
+  unreachable = 1,
 }
 
 --- The reason behind a name of `qqmail.net`.
 -- @tparam string name errno ("ECONNREFUSED") or a name of our own ("timeout")
--- @treturn string "timeout", "refused", "unreachable", "not_found", "denied", "again",
--- "unknown"
+-- @treturn string "timeout", "refused", "closed", "unreachable", "not_found", "denied",
+-- "again", "unknown"
 function M.of(name)
   return BY_NAME[name] or "unknown"
 end

@@ -122,9 +122,23 @@ local function check_empty(mail, add)
   end
 end
 
+-- In UTF-8 nothing was guessed: chance does not make it.
+local function check_charsets(mail, add)
+  local fields = {}
+  for field, charset in pairs(mail.guessed) do
+    if charset ~= "utf-8" then
+      fields[#fields + 1] = field
+    end
+  end
+  table.sort(fields)
+  for _, field in ipairs(fields) do
+    add("lint.charset_guessed", field, { charset = mail.guessed[field] })
+  end
+end
+
 local function check_parts(mail, add)
   local is_whole = true
-  if mail.text then
+  if mail.text and not mail.has_derived_text then
     words.check(mail.text, "text", add)
   end
   if mail.html then
@@ -170,6 +184,7 @@ function M.check(mail, world, add)
     check_raw(mail, add)
   else
     check_parts(mail, add)
+    check_charsets(mail, add)
   end
   check_inline(mail, world, add)
 end

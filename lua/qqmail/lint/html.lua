@@ -90,10 +90,10 @@ end
 local SHARED = { com = true, net = true, org = true, gov = true, edu = true, co = true, ac = true }
 
 local function owner_of(host)
-  local rest, second, top = host:match("([%w%-]*)%.?([%w%-]+)%.(%a+)$")
+  local rest, second, top = host:match("([%w%-]+)%.([%w%-]+)%.(%a+)$")
   if not top then
     return host
-  elseif #top == 2 and SHARED[second] and rest ~= "" then
+  elseif #top == 2 and SHARED[second] then
     return rest .. "." .. second .. "." .. top
   end
   return second .. "." .. top
@@ -122,6 +122,10 @@ local function see_text(self, text)
   end
 end
 
+local function is_remote(source)
+  return source:find("^%s*[hH][tT][tT][pP][sS]?:") ~= nil or source:find("^%s*//") ~= nil
+end
+
 local function see_image(self, source)
   self.images = self.images + 1
   local scheme = source:match("^%s*(%a+):")
@@ -130,7 +134,13 @@ local function see_image(self, source)
     self.cids[#self.cids + 1] = source:match(":%s*(%S*)")
   elseif scheme == "data" then
     self.data_images = self.data_images + 1
-  elseif scheme == "http" or scheme == "https" or source:find("^%s*//") then
+  elseif is_remote(source) then
+    self.remote_images = self.remote_images + 1
+  end
+end
+
+local function see_background(self, given)
+  if given.background and is_remote(given.background) then
     self.remote_images = self.remote_images + 1
   end
 end
@@ -145,6 +155,7 @@ local ON_TAG = {
     self.link = host and { host = host, text = {}, size = 0 }
   end,
   ["/a"] = close_link,
+  body = see_background, table = see_background, td = see_background,
   script = function(self)
     self.script = true
   end,

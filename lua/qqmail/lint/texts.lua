@@ -187,8 +187,13 @@ M["lint.body_empty"] = { severity = "warning",
 
 M["lint.no_text"] = { severity = "advice",
   en = "there is HTML without a plain text beside it", zh = "只有 HTML，没有纯文本正文",
-  hint = { en = "Give `text` as well, for readers and filters that look at nothing else.",
-    zh = "请同时给出 text，供只看纯文本的读者和过滤器使用。" } }
+  hint = { en = "Some readers and filters see nothing else: write `text`, or drop `text = false`.",
+    zh = "有的读者和过滤器只看纯文本：请写上 text，或去掉 text = false 以自动生成。" } }
+
+M["lint.charset_guessed"] = { severity = "advice",
+  en = "was taken for {charset}, a guess", zh = "被猜测为 {charset} 编码",
+  hint = { en = "Short texts can be guessed wrong; give UTF-8, or name the `charset`.",
+    zh = "文本很短时可能猜错；请给出 UTF-8，或写明 charset。" } }
 
 M["lint.html_images_only"] = { severity = "warning",
   en = "the HTML holds images and no words", zh = "HTML 中只有图片，没有文字",

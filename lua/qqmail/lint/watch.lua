@@ -28,13 +28,27 @@ local function was_logged(mailer, code)
   return false
 end
 
+-- By thread: whether a hook is being told of a finding. What it sends to tell somebody is
+-- not looked through: a fault of the settings is in that mail as well, and so for ever.
+local telling = setmetatable({}, { __mode = "k" })
+
+local function tell(mailer, built, findings)
+  local settings = mailer.settings
+  for _, finding in ipairs(findings) do
+    if finding.severity ~= "advice" then
+      local is_quiet = not settings.log or was_logged(mailer, finding.code)
+      mailer.report:warn(finding, built, is_quiet)
+    end
+  end
+end
+
 --- A message is about to go out.
 -- @tparam table mailer
 -- @tparam table built
 -- @tparam ?number which of how many it is, in a call of `send_all`
 function M.look(mailer, built, number)
-  local settings = mailer.settings
-  if not is_told_of(settings) then
+  local settings, thread = mailer.settings, coroutine.running() or M
+  if not is_told_of(settings) or telling[thread] then
     return
   end
   -- What the server takes is known from the last connection.
@@ -42,12 +56,9 @@ function M.look(mailer, built, number)
     provider = settings.provider, user = settings.user, size = mailer.routes[1].size_limit,
     bulk = number ~= nil and number >= MAILING,
   }, { lang = settings.lang })
-  for _, finding in ipairs(findings) do
-    if finding.severity ~= "advice" then
-      local is_quiet = not settings.log or was_logged(mailer, finding.code)
-      mailer.report:warn(finding, built, is_quiet)
-    end
-  end
+  telling[thread] = true
+  tell(mailer, built, findings)
+  telling[thread] = nil
 end
 
 return M

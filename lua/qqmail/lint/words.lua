@@ -18,24 +18,26 @@ function M.head(text)
   return text:sub(1, M.LOOKED_AT), #text <= M.LOOKED_AT
 end
 
--- Of UTF-8 read as GBK, and of UTF-8 read as Latin-1 and encoded again.
-local MOJIBAKE = {
-  "\239\191\189", -- U+FFFD
-  "\233\148\159\230\150\164\230\139\183", -- 锟斤拷
-  "\195\175\194\191\194\189", "\195\175\194\187\194\191", -- U+FFFD and U+FEFF
-  "\195\162\226\130\172", -- quotes and dashes
-  "\195\131\194[\128-\191]", -- ä and the like
-  "\195[\164-\169]\194[\128-\191]\194[\128-\191]", -- many Chinese characters
-}
-
-local function first_of(text, patterns)
-  for _, pattern in ipairs(patterns) do
-    local sign = text:match(pattern)
+-- Signs are what they begin with, and a pattern where that is not all. Most texts have
+-- none, and to find that out takes a tenth of the time without patterns.
+local function first_of(text, signs)
+  for _, row in ipairs(signs) do
+    local sign = text:find(row[1], 1, true) and (not row[2] and row[1] or text:match(row[2]))
     if sign then
       return sign
     end
   end
 end
+
+-- Of UTF-8 read as GBK, and of UTF-8 read as Latin-1 and encoded again.
+local MOJIBAKE = {
+  { "\239\191\189" }, -- U+FFFD
+  { "\233\148\159\230\150\164\230\139\183" }, -- 锟斤拷
+  { "\195\175\194\191\194\189" }, { "\195\175\194\187\194\191" }, -- U+FFFD and U+FEFF
+  { "\195\162\226\130\172" }, -- quotes and dashes
+  { "\195\131\194", "\195\131\194[\128-\191]" }, -- ä and the like
+  { "\194", "\195[\164-\169]\194[\128-\191]\194[\128-\191]" }, -- many Chinese characters
+}
 
 local INVISIBLE = {
   ["\226\128\139"] = "U+200B", ["\226\129\160"] = "U+2060", ["\239\187\191"] = "U+FEFF",
@@ -60,18 +62,20 @@ function M.turns_direction(text)
 end
 
 local PLACEHOLDERS = {
-  "{{%s?[%a_][%w_%.]*%s?}}", "{%%%s?[%a_][%w_%.]*%s?%%}", "<%%=?%s?[%a_][%w_%.]*%s?%%>",
+  { "{{", "{{%s?[%a_][%w_%.]*%s?}}" }, { "{%", "{%%%s?[%a_][%w_%.]*%s?%%}" },
+  { "<%", "<%%=?%s?[%a_][%w_%.]*%s?%%>" },
 }
 
 -- In the text of a report these are often meant.
-local IN_SUBJECT = { "%${[%a_][%w_%.]*}", "%%[sd]%f[%W]" }
+local IN_SUBJECT = { { "${", "%${[%a_][%w_%.]*}" }, { "%", "%%[sd]%f[%W]" } }
+
+local LUA_VALUES = {
+  { "table: 0x", "%f[%a]table: 0x%x%x%x%x%x+" },
+  { "function: 0x", "%f[%a]function: 0x%x%x%x%x%x+" },
+}
 
 local function placeholder(text, in_subject)
   return first_of(text, PLACEHOLDERS) or (in_subject and first_of(text, IN_SUBJECT)) or nil
-end
-
-local function lua_value(text)
-  return text:match("%f[%a]table: 0x%x%x%x%x%x+") or text:match("%f[%a]function: 0x%x%x%x%x%x+")
 end
 
 --- Findings about a text of the message.
@@ -93,7 +97,7 @@ function M.check(text, field, add, is_line)
   if sign then
     add("lint.placeholder", field, { sign = sign })
   end
-  sign = lua_value(head)
+  sign = first_of(head, LUA_VALUES)
   if sign then
     add("lint.lua_value", field, { sign = sign })
   end

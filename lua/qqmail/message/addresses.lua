@@ -1,7 +1,7 @@
 --- The forms in which users write addresses.
 -- A string with a comma list, `{ name =, address = }`, the pair
 -- `{ "name", "address" }`, or a list of any of them. What comes out is a list
--- of `{ name =, address =, domain =, utf8 = }`.
+-- of `{ name =, address =, domain =, utf8 = }`, each domain in ASCII.
 -- @module qqmail.message.addresses
 
 local core = require "qqmail.core"
@@ -24,13 +24,48 @@ local function bad_address(lang, field, name, text, position)
   }, { position = position })
 end
 
+local function no_domain(lang, field, name)
+  if name == "unsupported" then
+    return nil, fault.new(lang, "message.idna_missing", field, {
+      en = "has a domain that is not ASCII, and libidn2 is not installed",
+      zh = "的域名不是 ASCII，而本系统没有安装 libidn2",
+    })
+  end
+  return nil, fault.new(lang, "message.bad_address", field, {
+    en = "is not a valid address: its domain cannot be written in ASCII",
+    zh = "不是有效的地址：域名无法转换为 ASCII 形式",
+  })
+end
+
+-- A domain in another script goes as DNS knows it (RFC 5890): then every server
+-- takes it. What is left for SMTPUTF8 is the part before the @.
+local function with_ascii_domain(lang, field, parsed)
+  if not parsed.domain:find("[\128-\255]") then
+    return parsed
+  end
+  local domain, name = codec.domain_to_ascii(parsed.domain)
+  if not domain then
+    return no_domain(lang, field, name)
+  end
+  local made = codec.address(parsed.address:sub(1, -#parsed.domain - 1) .. domain)
+  if not made then
+    return no_domain(lang, field)
+  end
+  made.name = parsed.name
+  return made
+end
+
 local function parse_text(lang, field, text, out)
   local list, name, why, position = codec.addresses(text)
   if not list then
     return nil, bad_address(lang, field, name, why, position)
   end
   for _, address in ipairs(list) do
-    out[#out + 1] = address
+    local made, err = with_ascii_domain(lang, field, address)
+    if not made then
+      return nil, err
+    end
+    out[#out + 1] = made
   end
   return out
 end
@@ -47,8 +82,9 @@ local function parse_pair(lang, field, name, address, out)
     return nil, bad_address(lang, field, kind, why, position)
   end
   parsed.name = name ~= "" and name or nil
-  out[#out + 1] = parsed
-  return out
+  local made, err = with_ascii_domain(lang, field, parsed)
+  out[#out + 1] = made
+  return made and out, err
 end
 
 local function is_pair(value)

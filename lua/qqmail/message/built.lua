@@ -1,6 +1,8 @@
 --- A built message.
 -- `m.id`: its Message-ID with angle brackets (nil for a raw message without
 -- one). `m.envelope`: `{ from =, to = { ... } }`. `m.deadline`, `m.cancel`: as given.
+-- `m.guessed`: with `charset = "auto"`, what each text with more than ASCII was
+-- taken for, `{ subject = "gb18030", ... }`.
 -- `tostring(m)`: the whole message, as for a server without 8BITMIME.
 -- @module qqmail.message.built
 

@@ -15,6 +15,9 @@ local codec = core.codec
 -- has to be converted; attachments are not held.
 local HELD_MAX = 64 * 1024 * 1024
 
+-- Most bytes of HTML of which a text is made: far beyond what readers show of it.
+local DERIVED_MAX = 4 * 1024 * 1024
+
 local STRING = { en = "a string", zh = "字符串" }
 local TEXT_FORMS = { en = "a string, { path = } or a function", zh = "字符串、{ path = } 或函数" }
 local PART_FORMS = {
@@ -99,11 +102,74 @@ local function read_file(lang, field, path)
   return text, err
 end
 
+-- Big5 that is none is GB18030, and the other way round.
+local OTHER = { gb18030 = "big5", big5 = "gb18030" }
+
+-- Characters of private use, U+E000 to U+F8FF, are what no font shows: what is
+-- decoded to some was something else.
+local function decoded(text, charset)
+  local out, _, _, position = codec.convert(text, charset)
+  local private = out and (out:find("\238[\128-\191]") or out:find("\239[\128-\163]"))
+  if out and not private then
+    return out
+  end
+  return nil, position or text:find("[\128-\255]")
+end
+
+-- Where a text that begins as Chinese in UTF-8 ceases to be UTF-8: GB18030 would
+-- make other characters of all of it.
+local function broken_utf8(text)
+  local position = codec.utf8_fault(text)
+  if not position then
+    return nil
+  end
+  local start = text:sub(1, position - 1)
+  local _, count = start:gsub("[\224-\239][\128-\191][\128-\191]", "")
+  return count >= 2 and position or nil
+end
+
+-- The text, and the charset it was in; or nil, and where it is in none.
+local function guess(text)
+  local charset = codec.guess_charset(text)
+  if charset == "utf-8" then
+    return text, charset
+  end
+  local broken = broken_utf8(text)
+  if broken then
+    return nil, broken
+  end
+  local out, position = decoded(text, charset)
+  if not out then
+    charset = OTHER[charset]
+    out = decoded(text, charset)
+  end
+  return out, out and charset or position
+end
+
+-- Of each text by itself; what was guessed is noted in `guessed`.
+local function guesser(lang, guessed)
+  return function(text, field)
+    if not text:find("[\128-\255]") then
+      return text
+    end
+    local out, found = guess(text)
+    if out then
+      guessed[field] = found
+      return out
+    end
+    return nil, fault.new(lang, "message.bad_text", field, {
+      en = "is none of UTF-8, GB18030 and Big5", zh = "不是 UTF-8、GB18030 或 Big5",
+    }, { position = found })
+  end
+end
+
 --- The converter for texts in another charset.
 -- @tparam ?string lang
--- @param charset as the user gave it
+-- @param charset as the user gave it; "auto": UTF-8, GB18030 or Big5
 -- @treturn ?function f(text, field) -> text | nil, error; false: nothing to do
 -- @treturn ?table error
+-- @treturn ?table with "auto": the charset of each text with more than ASCII, by
+-- field, filled as the texts are converted
 function M.converter(lang, charset)
   if charset == nil then
     return false
@@ -114,10 +180,8 @@ function M.converter(lang, charset)
   if name == "utf8" or name == "usascii" or name == "ascii" then
     return false
   elseif name == "auto" then
-    return nil, fault.new(lang, "message.unsupported", "charset", {
-      en = 'cannot be "auto" in this version: name the charset',
-      zh = '当前版本不支持 "auto"：请写明编码',
-    })
+    local guessed = {}
+    return guesser(lang, guessed), nil, guessed
   end
   if not charset:find("^[%w%-_:.]+$") or not codec.convert("", charset) then
     return nil, fault.new(lang, "message.bad_charset", "charset", {
@@ -212,6 +276,31 @@ function M.text_source(ctx, field, value)
     return converted(ctx, field, read_function(ctx.lang, field, value))
   end
   return nil, fault.type(ctx.lang, field, TEXT_FORMS, value)
+end
+
+-- A file that cannot be read is an error of the HTML, not of this.
+local function short_file(path)
+  local file = io.open(path, "rb")
+  local text = file and file:read(DERIVED_MAX + 1)
+  if file then
+    file:close()
+  end
+  return text
+end
+
+--- The plain text of HTML, where none was given.
+-- @tparam table source of the HTML, from `text_source`
+-- @treturn ?table source of the core; nil when the HTML holds no text, or more
+-- than 4 MiB
+function M.derived_text(source)
+  local html = source.data or short_file(source.path)
+  if not html or #html > DERIVED_MAX then
+    return nil
+  end
+  local text = codec.html_text(html)
+  if text and text ~= "" then
+    return { data = text }
+  end
 end
 
 local PART_KEYS = { "path", "data", "read", "name", "type", "size" }

@@ -69,7 +69,7 @@ return {
     key = "brevo", name = { en = "Brevo", zh = "Brevo" }, domains = {},
     host = "smtp-relay.brevo.com",
     ports = { { 587, "starttls" }, { 465, "implicit" }, { 2525, "starttls" } },
-    user = "account login", auth = PASSWORD_MECHANISMS, secret = "api_key",
+    user = "account login", auth = PASSWORD_MECHANISMS, secret = "smtp_password",
     hint = { en = "The password is the SMTP key of the account, not the API key.",
       zh = "密码是账号的 SMTP 密钥，不是 API 密钥。" },
     from_policy = "verified", quirks = quirks(),

@@ -166,6 +166,7 @@ function Connection:shake_hands()
     if self.state ~= "open" then
       return
     end
+    self.dialogue.filter = self.filter -- for logins that are bound to the channel
     self.dialogue:secured(self.filter:info())
     if self.options.mode == "implicit" then
       self.dialogue:open()

@@ -1,0 +1,126 @@
+#include "codec/qm_html_style.h"
+
+#include "base/qm_ascii.h"
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
+}
+
+static struct qm_span trimmed(struct qm_span text)
+{
+    while (text.len > 0 && is_space(text.ptr[0])) {
+        text = qm_span_from(text, 1);
+    }
+    while (text.len > 0 && is_space(text.ptr[text.len - 1])) {
+        text.len--;
+    }
+    return text;
+}
+
+static bool is_word(struct qm_span text, const char *word)
+{
+    return qm_ascii_equal_nocase(text, qm_span_of(word));
+}
+
+/* The first word of a value: without "!important". */
+static struct qm_span first_word(struct qm_span value)
+{
+    size_t len = 0;
+
+    while (len < value.len && !is_space(value.ptr[len]) &&
+           value.ptr[len] != '!') {
+        len++;
+    }
+    return qm_span_make(value.ptr, len);
+}
+
+/* The digits of a length; what follows them is its unit. */
+static struct qm_span number_of(struct qm_span value, struct qm_span *unit_out)
+{
+    size_t len = 0;
+
+    while (len < value.len &&
+           (qm_ascii_is_digit((unsigned char)value.ptr[len]) ||
+            value.ptr[len] == '.')) {
+        len++;
+    }
+    *unit_out = qm_span_from(value, len);
+    return qm_span_make(value.ptr, len);
+}
+
+static bool is_zero(struct qm_span value)
+{
+    struct qm_span unit;
+    struct qm_span number = number_of(value, &unit);
+    size_t i;
+
+    for (i = 0; i < number.len; i++) {
+        if (number.ptr[i] != '0' && number.ptr[i] != '.') {
+            return false;
+        }
+    }
+    return number.len > 0;
+}
+
+/* A share of nothing is nothing. */
+static enum qm_html_style of_font_size(struct qm_span value)
+{
+    struct qm_span unit;
+
+    if (is_zero(value)) {
+        return QM_HTML_STYLE_TINY;
+    }
+    (void)number_of(value, &unit);
+    if (value.len == 0 || is_word(unit, "em") || is_word(unit, "%") ||
+        is_word(value, "inherit")) {
+        return QM_HTML_STYLE_NONE;
+    }
+    return QM_HTML_STYLE_SIZED;
+}
+
+static enum qm_html_style of_declaration(struct qm_span name,
+                                         struct qm_span value)
+{
+    bool is_hidden =
+        (is_word(name, "display") && is_word(value, "none")) ||
+        (is_word(name, "visibility") &&
+         (is_word(value, "hidden") || is_word(value, "collapse"))) ||
+        ((is_word(name, "max-height") || is_word(name, "opacity")) &&
+         is_zero(value));
+
+    if (is_hidden) {
+        return QM_HTML_STYLE_HIDDEN;
+    }
+    return is_word(name, "font-size") ? of_font_size(value)
+                                      : QM_HTML_STYLE_NONE;
+}
+
+/* Bytes before the first `c`; all where there is none. */
+static size_t length_to(struct qm_span text, char c)
+{
+    const char *found = text.len > 0 ? memchr(text.ptr, c, text.len) : NULL;
+
+    return found == NULL ? text.len : (size_t)(found - text.ptr);
+}
+
+enum qm_html_style qm_html_style_of(struct qm_span style)
+{
+    enum qm_html_style result = QM_HTML_STYLE_NONE;
+
+    while (style.len > 0) {
+        size_t len = length_to(style, ';');
+        struct qm_span one = qm_span_make(style.ptr, len);
+        size_t colon = length_to(one, ':');
+        enum qm_html_style found =
+            of_declaration(trimmed(qm_span_make(one.ptr, colon)),
+                           first_word(trimmed(qm_span_from(one, colon + 1))));
+
+        if (found == QM_HTML_STYLE_HIDDEN) {
+            return found;
+        }
+        result = found == QM_HTML_STYLE_NONE ? result : found;
+        style = qm_span_from(style, len + 1);
+    }
+    return result;
+}

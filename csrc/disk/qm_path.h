@@ -1,0 +1,22 @@
+/*
+ * qm_path.h: where a path leads once its symbolic links are followed.
+ */
+#ifndef QM_PATH_H
+#define QM_PATH_H
+
+#include "base/qm_err.h"
+
+QM_DECLS_BEGIN
+
+/*
+ * Whether `path` is something in `folder` or further down, both as they are
+ * without links and "..". What may be read of a folder that others fill must
+ * not be decided by the text of a path alone. Both must exist; failures of the
+ * system are QM_E_SYSTEM and leave their code in errno.
+ */
+enum qm_err qm_path_is_inside(const char *folder, const char *path,
+                              bool *inside_out) QM_MUST_USE;
+
+QM_DECLS_END
+
+#endif

@@ -255,6 +255,21 @@ describe("the doctor", function()
       end
     end)
 
+    it("with a token is tried once, although a mail would ask for a fresh one", function()
+      local server = send.qq_server({ users = {} })
+      local options = send.options(server, { provider = "qq" })
+      local calls = 0
+      options.password, options.token = nil, function()
+        calls = calls + 1
+        return ("token%d"):format(calls)
+      end
+      local mailer = assert(qqmail.new(options))
+      local step = failed(check(mailer), "auth", "auth.authorization_code_required")
+      assert.equal(1, server:auth_attempts())
+      send.has(step.hint, "a mail would")
+      mailer:close()
+    end)
+
     it("in which the server hangs up is the code's end", function()
       local server = send.qq_server({ users = {}, silent_auth_reject = true })
       local step = failed(check(send.qq_mailer(server)), "auth", "auth.closed_during_login")

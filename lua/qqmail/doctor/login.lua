@@ -363,8 +363,22 @@ local TOKEN_HINT = {
   zh = "请重新获取本账号的访问令牌（access token，不是 refresh token），并确认其权限包含 SMTP 发信、服务商支持 OAuth2 登录。",
 }
 
-local function refused_token(err)
-  return { details = { reply = err.message }, hint = TOKEN_HINT, text = {
+-- A check tries one login, and so does not do what a mail does about a token that is old.
+local FRESH_HINT = {
+  en = " This token came from a function: a mail would call it once more with true, and try the "
+    .. "fresh token it gives.",
+  zh = "该令牌由函数提供：发信时会再以 true 调用它一次，并用新令牌重试。",
+}
+
+local function token_hint(settings)
+  if settings.secret_is_fixed then
+    return TOKEN_HINT
+  end
+  return { en = TOKEN_HINT.en .. FRESH_HINT.en, zh = TOKEN_HINT.zh .. FRESH_HINT.zh }
+end
+
+local function refused_token(err, settings)
+  return { details = { reply = err.message }, hint = token_hint(settings), text = {
     en = "the access token was refused: it has expired, lacks the right to send, or is another "
       .. "account's",
     zh = "访问令牌被拒绝：已过期、缺少发信权限，或属于其他账号",
@@ -377,7 +391,7 @@ function SHARPEN.auth(self, err)
   if err.not_tried or not VAGUE[err.code] then
     return {}
   elseif self.settings.secret_is_token then
-    return refused_token(err)
+    return refused_token(err, self.settings)
   elseif why then
     local kind = places.secret_name(preset)
     return { help_url = preset.help_url, text = {

@@ -112,12 +112,18 @@ describe("the command line", function()
     refused({ "doctor", "--json=1" }, "--json takes no value")
     refused({ "doctor", "--lang", "fr" }, '"zh" or "en"')
     send.lacks(refused({ "doctor", send.CODE }, "a word that belongs to no option"), send.CODE)
+    send.lacks(refused({ "doctor", "-p" .. send.CODE }, "unknown option -p"), send.CODE)
+  end)
+
+  it("takes the last of several languages", function()
+    refused({ "doctor", "--lang=en", "--lang=zh", "--nothing" }, "未知选项 --nothing")
   end)
 
   it("takes no password, for everybody could read it", function()
     for _, words in ipairs({ { "--password", send.CODE }, { "--password=" .. send.CODE },
       { "--token=" .. send.CODE }, { "--url", "smtps://u%40qq.com:" .. send.CODE .. "@h:465" },
-      { "--url=smtps://u:" .. send.CODE .. "@h" } }) do
+      { "--url=smtps://u:" .. send.CODE .. "@h" },
+      { "--url=smtps://u@qq.com:" .. send.CODE .. "@h" } }) do
       local line = { "doctor" }
       for _, word in ipairs(words) do
         line[#line + 1] = word
@@ -239,6 +245,13 @@ describe("qqmail doctor", function()
     assert.equal(exit_codes.DATAERR, status)
     assert.equal("", out)
     send.has(complaints, "no '@'")
+    status, out = run(words_for(send.qq_server(), { "--to", "nobody", "--json" }))
+    assert.equal(exit_codes.DATAERR, status)
+    local object = json.decode(out)
+    assert.equal("message.bad_address", object.error.code)
+    assert.equal(exit_codes.DATAERR, object.exit)
+    assert.same({}, object.steps)
+    assert.equal(exit_codes.CONFIG, (run(words_for(send.qq_server(), { "--to=" }))))
   end)
 
   it("fails when its output cannot be written", function()
@@ -246,6 +259,20 @@ describe("qqmail doctor", function()
       return nil
     end })
     assert.equal(exit_codes.IOERR, status)
+  end)
+
+  -- The first connection would have the number of standard output.
+  it("never prints into a connection when standard output is closed", function()
+    local server = send.qq_server()
+    local words = words_for(server, { "--send" })
+    for index, word in ipairs(words) do
+      words[index] = shell.quote(word)
+    end
+    local _, status = shell.run(("sh -c %s"):format(shell.quote(("exec %s bin/qqmail %s >&-")
+      :format(shell.lua, table.concat(words, " ")))))
+    assert.equal(exit_codes.IOERR, status)
+    assert.equal(1, #server:messages())
+    assert.same({}, server:defects())
   end)
 
   it("is a program that reads environment and .env", function()

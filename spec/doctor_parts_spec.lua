@@ -15,15 +15,36 @@ describe("the clock", function()
       certificate.RELEASED - 1))
   end)
 
-  it("is to blame when the chain is outside its dates as well", function()
+  it("is to blame when a certificate begins after it", function()
+    assert.equal("clock", certificate.blame({ not_before = NOW + 1, not_after = NOW + DAY }, NOW))
+  end)
+
+  it("may be when the chain has ended as well", function()
     assert.equal("certificate", certificate.blame(info, NOW))
-    assert.equal("clock", certificate.blame({ not_before = info.not_before,
+    assert.equal("either", certificate.blame({ not_before = info.not_before,
       not_after = info.not_after, chain = { info, { not_before = 0, not_after = NOW - 1 } } }, NOW))
+  end)
+
+  it("is not when the server's own certificate is good and one above it is not", function()
+    local leaf = { not_before = NOW - 10 * DAY, not_after = NOW + 10 * DAY }
+    leaf.chain = { leaf, { not_before = 0, not_after = NOW - DAY } }
+    local text, hint, who = certificate.judge(leaf, NOW)
+    assert.equal("certificate", who)
+    doctor.has(text.en, "above its own has expired", certificate.day(NOW - DAY))
+    doctor.has(text.zh, "上级证书已过期", certificate.day(NOW - DAY))
+    send.has(hint.en, "ca-certificates")
+    leaf.chain = { leaf }
+    text, hint, who = certificate.judge(leaf, NOW)
+    assert.equal("certificate", who)
+    assert.is_nil(text)
+    send.has(hint.en, "ca-certificates")
   end)
 
   it("is judged by the server's, where that shows it", function()
     assert.equal("clock", certificate.blame(info, NOW, NOW - 10 * DAY))
     assert.equal("certificate", certificate.blame(info, NOW, NOW + 10))
+    -- Both are off by an hour; the certificate ended before either.
+    assert.equal("certificate", certificate.blame(info, NOW, NOW + 3600))
   end)
 
   it("far ahead may be wrong as well", function()

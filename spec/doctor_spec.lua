@@ -1,13 +1,9 @@
 -- mailer:check(): each step, and each way to fail at it.
 local doctor = require("spec.support.doctor")
-local logins = require("qqmail.logins")
-local probe = require("qqmail.doctor.probe")
 local qqmail = require("qqmail")
 local send = require("spec.support.send")
 
 local check, failed, steps = doctor.check, doctor.failed, doctor.steps
-
-local WRONG = "abcdefghijklmnoq"
 
 describe("the doctor", function()
   after_each(send.stop)
@@ -224,11 +220,11 @@ describe("the doctor", function()
   end)
 
   describe("the connection", function()
-    local function lost(open, more)
+    local function lost(open, more, reasons)
       local mailer = send.qq_mailer(send.qq_server(), more)
       mailer.settings.port = 465
       doctor.driver(mailer, { addresses = { "203.0.113.1" }, open = open or {},
-        reason = more and more.reason })
+        reasons = reasons })
       return check(mailer)
     end
 
@@ -239,6 +235,34 @@ describe("the doctor", function()
         assert.equal(2, #report:step("connect").details.ports)
         send.stop()
       end
+    end)
+
+    it("that is silent at one port alone is no firewall's on all of them", function()
+      local report = lost({}, nil, { ["203.0.113.1:587"] = "refused" })
+      send.lacks(failed(report, "connect", "connect.timeout").hint, "all silent")
+    end)
+
+    it("to a private network that is silent is not blamed on the way out", function()
+      local mailer = send.qq_mailer(send.qq_server())
+      doctor.driver(mailer, { addresses = { "10.0.0.7" }, open = {} })
+      send.lacks(failed(check(mailer), "connect", "connect.timeout").hint, "all silent")
+      mailer.settings.host = "smtp.qq.com"
+      send.has(failed(check(mailer), "connect", "connect.timeout").hint, "/etc/hosts")
+    end)
+
+    it("from an address that this machine does not have points to source_ip", function()
+      for _, ip in ipairs({ "192.0.2.77", "::1" }) do
+        local report = check(send.qq_mailer(send.qq_server(), { source_ip = ip }))
+        assert.is_false(report.ok)
+        send.has(report[#report].hint, "source_ip is set to " .. ip)
+      end
+    end)
+
+    it("to a socket has no name to look up", function()
+      local mailer = assert(qqmail.new({ socket = "/nowhere/at/all", tls = "none", lang = "en" }))
+      local report = check(mailer)
+      failed(report, "connect", "connect.no_socket")
+      assert.same({ "tls", "greeting", "ehlo", "auth" }, report.not_reached)
     end)
 
     it("that another port gives points to that port", function()
@@ -292,161 +316,6 @@ describe("the doctor", function()
     end)
   end)
 
-  describe("who answers", function()
-    local function probed(server_options, options)
-      local server = send.server(send.merge({ mode = "plain" }, server_options))
-      return check(send.mailer(server, send.merge({ tls = "implicit" }, options))), server
-    end
-
-    it("in clear text at a port taken for TLS is named with the pair to set", function()
-      for lang, words in pairs({ en = "begins in clear text", zh = "以明文开始" }) do
-        local report, server = probed({ mode = "starttls" }, { lang = lang })
-        local step = failed(report, "tls", "tls.not_tls")
-        doctor.has(step.text, words, "220")
-        doctor.has(step.hint, ('port = %d'):format(server.port), 'tls = "starttls"')
-        assert.equal("smtp", step.details.answers.kind)
-        assert.is_true(step.details.answers.starttls)
-        assert.equal(0, server:auth_attempts())
-        send.stop()
-      end
-    end)
-
-    it("without STARTTLS is not told to use it", function()
-      local step = failed(probed(), "tls", "tls.not_tls")
-      assert.is_false(step.details.answers.starttls)
-      send.has(step.hint, "no TLS at all")
-      send.lacks(step.hint, "starttls")
-    end)
-
-    it("with TLS where clear text is expected is named with the pair to set", function()
-      for lang, words in pairs({ en = "speaks TLS from the first byte", zh = "首字节起就是 TLS" }) do
-        local server = send.server({ mode = "implicit" })
-        local mailer = send.mailer(server, { tls = "starttls", timeout = { reply = 0.3 },
-          lang = lang })
-        local step = failed(check(mailer), "greeting", "timeout.no_greeting")
-        send.has(step.text, words)
-        doctor.has(step.hint, ('port = %d'):format(server.port), 'tls = "implicit"')
-        send.stop()
-      end
-    end)
-
-    local OTHERS = { http = "HTTP/1.1 400 Bad Request", imap = "* OK IMAP4rev1 ready",
-      pop3 = "+OK POP3 ready", ssh = "SSH-2.0-OpenSSH_9.2" }
-    for kind, banner in pairs(OTHERS) do
-      it("as " .. kind .. " is named", function()
-        local report = probed({ replies = { greeting = banner } }, { tls = "starttls",
-          tls_options = { verify = false } })
-        local step = failed(report, "greeting", "protocol.bad_reply")
-        assert.equal(kind, step.details.answers.kind)
-        doctor.has(step.text, banner)
-        send.has(step.hint, "port = 465")
-      end)
-    end
-
-    it("silently, or not at all, is told as it is", function()
-      local options = { tls = "starttls", tls_options = { verify = false },
-        timeout = { reply = 0.2, total = 3 } }
-      local step = failed(probed({ drop_at = "greeting", how = "stall" }, options), "greeting",
-        "timeout.no_greeting")
-      assert.equal("silent", step.details.answers.kind)
-      send.stop()
-      step = failed(probed({ drop_at = "greeting" }, options), "greeting",
-        "closed.before_greeting")
-      assert.equal("closed", step.details.answers.kind)
-    end)
-
-    it("is asked at a port where nobody is", function()
-      local server = send.server()
-      local target = { host = server.host, port = server.port }
-      server:stop()
-      local driver = require("qqmail.io.blocking")
-      assert.equal("unreachable", probe.who(driver, target,
-        { address = "127.0.0.1", family = "inet" }, driver:now() + 5).kind)
-    end)
-  end)
-
-  describe("TLS", function()
-    local function tls(cert, more)
-      local server = send.server({ mode = "implicit", cert = cert })
-      return check(send.mailer(server, send.merge({ host = "localhost" }, more)))
-    end
-
-    it("with a certificate that ended names its dates and both clocks' part", function()
-      for lang, words in pairs({ en = "the server's certificate has expired",
-        zh = "服务器证书已过期" }) do
-        local step = failed(tls("expired", { lang = lang }), "tls", "tls.expired")
-        doctor.has(step.text, words, "2020-01-01", "2020-02-01", os.date("!%Y-%m-%d"))
-        assert.equal("certificate", step.details.at_fault)
-        send.stop()
-      end
-    end)
-
-    it("with one that is not valid yet suspects this machine's clock", function()
-      local step = failed(tls("notyet"), "tls", "tls.not_yet_valid")
-      doctor.has(step.text, "this machine's clock is off", "2040-01-01", os.date("!%Y-%m-%d"))
-      send.has(step.hint, "Set the clock")
-    end)
-
-    it("with another's certificate says whose it is", function()
-      local step = failed(tls("wronghost"), "tls", "tls.host_mismatch")
-      doctor.has(step.text, "other.example", "CN=qqmail test authority")
-      step = failed(tls("roguechain"), "tls", "tls.untrusted")
-      doctor.has(step.text, "qqmail rogue authority")
-    end)
-
-    it("that is not verified is marked", function()
-      local report = tls("selfsigned", { tls_options = { verify = false } })
-      assert.is_true(report.ok)
-      assert.equal("check.not_verified", report:step("tls").code)
-    end)
-
-    it("without STARTTLS being offered fails there", function()
-      local report = check(send.mailer(send.server({ mode = "plain" }), { tls = "starttls" }))
-      assert.equal("settings code from dns connect greeting tls*", steps(report))
-      assert.same({ "ehlo", "auth" }, report.not_reached)
-    end)
-  end)
-
-  describe("the login", function()
-    it("is tried once, and not again for a while", function()
-      local server = send.qq_server({ users = { [send.USER] = send.CODE } })
-      local mailer = send.qq_mailer(server, { password = WRONG })
-      local report = check(mailer)
-      failed(report, "auth", "auth.authorization_code_required")
-      assert.equal(1, server:auth_attempts())
-      local second = check(mailer)
-      failed(second, "auth", "auth.authorization_code_required")
-      assert.is_true(second.error.not_tried)
-      assert.same({ "tls", "greeting", "ehlo" }, second.not_reached)
-      send.bad(mailer, { kind = "auth" })
-      assert.equal(1, server:auth_attempts())
-      logins.forget_all()
-      for _, text in ipairs({ doctor.everything(report), doctor.everything(second) }) do
-        send.lacks(text, WRONG)
-      end
-    end)
-
-    it("that is refused to a password says that it is no code", function()
-      for lang, words in pairs({ en = "no authorization code", zh = "不是授权码" }) do
-        local server = send.qq_server()
-        local report = check(send.qq_mailer(server, { password = "MyPassword1", lang = lang }))
-        local step = failed(report, "auth", "auth.authorization_code_required")
-        send.has(step.text, words)
-        assert.is_string(step.help_url)
-        assert.equal(1, server:auth_attempts())
-        send.lacks(doctor.everything(report), "MyPassword1")
-        send.stop()
-      end
-    end)
-
-    it("in which the server hangs up is the code's end", function()
-      local server = send.qq_server({ users = {}, silent_auth_reject = true })
-      local step = failed(check(send.qq_mailer(server)), "auth", "auth.closed_during_login")
-      send.has(step.text, "revoked")
-      assert.equal(1, server:auth_attempts())
-    end)
-  end)
-
   describe("the envelope", function()
     it("is asked about without a mail", function()
       local server = send.qq_server()
@@ -470,9 +339,46 @@ describe("the doctor", function()
       assert.equal("recipient", report.error.kind)
       assert.equal("failed", report:step("envelope").status)
     end)
+
+    it("whose sender needs SMTPUTF8 is asked about all the same", function()
+      local server = send.server()
+      local report = check(send.mailer(server, { from = "用户@例子.广告" }), { to = "a@test.local" })
+      assert.is_true(report.ok, tostring(report))
+      assert.equal(1, send.count(server, "RCPT"))
+    end)
+
+    it("without a sender is not asked about", function()
+      local server = send.server({ users = { apikey = send.CODE } })
+      local mailer = send.mailer(server, { user = "apikey" })
+      local report = check(mailer, { to = "a@test.local" })
+      assert.equal("check.no_sender", report:step("envelope").code)
+      assert.equal(0, send.count(server, "MAIL"))
+    end)
   end)
 
   describe("the mail", function()
+    it("goes to the sender when the login is no address", function()
+      local server = send.server({ users = { apikey = send.CODE } })
+      local mailer = send.mailer(server, { user = "apikey", from = "me@test.local" })
+      assert.is_true(check(mailer, { send = true }).ok)
+      assert.same({ "me@test.local" }, server:messages()[1].to)
+    end)
+
+    it("that is refused behind the envelope does not deny that this was taken", function()
+      local server = send.server({ replies = { dot = "554 5.7.1 no" } })
+      local report = check(send.mailer(server), { send = true })
+      failed(report, "mail", report.error.code)
+      assert.equal("ok", report:step("envelope").status)
+      assert.same({}, report.not_reached)
+    end)
+
+    it("that has no recipient, or no sender, fails", function()
+      local server = send.server({ users = { apikey = send.CODE } })
+      local report = check(send.mailer(server, { user = "apikey" }), { send = true })
+      failed(report, "mail", report.error.code)
+      assert.equal("message", report.error.kind)
+    end)
+
     it("goes over the same connection, and its receipt is shown", function()
       local server = send.qq_server()
       local report = check(send.qq_mailer(server), { to = "a@qq.com", send = true })
@@ -515,6 +421,20 @@ describe("the doctor", function()
     end)
   end)
 
+  it("leaves nothing behind when on_step raises", function()
+    local server = send.server()
+    local mailer = send.mailer(server)
+    local ok, why = pcall(mailer.check, mailer, { on_step = function(step)
+      if step.name == "auth" then
+        error({ "mine" })
+      end
+    end })
+    assert.is_false(ok)
+    assert.same({ "mine" }, why)
+    assert.same({ used = 0, idle = 0 }, mailer:stats().connections)
+    assert.is_true(server:wait(2, 5, "closed"))
+  end)
+
   describe("asked", function()
     it("for another language answers in it", function()
       local mailer = send.qq_mailer(send.qq_server({ users = {} }), { lang = "en" })
@@ -538,6 +458,9 @@ describe("the doctor", function()
       bad({ lang = "fr" }, "lang", "zh")
       bad({ account = 2 }, "account", "1 to 1")
       bad({ to = "nobody" }, "to", "no '@'")
+      for _, nobody in ipairs({ "", {}, false }) do
+        bad({ to = nobody }, "to", "names no address")
+      end
       assert.has_error(function()
         mailer:check("a@qq.com")
       end)

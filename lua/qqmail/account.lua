@@ -256,23 +256,23 @@ local function fresh_token(self, err)
 end
 
 --- Connect and log in. A token that was refused is replaced by a fresh one and tried
--- again, once, where a function gives it.
+-- again, once, where a function gives it; not in a check, which tries one login.
 -- @tparam table settings
 -- @tparam table driver
 -- @tparam number deadline absolute
 -- @tparam table with `pace` (see `options` of `qqmail.pace`), `spare` (a
--- fresh connection of the driver or nil), `watch`, `look` (see `pump.open`)
+-- fresh connection of the driver or nil), `watch`, `look` (see `pump.open`), `is_check`
 -- @treturn ?table connection
 -- @treturn ?table error
 function M.open(settings, driver, deadline, with)
   local self = { settings = settings, driver = driver, deadline = deadline }
   local connection, err = try(self, with)
-  local token = not connection and fresh_token(self, err)
+  local token = not connection and not with.is_check and fresh_token(self, err)
   if not token then
     return connection, err
   end
   return try({ settings = settings, driver = driver, deadline = deadline, secret = token },
-    { pace = with.pace, watch = with.watch, look = with.look })
+    { pace = with.pace, watch = with.watch })
 end
 
 -- --- who may share a connection ---------------------------------------------

@@ -15,6 +15,7 @@ local network = require("qqmail.doctor.network")
 local places = require("qqmail.doctor.settings")
 local reports = require("qqmail.doctor.report")
 local suggest = require("qqmail.suggest")
+local validate = require("qqmail.validate")
 
 local M = {}
 
@@ -67,19 +68,19 @@ local function offline(self)
   } })
 end
 
--- Whom to ask about: without `to`, a sender in doubt is asked about with the account
--- itself as recipient.
+-- Whom to ask about: without `to`, a mail or a sender in doubt is for the account itself.
+-- Not every login is an address.
 local function recipients_of(self)
   if self.what.to then
     return self.what.to
+  elseif self.what.send or self.facts.from_differs then
+    return { validate.address_of(self.settings.user) or self.facts.from }
   end
-  local needs_one = self.what.send or self.facts.from_differs
-  return needs_one and { self.settings.user or self.facts.from } or nil
 end
 
 local function converse(self, connection)
   local to = recipients_of(self)
-  if not to or not to[1] then
+  if not to then
     return
   elseif self.what.send then
     mail.send(self, connection, to)
@@ -112,7 +113,8 @@ local function note_missing(self)
   end
   local names = {}
   for _, name in ipairs(ALL) do
-    names[#names + 1] = not report:step(name) and name or nil
+    local is_meant = name ~= "dns" or not (self.settings and self.settings.socket)
+    names[#names + 1] = is_meant and not report:step(name) and name or nil
   end
   if (self.what.to or self.what.send) and not report:step("envelope") then
     names[#names + 1] = "envelope"
@@ -148,6 +150,14 @@ local function run(self)
   end
   note_missing(self)
   return self.report
+end
+
+-- Nothing that `on_step` raises may leave a connection or a place in the pool behind.
+local function raise_again(report)
+  if report.raised ~= nil then
+    error(report.raised, 0)
+  end
+  return report
 end
 
 -- --- what is asked for ------------------------------------------------------------------
@@ -197,6 +207,9 @@ local function read(what, lang)
       return nil, err
     end
     out.to, out.utf8 = addresses.unique({ list })
+    if not out.to[1] then
+      return bad_field(lang, "to", "names no address", "中没有地址")
+    end
   end
   return out
 end
@@ -242,10 +255,10 @@ function M.check(mailer, what)
       ("必须是 1 到 %d"):format(#mailer.routes))
   end
   way = in_language(way, wanted.lang)
-  return run(setmetatable({ mailer = mailer, route = way, settings = way.settings, what = wanted,
-    account = account, facts = {},
+  return raise_again(run(setmetatable({ mailer = mailer, route = way, settings = way.settings,
+    what = wanted, account = account, facts = {},
     report = reports.new(way.settings.lang, wanted.on_step, way.settings.cover),
-  }, Check))
+  }, Check)))
 end
 
 --- Check what options and environment lead to; wrong settings are a failed first step.
@@ -261,16 +274,17 @@ function M.run(options, what)
   end
   local mailer, err = require("qqmail").new(options)
   if mailer then
-    local report = M.check(mailer, what)
+    local report
+    report, err = M.check(mailer, what)
     mailer:close()
-    return report
+    return report, err
   end
   local self = setmetatable({ what = wanted,
     report = reports.new(wanted.lang or err.lang, wanted.on_step) }, Check)
   self.report.version = require("qqmail")._VERSION
   self:fail("settings", err)
   note_missing(self)
-  return self.report
+  return raise_again(self.report)
 end
 
 return M

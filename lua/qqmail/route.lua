@@ -189,7 +189,7 @@ end
 -- @tparam table driver
 -- @tparam number deadline absolute
 -- @tparam ?table spare
--- @tparam ?function look see `pump.open`
+-- @tparam ?function look see `pump.open`; a check's, which tries one login at most
 -- @treturn ?table connection
 -- @treturn ?table error
 function Route:open(driver, deadline, spare, look)
@@ -197,7 +197,7 @@ function Route:open(driver, deadline, spare, look)
   pool:make_room()
   local connection, err = account.open(self.settings, driver, deadline, {
     spare = spare, pace = pool:pace():options(self.settings), watch = self.watch,
-    look = look,
+    look = look, is_check = look ~= nil,
   })
   if connection then
     self.report:connected(self.settings, connection)

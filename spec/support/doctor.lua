@@ -57,7 +57,8 @@ end
 --- A driver that finds made-up addresses for a name, and of which some ports do not
 -- answer; what does is on loopback.
 -- @tparam table mailer gets it
--- @tparam table world `addresses` (list), `reason` of those that do not answer;
+-- @tparam table world `addresses` (list), `reason` of those that do not answer,
+-- `reasons` = `{ ["address:port"] = reason }`;
 -- `open` = `{ ["address:port"] = port on loopback | true }`
 function M.driver(mailer, world)
   local driver = fd.new({ wait = net.wait, sleep = net.sleep })
@@ -74,7 +75,8 @@ function M.driver(mailer, world)
     local place = address.address .. ":" .. address.port
     local port = world.open[place]
     if not port then
-      return nil, { address = address.address, reason = world.reason or "timeout", text = "no" }
+      return nil, { address = address.address, text = "no",
+        reason = world.reasons and world.reasons[place] or world.reason or "timeout" }
     elseif port == true then
       return { close = function() end }
     end

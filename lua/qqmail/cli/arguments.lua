@@ -18,7 +18,11 @@ local function fault(en, zh)
   return nil, { en = en, zh = zh }
 end
 
-local function unknown(name, names)
+-- What stands behind a single dash may be a secret, as in "-pSECRET": it is not shown.
+local function unknown(word, name, names)
+  if not name then
+    return fault("unknown option " .. word:sub(1, 2), "未知选项 " .. word:sub(1, 2))
+  end
   local meant = suggest.closest(name, names)
   return fault(("unknown option --%s"):format(name) .. (meant and ("; did you mean --%s?")
     :format(meant) or ""), ("未知选项 --%s"):format(name) .. (meant and ("，是否想写 --%s？")
@@ -31,7 +35,7 @@ local function take(out, rows, names, words, index)
   name = name or words[index]:match("^%-%-(.+)$")
   local row = name and rows[name]
   if not row then
-    return unknown(name or words[index]:gsub("^%-+", ""), names)
+    return unknown(words[index], name, names)
   elseif not row.value then
     if value then
       return fault(("--%s takes no value"):format(name), ("--%s 不带参数"):format(name))

@@ -5,6 +5,7 @@ local doctor = require("qqmail.doctor")
 local dotenv = require("qqmail.dotenv")
 local exit_codes = require("qqmail.cli.exit_codes")
 local json = require("qqmail.json")
+local reports = require("qqmail.doctor.report")
 local terminal = require("qqmail.cli.terminal")
 
 local M = {}
@@ -76,7 +77,7 @@ function M.misuse(words)
   for index, word in ipairs(words) do
     local url = word:match("^%-%-url=(.*)$") or (word == "--url" and words[index + 1]) or ""
     if word:find("^%-%-password$") or word:find("^%-%-password=") or word:find("^%-%-token")
-      or url:find("^%a[%w+.-]*://[^/@]*:[^/]*@") then
+      or (url:match("^%a[%w+.-]*://([^/?#]*)@") or ""):find(":", 1, true) then
       return NO_PASSWORD
     end
   end
@@ -115,9 +116,14 @@ local function print_json(world, report)
   return world.write(json.encode(plain) .. "\n")
 end
 
-local function print_error(world, err)
+local function print_error(world, err, as_json)
+  local code = exit_codes.of(err)
   world.complain(tostring(err) .. "\n")
-  return exit_codes.of(err)
+  if not as_json then
+    return code
+  end
+  local plain = { ok = false, steps = {}, error = reports.plain_error(err), exit = code }
+  return world.write(json.encode(plain) .. "\n") and code or exit_codes.IOERR
 end
 
 --- Run it.
@@ -142,7 +148,7 @@ function M.run(given, world)
   end
   local report, err = doctor.run(options, what)
   if not report then
-    return print_error(world, err)
+    return print_error(world, err, given.json)
   end
   local ok
   if given.json then

@@ -110,15 +110,16 @@ local function unknown_command(world, name)
   }, "--help")
 end
 
--- The language is needed before the options are read.
+-- The language is needed before the options are read; of several the last one counts.
 local function language(words)
+  local found
   for index, word in ipairs(words) do
     local value = word:match("^%-%-lang=(.*)$") or (word == "--lang" and words[index + 1])
     if value == "zh" or value == "en" then
-      return value
+      found = value
     end
   end
-  return errors.lang()
+  return found or errors.lang()
 end
 
 local function tell(world, text)
@@ -193,19 +194,29 @@ local function write_to(file)
   end
 end
 
+-- The number of a standard stream that is closed would be that of the first connection,
+-- and what is printed would go to the server. What was opened for reading takes it.
+local function hold_streams()
+  local held = {}
+  for index = 1, 3 do
+    held[index] = io.open("/dev/null", "r")
+  end
+  return held
+end
+
 --- Run the command.
 -- @tparam table words of the command line
 -- @tparam ?table world for tests: `write`, `complain` (functions of a text), `getenv`,
 -- `is_terminal`
 -- @treturn number exit code
 function M.run(words, world)
-  world = world or {}
+  world = world or { held = hold_streams() }
   local cover = covers.new()
   cover:learn_all(words)
   return dispatch(words, {
     write = world.write or write_to(io.stdout), complain = world.complain or write_to(io.stderr),
     getenv = world.getenv or os.getenv, lang = language(words), is_terminal = world.is_terminal,
-    cover = cover,
+    cover = cover, held = world.held,
   })
 end
 

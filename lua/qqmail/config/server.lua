@@ -180,6 +180,13 @@ local function derive_port_and_tls(self)
   end
 end
 
+--- How the servers at a port speak, where everybody agrees.
+-- @tparam ?number port
+-- @treturn ?string "implicit" or "starttls"
+function M.usual_tls(port)
+  return IMPLICIT_PORTS[port] and "implicit" or (CLEAR_START_PORTS[port] and "starttls" or nil)
+end
+
 local function check_port_and_tls(self)
   local port, tls = self.settings.port, self.settings.tls
   if self.settings.socket then

@@ -56,15 +56,18 @@ function M.date_in(text)
     + tonumber(minute) * 60 + tonumber(second) - (zone:sub(1, 1) == "-" and -offset or offset)
 end
 
--- Whether the certificates above the server's are outside their dates as well.
-local function is_chain_outside(info, now)
+-- -1: not valid yet, 1: no longer, 0: in between.
+local function side_of(item, now)
+  return now < (item.not_before or now) and -1 or (now > (item.not_after or now) and 1 or 0)
+end
+
+-- The certificate above the server's own that is outside its dates.
+local function outside_above(info, now)
   for index, item in ipairs(info.chain or {}) do
-    local is_above = index > 1
-    if is_above and (now < (item.not_before or now) or now > (item.not_after or now)) then
-      return true
+    if index > 1 and side_of(item, now) ~= 0 then
+      return item
     end
   end
-  return false
 end
 
 -- How a date in the server's greeting stands to this machine's clock.
@@ -81,14 +84,19 @@ end
 -- @tparam ?number server_time what the server's clock says
 -- @treturn string "clock" (certainly or most likely), "certificate" or "either"
 function M.blame(info, now, server_time)
-  if now < M.RELEASED or skew_of(server_time, now) then
+  local own, above = side_of(info, now), outside_above(info, now)
+  if now < M.RELEASED then
     return "clock"
   elseif server_time then
-    return "certificate"
-  elseif now < info.not_before or is_chain_outside(info, now) then
+    -- By the server's clock the same may be wrong: then ours, though off, is not the cause.
+    local is_good_there = side_of(info, server_time) == 0 and not outside_above(info, server_time)
+    return is_good_there and "clock" or "certificate"
+  elseif own < 0 or above and side_of(above, now) < 0 then
     return "clock"
   end
-  return now - M.RELEASED > FAR_AHEAD and "either" or "certificate"
+  -- A server that was left alone for years, or a clock that is years ahead.
+  local is_all_over = own > 0 and above ~= nil
+  return (is_all_over or now - M.RELEASED > FAR_AHEAD) and "either" or "certificate"
 end
 
 local BLAMED = {
@@ -130,16 +138,37 @@ local BLAMED = {
   },
 }
 
+-- The server's own is valid, but it sends one above it that is not.
+local ABOVE = {
+  text = {
+    en = "a certificate that the server sends above its own has expired: this machine's clock "
+      .. "says %s, and it was valid from %s to %s",
+    zh = "服务器证书链中的上级证书已过期：本机时间为 %s，该证书有效期是 %s 至 %s",
+  },
+  hint = {
+    en = "The owner of the server must send the present chain of the issuer; on this side an old "
+      .. "bundle of CA certificates may be the cause: update ca-certificates. Do not switch "
+      .. "verification off.",
+    zh = "服务器方需更换为签发者当前的证书链；也可能是本机 CA 证书过旧，请更新 ca-certificates。不要关闭证书校验。",
+  },
+}
+
 --- The sentence and the remedy for a certificate outside its dates.
 -- @tparam table info
 -- @tparam number now
 -- @tparam ?number server_time
--- @treturn table text
+-- @treturn ?table text; nil: the error says it best
 -- @treturn table hint
 -- @treturn string see `blame`
 function M.judge(info, now, server_time)
   local who = M.blame(info, now, server_time)
   local row, clock = BLAMED[who], moment(now)
+  if side_of(info, now) == 0 then
+    row, info = who == "clock" and row or ABOVE, outside_above(info, now)
+  end
+  if not info then
+    return nil, row.hint, who -- one that was not sent: the machine's own list has it
+  end
   local from, till = M.day(info.not_before), M.day(info.not_after)
   local text = { en = row.text.en:format(clock, from, till),
     zh = row.text.zh:format(clock, from, till) }

@@ -6,6 +6,7 @@ local certificate = require("qqmail.doctor.certificate")
 local network = require("qqmail.doctor.network")
 local places = require("qqmail.doctor.settings")
 local probe = require("qqmail.doctor.probe")
+local usual_tls = require("qqmail.config.server").usual_tls
 
 local M = {}
 
@@ -163,6 +164,25 @@ local PORT_HINT = {
   zh = '请设 port = 465、tls = "implicit"，或 port = 587、tls = "starttls"；并确认 host 是发信（SMTP）服务器。',
 }
 
+-- The pair that is not set, by the mode of the one that is.
+local OTHER_PAIR = { implicit = { 587, "starttls" }, starttls = { 465, "implicit" } }
+
+-- A port that everybody knows, and settings that fit it: the answer is what is odd.
+local function odd_answer(settings)
+  local usual = usual_tls(settings.port)
+  if usual ~= settings.tls then
+    return nil
+  end
+  local pair = OTHER_PAIR[usual]
+  return {
+    en = ("Port and tls fit each other: see that host names the server for sending (SMTP), and "
+      .. "that no proxy or gateway answers in its place; or try port = %d, tls = \"%s\".")
+      :format(pair[1], pair[2]),
+    zh = ("port 与 tls 是匹配的：请确认 host 是发信（SMTP）服务器，且没有代理或网关代为应答；"
+      .. "也可改用 port = %d、tls = \"%s\"。"):format(pair[1], pair[2]),
+  }
+end
+
 local function quote(banner, form)
   return banner and banner ~= "" and form:format(banner) or ""
 end
@@ -176,7 +196,10 @@ local function clear_text(self, found, where)
     zh = ("%s 以明文开始%s，但 tls 为 \"implicit\""):format(where,
       quote(found.banner, "（%s）")),
   }
-  if found.starttls == false then
+  local odd = odd_answer(settings)
+  if odd then
+    return text, odd
+  elseif found.starttls == false then
     return text, {
       en = ("Port %d offers no TLS at all: set port = 465, tls = \"implicit\".")
         :format(settings.port),
@@ -197,7 +220,7 @@ local function waits_for_tls(self, where)
   return {
     en = ("%s speaks TLS from the first byte, but tls is \"%s\""):format(where, settings.tls),
     zh = ("%s 从首字节起就是 TLS，但 tls 为 \"%s\""):format(where, settings.tls),
-  }, {
+  }, odd_answer(settings) or {
     en = ("Set port = %d with tls = \"implicit\" (QQMAIL_TLS=implicit), or port = 587 with tls = "
       .. "\"starttls\"."):format(settings.port),
     zh = ("请设 port = %d、tls = \"implicit\"（QQMAIL_TLS=implicit），或 port = 587、tls = \"starttls\"。")
@@ -223,7 +246,7 @@ local function mismatch(self, found)
       quote(found.banner, " (%s)")),
     zh = ("在 %s 应答的%s%s%s"):format(where, found.kind == "other" and "" or "是", protocol.zh,
       quote(found.banner, "（%s）")),
-  }, PORT_HINT
+  }, odd_answer(self.settings) or PORT_HINT
 end
 
 -- Failures that another protocol at the port may have caused.
@@ -307,8 +330,14 @@ function SHARPEN.greeting(self, err)
 end
 
 -- What a refused login means when the code looks as it should.
-local function refused_text(err)
-  if err.code == "auth.closed_during_login" then
+local function refused_text(err, preset)
+  if preset.secret == "app_password" then
+    return {
+      en = "the login was refused although the app password looks right: it is no longer valid "
+        .. "(revoked, or the password of the account was changed), or another account's",
+      zh = "应用专用密码样式正确但登录被拒绝：它已失效（被撤销，或修改过账号密码），或属于其他账号",
+    }
+  elseif err.code == "auth.closed_during_login" then
     return {
       en = "the server hung up during the login: the authorization code is no longer valid "
         .. "(revoked, or the QQ password was changed), or the IMAP/SMTP service is off",
@@ -322,22 +351,59 @@ local function refused_text(err)
   }
 end
 
+-- Refusals that name no reason, or many; the others know better than the shape does.
+local VAGUE = {
+  ["auth.refused"] = true, ["auth.authorization_code_required"] = true,
+  ["auth.closed_during_login"] = true,
+}
+
+local TOKEN_HINT = {
+  en = "Get a new access token (not the refresh token) with the right to send by SMTP, for this "
+    .. "very account; see that the provider takes OAuth2 at this server.",
+  zh = "请重新获取本账号的访问令牌（access token，不是 refresh token），并确认其权限包含 SMTP 发信、服务商支持 OAuth2 登录。",
+}
+
+-- A check tries one login, and so does not do what a mail does about a token that is old.
+local FRESH_HINT = {
+  en = " This token came from a function: a mail would call it once more with true, and try the "
+    .. "fresh token it gives.",
+  zh = "该令牌由函数提供：发信时会再以 true 调用它一次，并用新令牌重试。",
+}
+
+local function token_hint(settings)
+  if settings.secret_is_fixed then
+    return TOKEN_HINT
+  end
+  return { en = TOKEN_HINT.en .. FRESH_HINT.en, zh = TOKEN_HINT.zh .. FRESH_HINT.zh }
+end
+
+local function refused_token(err, settings)
+  return { details = { reply = err.message }, hint = token_hint(settings), text = {
+    en = "the access token was refused: it has expired, lacks the right to send, or is another "
+      .. "account's",
+    zh = "访问令牌被拒绝：已过期、缺少发信权限，或属于其他账号",
+  } }
+end
+
 -- A reply that names many reasons says less than the shape of the secret does.
 function SHARPEN.auth(self, err)
   local preset, why = self.settings.provider, self.facts.not_a_code
-  if err.not_tried or err.retry ~= "never" then
+  if err.not_tried or not VAGUE[err.code] then
     return {}
+  elseif self.settings.secret_is_token then
+    return refused_token(err, self.settings)
   elseif why then
+    local kind = places.secret_name(preset)
     return { help_url = preset.help_url, text = {
-      en = "the login was refused, for what was given is no authorization code: " .. why.en,
-      zh = ("登录被拒绝，因为给出的不是授权码，%s"):format(why.zh),
+      en = ("the login was refused, for what was given is no %s: %s"):format(kind.en, why.en),
+      zh = ("登录被拒绝，因为给出的不是%s，%s"):format(kind.zh, why.zh),
     }, hint = preset.hint, details = { reply = err.message } }
   end
   local shape = preset and preset.code_shape
   if not shape then
     return {}
   end
-  return { text = refused_text(err), details = { reply = err.message },
+  return { text = refused_text(err, preset), details = { reply = err.message },
     help_url = err.help_url or preset.help_url }
 end
 

@@ -1,6 +1,7 @@
 --- The last steps of a check: the envelope without a mail, and one real mail.
 -- @module qqmail.doctor.mail
 
+local addresses = require("qqmail.message.addresses")
 local delivery = require("qqmail.delivery")
 local failure = require("qqmail.failure")
 local login = require("qqmail.doctor.login")
@@ -94,19 +95,33 @@ local function judge_recipients(self, connection, to, replies, seconds)
     } })
 end
 
+-- Servers take or refuse the null sender for reasons of its own: it says nothing about
+-- the mails of an account.
+local function no_sender(self)
+  self:add({ name = "envelope", status = "warning", code = "check.no_sender", text = {
+    en = "without from there is no sender to ask about: set from",
+    zh = "未设置 from，没有发件人可供询问：请设置 from" } })
+end
+
 --- Ask whether sender and recipients are taken, without a mail.
 -- @tparam table self
 -- @tparam table connection
 -- @tparam table to list of addresses
 function M.envelope(self, connection, to)
-  local driver = self.driver
+  local driver, settings = self.driver, self.settings
+  if not settings.from then
+    return no_sender(self)
+  end
+  local sender, bad = addresses.one(settings.lang, "from", settings.from)
+  if not sender then
+    return self:fail("envelope", bad)
+  end
   local began = driver:now()
-  local result, why = connection:check_envelope({ from = self.facts.from or "", to = to,
-    utf8 = self.what.utf8 }, self.deadline)
+  local result, why = connection:check_envelope({ from = sender.address, to = to,
+    utf8 = sender.utf8 or self.what.utf8 }, self.deadline)
   local seconds = driver:now() - began
   if not result then
-    local err = failure.session(why, self.settings)
-    self:fail(login.step_of(err), err, { seconds = seconds })
+    self:fail("envelope", failure.session(why, settings), { seconds = seconds })
   elseif result.sender then
     local err = reply_error(self, connection, "mail", result.sender)
     local more = sharpen_sender(self, err)
@@ -126,13 +141,17 @@ local function add_rejected(receipt, notes)
   end
 end
 
+local function envelope_was_taken(self)
+  self:add({ name = "envelope", text = {
+    en = "sender and recipients were taken", zh = "发件人与收件人均被接受" } })
+end
+
 local function tell_receipt(self, receipt, seconds)
   local notes = { { text = "Message-ID: " .. receipt.message_id } }
   if receipt.queue_id then
     notes[2] = { text = "queue id: " .. receipt.queue_id }
   end
-  self:add({ name = "envelope", text = {
-    en = "sender and recipients were taken", zh = "发件人与收件人均被接受" } })
+  envelope_was_taken(self)
   add_rejected(receipt, notes)
   local to, reply = table.concat(receipt.accepted, ", "), reply_line(receipt.reply)
   self:add({ name = "mail", seconds = seconds, notes = notes, details = {
@@ -165,7 +184,11 @@ function M.send(self, connection, to)
   local more = sharpen_sender(self, err)
   more.seconds = seconds
   local is_ours = err.kind == "message" or err.kind == "rate" and not err.smtp
-  self:fail(is_ours and "mail" or login.step_of(err), err, more)
+  local name = is_ours and "mail" or login.step_of(err)
+  if name == "mail" and not is_ours then
+    envelope_was_taken(self)
+  end
+  self:fail(name, err, more)
 end
 
 return M

@@ -16,11 +16,18 @@ M.PORTS = { { 465, "implicit" }, { 587, "starttls" }, { 25, "starttls" } }
 
 --- What to do about a proxy that makes addresses up.
 M.FAKE_HINT = {
-  en = "A proxy (Clash, mihomo, sing-box, Surge) answers names with made-up addresses and does "
-    .. "not let mail through: give the host a DIRECT rule, put it into the fake-ip-filter, or "
-    .. "switch the proxy's TUN mode off.",
-  zh = "代理软件（Clash、mihomo、sing-box、Surge 等）用 fake-ip 应答域名，却不转发邮件："
+  en = "A proxy (Clash, mihomo, sing-box, Surge) answers names with made-up addresses, and often "
+    .. "does not let mail through: give the host a DIRECT rule, put it into the fake-ip-filter, "
+    .. "or switch the proxy's TUN mode off.",
+  zh = "代理软件（Clash、mihomo、sing-box、Surge 等）用 fake-ip 应答域名，往往并不转发邮件："
     .. "请为该域名添加直连（DIRECT）规则，或加入 fake-ip-filter，或关闭代理的 TUN 模式。",
+}
+
+-- What to do about a name of a provider that leads to a private network.
+local PRIVATE_HINT = {
+  en = "Look into /etc/hosts, and ask another name server: a VPN, a router or a proxy answers for "
+    .. "the name.",
+  zh = "请检查 /etc/hosts，并换用其他 DNS 服务器查询：可能是 VPN、路由器或代理在替它应答。",
 }
 
 -- What becomes of it is noted for the transcript, as for a mail.
@@ -30,6 +37,19 @@ local function target_of(self, port)
     source_ip = settings.source_ip, note = function(text)
       trace[#trace + 1] = { t = driver:now() - self.facts.began, dir = "*", line = text }
     end }
+end
+
+-- An address to send from that this machine does not have, or of the other family, looks
+-- like a name or a network that is broken.
+local SOURCE_HINT = {
+  en = "source_ip is set to %s: it must be an address of this very machine, and of the family "
+    .. "(IPv4 or IPv6) of the server's. Correct it, or leave it out.",
+  zh = "source_ip 设为了 %s：它必须是本机拥有的地址，且与服务器地址同为 IPv4 或 IPv6。请改正或去掉该选项。",
+}
+
+local function source_hint(settings)
+  local ip = settings.source_ip
+  return { en = SOURCE_HINT.en:format(ip), zh = SOURCE_HINT.zh:format(ip) }
 end
 
 -- --- dns ------------------------------------------------------------------------
@@ -54,14 +74,11 @@ local function notes_on(self, list)
         zh = address .. " 不是服务器的地址，而是本机代理软件的 fake-ip",
       } }
     elseif is_public and addresses.is_private(address) then
+      self.facts.is_diverted = true
       notes[#notes + 1] = { status = "warning", code = "check.private_address", text = {
         en = address .. " is a private address, which a public server does not have",
         zh = address .. " 是内网地址，公网服务器不会使用",
-      }, hint = {
-        en = "Look into /etc/hosts, and ask another name server: a VPN, a router or a proxy "
-          .. "answers for the name.",
-        zh = "请检查 /etc/hosts，并换一个 DNS 查询：可能是 VPN、路由器或代理在替它应答。",
-      } }
+      }, hint = PRIVATE_HINT }
     end
   end
   return notes
@@ -86,7 +103,9 @@ function M.dns(self)
   local seconds = driver:now() - began
   if not list then
     local err = failure.connect(why, { settings = settings, trace = self.facts.trace })
-    self:fail(why.phase == "resolve" and "dns" or "connect", err, { seconds = seconds })
+    local is_family = settings.source_ip and is_literal(settings.host) and why.phase == "resolve"
+    self:fail(why.phase == "resolve" and "dns" or "connect", err, { seconds = seconds,
+      hint = is_family and source_hint(settings) or nil })
     return false
   end
   self.facts.addresses = list
@@ -263,23 +282,55 @@ local function setting(pair)
   return ("port = %d, tls = \"%s\""):format(pair[1], pair[2])
 end
 
+-- Whether every port that was asked, of every public address, is silent. What is silent
+-- inside a private network seldom is so for a firewall on the way out.
+local function is_all_silent(jobs)
+  for _, job in ipairs(jobs) do
+    local is_far = job.address.address and not addresses.is_private(job.address.address)
+    if not is_far or job.ok or job.why.reason ~= "timeout" then
+      return false
+    end
+  end
+  return true
+end
+
+-- "465, 587 and 25": the ports that were asked.
+local function asked_ports(jobs, comma, last)
+  local out, seen = {}, {}
+  for _, job in ipairs(jobs) do
+    if not seen[job.port] then
+      seen[job.port], out[#out + 1] = true, ("%d"):format(job.port)
+    end
+  end
+  return table.concat(out, comma, 1, #out - 1) .. last .. out[#out]
+end
+
+local function is_source_wrong(self, jobs)
+  local first = jobs[1].why
+  return self.settings.source_ip and first and first.errno == "EADDRNOTAVAIL"
+end
+
 -- The failing port beside what the others do.
-local function connect_hint(self, err, open)
+local function connect_hint(self, jobs, open)
   local others = open_ports(open)
-  if self.facts.fake_ip then
+  if is_source_wrong(self, jobs) then
+    return source_hint(self.settings)
+  elseif self.facts.fake_ip then
     return M.FAKE_HINT
   elseif others[1] and others[1][1] ~= 25 then
     return {
       en = ("Port %d of the same server answers: set %s."):format(others[1][1], setting(others[1])),
       zh = ("同一服务器的 %d 端口可以连接：请设 %s。"):format(others[1][1], setting(others[1])),
     }
-  elseif err.code == "connect.timeout" and next(open) == nil and not self.settings.socket
-    and self.facts.asked_neighbours then
+  elseif self.facts.is_diverted then
+    return PRIVATE_HINT
+  elseif is_all_silent(jobs) then
     return {
-      en = "Ports 465, 587 and 25 are all silent: a firewall, security group or cloud provider "
-        .. "drops the packets on their way out. Open 465 or 587 for outgoing traffic.",
-      zh = "465、587、25 端口都没有应答：出站数据包被防火墙、安全组或云厂商丢弃。"
-        .. "请放行出站 465 或 587 端口。",
+      en = ("Ports %s are all silent: a firewall, security group or cloud provider drops the "
+        .. "packets on their way out. Open 465 or 587 for outgoing traffic.")
+        :format(asked_ports(jobs, ", ", " and ")),
+      zh = ("%s 端口都没有应答：出站数据包被防火墙、安全组或云厂商丢弃。"
+        .. "请放行出站 465 或 587 端口。"):format(asked_ports(jobs, "、", "、")),
     }
   end
   return nil
@@ -297,7 +348,7 @@ local function fail(self, jobs, bad, open, seconds)
   local why = reasons.connect_failure(target_of(self), tried_of(bad))
   local err = failure.connect(why, { settings = self.settings, trace = self.facts.trace })
   self:fail("connect", err, { seconds = seconds, notes = notes_of({}, bad),
-    details = details_of(jobs), hint = connect_hint(self, err, open) })
+    details = details_of(jobs), hint = connect_hint(self, jobs, open) })
   return false
 end
 
@@ -307,13 +358,11 @@ local function ask(self)
   local jobs = chosen_jobs(self)
   if self.driver:width(2) > 1 then
     neighbour_jobs(self, jobs)
-    self.facts.asked_neighbours = true
     run(self, jobs)
     return jobs
   end
   run(self, jobs)
   if #split(jobs) == 0 then
-    self.facts.asked_neighbours = true
     local more = neighbour_jobs(self, {})
     run(self, more)
     for _, job in ipairs(more) do

@@ -42,6 +42,15 @@ local function has_line(text)
   return text:find("\n", 1, true) ~= nil
 end
 
+-- A greeting of several lines is over with the one that has a blank behind its number
+-- (RFC 5321 section 4.2.1); what is left of it would look like the answer to EHLO.
+local function has_greeting(text)
+  if text:find("^220%-") then
+    return text:find("\n220[ \r\n]") ~= nil and text:find("\n$") ~= nil
+  end
+  return has_line(text)
+end
+
 -- First bytes of what speaks first, or answers the ClientHello.
 local KINDS = {
   { "^220[ -]", "smtp" }, { "^[45]%d%d[ -]", "smtp" }, { "^%* OK", "imap" }, { "^%+OK", "pop3" },
@@ -62,31 +71,41 @@ local function first_line(text)
   return (text:match("^[^\r\n]*"):gsub("[%c\127-\255]", "?"):sub(1, 120))
 end
 
-local function answered(text)
+-- A byte now and then may become anything.
+local function answered(text, why)
   local kind = classify(text)
+  if kind == "other" and why == "timeout" and not has_line(text) then
+    return { kind = "slow" }
+  end
   return { kind = kind, banner = kind ~= "tls" and first_line(text) or nil }
 end
 
--- Whether a server of SMTP offers STARTTLS.
+local function is_whole_reply(said)
+  return ("\n" .. said):find("\n%d%d%d [^\n]*\n") ~= nil
+end
+
+-- Whether a server of SMTP offers STARTTLS; nil when it did not say.
 local function ask_starttls(conn, driver, deadline)
   conn:settimeout(math.max(0, deadline - driver:now()))
   if not conn:send("EHLO [127.0.0.1]\r\n") then
     return nil
   end
-  local text = read_some(conn, driver, deadline, function(said)
-    return ("\n" .. said):find("\n%d%d%d [^\n]*\n") ~= nil
-  end)
+  local text = read_some(conn, driver, deadline, is_whole_reply)
   conn:settimeout(0.2)
   conn:send("QUIT\r\n")
+  if not is_whole_reply(text) or not text:find("^250") then
+    return nil
+  end
   return text:upper():find("\n250[ -]STARTTLS") ~= nil
 end
 
 local function listen(conn, driver, deadline, patience)
   local left = deadline - driver:now()
-  local text, why = read_some(conn, driver, driver:now() + math.min(patience, left / 2), has_line)
+  local text, why = read_some(conn, driver, driver:now() + math.min(patience, left / 2),
+    has_greeting)
   if text ~= "" then
-    local found = answered(text)
-    if found.kind == "smtp" then
+    local found = answered(text, why)
+    if found.kind == "smtp" and text:find("^220") then
       found.starttls = ask_starttls(conn, driver, math.min(deadline, driver:now() + ANSWER_WAIT))
     end
     return found
@@ -102,7 +121,7 @@ local function listen(conn, driver, deadline, patience)
       return #said >= 5
     end)
   if text ~= "" then
-    return answered(text)
+    return answered(text, why)
   end
   return { kind = why == "timeout" and "silent" or "closed" }
 end
@@ -113,8 +132,8 @@ end
 -- @tparam table address of `lookup`
 -- @tparam number deadline absolute
 -- @tparam ?boolean is_silent it is known that it does not speak first
--- @treturn table `kind` = "smtp", "tls", "http", "imap", "pop3", "ssh", "other", "silent",
--- "closed" or "unreachable"; `banner`: the first line; `starttls`: whether it is offered
+-- @treturn table `kind` = "smtp", "tls", "http", "imap", "pop3", "ssh", "other", "slow",
+-- "silent", "closed" or "unreachable"; `banner`: the first line; `starttls`: whether it is offered
 function M.who(driver, target, address, deadline, is_silent)
   local own = {}
   for key, value in pairs(address) do

@@ -1,6 +1,7 @@
 --- What a check found: a list of steps, in their order, as a table and as text.
 -- @module qqmail.doctor.report
 
+local callback = require("qqmail.callback")
 local errors = require("qqmail.errors")
 local layout = require("qqmail.doctor.layout")
 
@@ -79,8 +80,9 @@ function Report:add(spec)
     self.ok, self.error, self.failed = false, spec.error, step
   end
   self[#self + 1] = step
-  if self.on_step then
-    self.on_step(step, self)
+  if self.on_step and self.raised == nil then
+    local ok, why = callback.call(self.on_step, step, self)
+    self.raised = not ok and (why or "on_step failed") or nil
   end
   return step
 end
@@ -238,7 +240,10 @@ end
 local ERROR_FIELDS = { "kind", "code", "phase", "delivered", "retry", "retry_after", "message",
   "hint", "help_url", "field", "not_tried" }
 
-local function plain_error(err)
+--- An error as plain data.
+-- @tparam ?table err
+-- @treturn ?table
+function M.plain_error(err)
   if not err then
     return nil
   end
@@ -264,7 +269,7 @@ function Report:plain()
   return { ok = self.ok, lang = self.lang, version = self.version, host = self.host,
     port = self.port, tls = self.tls, user = self.user, seconds = self.seconds, steps = steps,
     not_reached = #self.not_reached > 0 and self.not_reached or nil,
-    error = plain_error(self.error) }
+    error = M.plain_error(self.error) }
 end
 
 --- A report without steps.

@@ -151,20 +151,31 @@ local function guess(text)
   }
 end
 
+local CODE, APP_PASSWORD = { en = "authorization code", zh = "授权码" },
+  { en = "app password", zh = "应用专用密码" }
+
+--- What a provider calls the secret for programs.
+-- @tparam table preset
+-- @treturn table `{ en =, zh = }`
+function M.secret_name(preset)
+  return preset.secret == "app_password" and APP_PASSWORD or CODE
+end
+
 local function check_shape(self, text, shape, notes)
   local preset = self.settings.provider
+  local kind = M.secret_name(preset)
   if #text == shape.letters and text:find("^%a+$") then
     return self:add({ name = "code", notes = notes, text = {
-      en = ("%d letters, as codes of %s are"):format(shape.letters, preset.name.en),
-      zh = ("%d 位字母，与授权码的样式相符"):format(shape.letters),
+      en = ("%d letters, as %ss of %s are"):format(shape.letters, kind.en, preset.name.en),
+      zh = ("%d 位字母，与%s的样式相符"):format(shape.letters, kind.zh),
     } })
   end
   local why = guess(text)
   self.facts.not_a_code = why
   self:add({ name = "code", status = "warning", code = "config.not_a_code", notes = notes,
     hint = preset.hint, help_url = preset.help_url, text = {
-      en = ("this is no authorization code of %d letters: %s"):format(shape.letters, why.en),
-      zh = ("这不是 %d 位字母的授权码，%s"):format(shape.letters, why.zh),
+      en = ("this is no %s of %d letters: %s"):format(kind.en, shape.letters, why.en),
+      zh = ("这不是 %d 位字母的%s，%s"):format(shape.letters, kind.zh, why.zh),
     } })
 end
 
@@ -218,9 +229,9 @@ local function mismatch(self, address, notes)
   self.facts.from_differs = address
   self:add({ name = "from", status = "warning", code = "config.from_differs", notes = notes,
     text = {
-      en = ("From is %s, but the login is %s: %s refuses that (501)"):format(address,
+      en = ("From is %s, but the login is %s: %s refuses that"):format(address,
         settings.user, preset.name.en),
-      zh = ("发件人是 %s，而登录账号是 %s：%s会拒绝（501）"):format(address, settings.user,
+      zh = ("发件人是 %s，而登录账号是 %s：%s会拒绝"):format(address, settings.user,
         preset.name.zh),
     },
     hint = {

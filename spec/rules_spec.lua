@@ -57,6 +57,7 @@ describe("the option rules", function()
     bad(second { code = { 550, "6xx" } }, "rules[2].code", "550")
     bad(second { code = {} }, "rules[2].code", "list")
     bad(second { code = { x = 550 } }, "rules[2].code", "list")
+    bad(second { host = "*.example" }, "rules[2].host", '".example.com"')
     bad(second { phase = "dat" }, "rules[2].phase", 'did you mean "data"?')
     bad(second { enhanced = "5.7" }, "rules[2].enhanced", "5.7.1")
     bad(second { text = "" }, "rules[2].text", "empty")
@@ -129,6 +130,13 @@ describe("a rule of the user", function()
     end
     assert.equal("rate.own", reply({ host = "MAIL.example", code = { "5xx" }, phase = "final",
       as = "rate.own" }).code)
+  end)
+
+  it("may be for all hosts of a domain", function()
+    local domain = { host = ".Example", text = "project", as = "rate.own" }
+    assert.equal("rate.own", reply(domain).code)
+    assert.not_equal("rate.own", reply(domain, { host = "mail.other-example" }).code)
+    assert.not_equal("rate.own", reply(domain, { host = "example" }).code)
   end)
 
   it("takes what it does not say from the code's row", function()

@@ -8,7 +8,7 @@
 --
 -- A rule: all conditions that are given must hold, each by one of its values.
 --
--- * `phase`, `host` (of the server, in lower case)
+-- * `phase`, `host` (of the server, in lower case; ".example.com": any in that domain)
 -- * of replies: `code` (535, or "5xx" for a class), `enhanced`
 -- * of failures without a reply: `reason`, or `failure = true` for any; `port`, `tls`;
 --   `address`: each address that was tried begins with one of these; `ipv6`: each is IPv6
@@ -1757,7 +1757,7 @@ M.rules = {
         .. "recipients must be verified too.",
       zh = "请在 Amazon SES 的同一区域验证该身份；沙箱中收件人也需验证。" } },
   { code = { 535 }, text = { "authentication credentials invalid" },
-    as = "auth.service_credentials_required",
+    host = { ".amazonaws.com" }, as = "auth.service_credentials_required",
     hint = { en = "Amazon SES: create SMTP credentials for this region; the secret key of IAM "
         .. "is not the SMTP password.",
       zh = "Amazon SES：请为该区域创建 SMTP 凭证；IAM 的密钥不是 SMTP 密码。" } },

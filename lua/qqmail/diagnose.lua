@@ -110,7 +110,17 @@ local function is_ipv6(address)
   return address:find(":", 1, true) ~= nil
 end
 
-local PLAIN = { "phase", "reason", "enhanced", "host", "port", "tls" }
+-- ".example.com" stands for every name in that domain.
+local function is_host(list, host)
+  for _, name in ipairs(list) do
+    if host == name or (host and name:sub(1, 1) == "." and host:sub(-#name) == name) then
+      return true
+    end
+  end
+  return false
+end
+
+local PLAIN = { "phase", "reason", "enhanced", "port", "tls" }
 
 local function matches(rule, event)
   local about_failure = rule.failure or rule.reason ~= nil
@@ -121,6 +131,9 @@ local function matches(rule, event)
     if rule[name] and not one_of(rule[name], event[name]) then
       return false
     end
+  end
+  if rule.host and not is_host(rule.host, event.host) then
+    return false
   end
   if rule.code and not (one_of(rule.code, event.code) or one_of(rule.code, event.class)) then
     return false

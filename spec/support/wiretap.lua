@@ -67,7 +67,7 @@ end
 local function tap_filter(filter, stream)
   stream.is_clear = false
   local tapped = {}
-  for _, name in ipairs({ "handshake", "feed", "eof", "read", "sent", "shutdown", "info",
+  for _, name in ipairs({ "handshake", "feed", "eof", "read", "sent", "shutdown", "info", "binding",
     "close" }) do
     tapped[name] = function(_, ...)
       return filter[name](filter, ...)

@@ -67,9 +67,16 @@ local function lower_text(value)
   return diagnose.lower(value)
 end
 
+-- A name, or ".example.com" for all in that domain.
 local function server_name(value)
   local name, why = lower_text(value)
-  return name and (name:gsub("%.$", "")), why
+  if not name then
+    return nil, why
+  elseif name:find("*", 1, true) then
+    return nil, { en = 'must be a host name; ".example.com" stands for all in that domain',
+      zh = '必须是主机名；".example.com" 表示该域下的所有主机' }
+  end
+  return (name:gsub("%.$", ""))
 end
 
 local function reply_code(value)

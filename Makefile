@@ -228,8 +228,11 @@ diagnosis-rows:
 
 suite = '$(1): $(SUBMAKE) test-lua LUA=$(1) $(2)'
 
+# So many suites run side by side: most of their time is spent waiting.
+TEST_JOBS ?= $(shell nproc)
+
 test: deps
-	@tools/tally.sh 'C: $(SUBMAKE) test-c' $(foreach l,$(LUAS),$(call suite,$(l)))
+	@tools/tally.sh -j $(TEST_JOBS) 'C: $(SUBMAKE) test-c' $(foreach l,$(LUAS),$(call suite,$(l)))
 
 # Without the specs of nginx: the collector that matters there is in another process.
 # A few files at a time: a full collection at each step costs as much as is loaded.
@@ -240,7 +243,8 @@ comma    := ,
 gc_suite  = $(call suite,$(1),BUSTED_FLAGS="--helper=spec/support/gc_helper.lua" \
   SPEC="$(subst $(comma), ,$(2))" LUA_RUN="env QQMAIL_INSTRUMENTED=gc")
 test-gc: deps
-	@tools/tally.sh $(foreach l,$(GC_LUAS),$(foreach g,$(GC_GROUPS),$(call gc_suite,$(l),$(g))))
+	@set -e; for lua in $(GC_LUAS); do $(SUBMAKE) build LUA=$$lua; done
+	@tools/tally.sh -j $(TEST_JOBS) $(foreach l,$(GC_LUAS),$(foreach g,$(GC_GROUPS),$(call gc_suite,$(l),$(g))))
 
 # The modules stay mapped until the process ends (nodelete), so that the frames
 # in a leak report still have names.

@@ -7,6 +7,16 @@ local function last_line(text)
 end
 
 describe("tally.sh", function()
+  local root, remove
+
+  before_each(function()
+    root, remove = shell.folder()
+  end)
+
+  after_each(function()
+    remove()
+  end)
+
   local function tally(...)
     local words = { TALLY }
     for _, entry in ipairs { ... } do
@@ -50,6 +60,17 @@ describe("tally.sh", function()
   it("counts a suite that dies after a clean report as failed", function()
     local line = tally("a: echo '4 passed, 0 failed, 0 skipped'; kill -9 $$")
     assert.are.equal("4 passed, 1 failed, 0 skipped", line)
+  end)
+
+  it("runs several at a time when told to, each in one piece", function()
+    local output, status = shell.run(TALLY .. " -j 2 " .. shell.quote("a: "
+      .. "until [ -e " .. root .. "/b ]; do :; done; echo A; "
+      .. "echo '1 passed, 0 failed, 0 skipped'") .. " " .. shell.quote("b: touch " .. root
+      .. "/b; echo B; echo '2 passed, 1 failed, 0 skipped'"))
+    assert.are.equal("3 passed, 1 failed, 0 skipped", last_line(output))
+    assert.are.equal(1, status)
+    assert.is_truthy(output:find("b: B\n2 passed", 1, true), output)
+    assert.is_truthy(output:find("a: A\n1 passed", 1, true), output)
   end)
 
   it("fails when there is nothing to run", function()

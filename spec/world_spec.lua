@@ -75,7 +75,10 @@ describe("a broken world", function()
     if pending_without(world.missing()) then
       return
     end
-    local result = world.run({ command = { "sh", "-c", "sleep 98765 & ps -e -o args" } })
+    local result = world.run({ command = { "sh", "-c", [[
+      sleep 98765 &
+      until ps -e -o args | grep -qx 'sleep 98765'; do :; done
+      ps -e -o args]] } })
     assert.is_truthy(result.stdout:find("\nsleep 98765\n", 1, true), result.stdout)
     assert.is_nil(shell.run("ps -e -o args"):find("\nsleep 98765\n", 1, true))
   end)

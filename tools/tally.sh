@@ -1,30 +1,56 @@
 #!/bin/sh
 # tally.sh: runs each argument as a command and adds up what they report.
 #
-#   tools/tally.sh 'name: command' 'name: command' ...
+#   tools/tally.sh [-j JOBS] 'name: command' 'name: command' ...
 #
 # A command reports by its last line of the form
 # "N passed, N failed, N skipped". One that reports nothing, reports no test
 # at all, or fails without reporting a failure counts as one failure: a suite
-# that did not run is never a suite that passed. All commands are run; the
-# last line printed here is the sum, and the exit status says whether
-# anything failed.
+# that did not run is never a suite that passed. All commands are run, up to
+# JOBS at a time (default 1), the output of each in one piece; the last line
+# printed here is the sum, and the exit status says whether anything failed.
 set -u
 
-out=$(mktemp) && rc_file=$(mktemp) || exit 2
-trap 'rm -f "$out" "$rc_file"' EXIT
+jobs=1
+if [ "${1-}" = -j ]; then
+  jobs=$2
+  shift 2
+fi
+
+dir=$(mktemp -d) || exit 2
+trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
+
+count=0
+for entry; do
+  count=$((count + 1))
+  printf '%s' "${entry%%: *}" >"$dir/$count.name"
+  printf '%s' "${entry#*: }" >"$dir/$count.command"
+done
+
+# Alone, a command is seen at work; beside others, when it has ended.
+cat >"$dir/run" <<'EOF'
+cd "$1" || exit 0
+out=$2/$3.out
+if [ "$4" -eq 1 ]; then
+  printf '%s: ' "$(cat "$2/$3.name")"
+  { sh "$2/$3.command" 2>&1 </dev/null; echo $? >"$2/$3.rc"; } | tee "$out"
+else
+  sh "$2/$3.command" >"$out" 2>&1 </dev/null
+  echo $? >"$2/$3.rc"
+  { printf '%s: ' "$(cat "$2/$3.name")"; cat "$out"; } | flock "$2/run" cat
+fi
+exit 0
+EOF
+seq "$count" | xargs -P "$jobs" -I '{}' sh "$dir/run" "$PWD" "$dir" '{}' "$jobs"
 
 passed=0 failed=0 skipped=0
 pattern='^[0-9][0-9]* passed, [0-9][0-9]* failed, [0-9][0-9]* skipped$'
 
-for entry; do
-  name=${entry%%: *}
-  command=${entry#*: }
-  printf '%s: ' "$name"
-  { sh -c "$command" 2>&1 </dev/null; echo $? >"$rc_file"; } | tee "$out"
-  rc=$(cat "$rc_file")
-  line=$(grep -a "$pattern" "$out" | tail -n 1)
+for number in $(seq "$count"); do
+  name=$(cat "$dir/$number.name")
+  rc=$(cat "$dir/$number.rc")
+  line=$(grep -a "$pattern" "$dir/$number.out" | tail -n 1)
   if [ -z "$line" ]; then
     echo "$name: reported no result (exit status $rc)"
     failed=$((failed + 1))

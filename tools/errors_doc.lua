@@ -61,8 +61,8 @@ All conditions of a rule must fit, each with one of its values (one, or a list):
 `text` (a part of the server's text, in any case), `code` (a number, `"4xx"`, `"5xx"`),
 `enhanced`, `phase`, `host` (`".example.com"`: any in that domain). A rule with `reason`
 is for failures without a reply: `"timeout"`, `"closed"`, `"refused"`, `"unreachable"`,
-`"not_found"`, a fault of TLS such as `"expired"`, and so on. `as` is the code of the error, its kind in front. What
-a rule does not say of `retry`, `retry_after`, `hint`, `help_url` comes from the row of
+`"not_found"`, a fault of TLS such as `"expired"`, and so on. `as` is the code of the
+error, its kind in front. What a rule does not say of `retry`, `retry_after`, `hint`, `help_url` comes from the row of
 the code below. Two things no rule can change: whether a delivery is unknown, and that a
 refused login (5xx in `auth`) is `"never"` tried again by itself.
 ]],
@@ -110,7 +110,8 @@ refused login (5xx in `auth`) is `"never"` tried again by itself.
 
 一条规则的所有条件都须满足，每个条件给一个值或一个列表：`text`（服务器文本的一部分，不分大小写）、
 `code`（数字、`"4xx"`、`"5xx"`）、`enhanced`、`phase`、`host`（`".example.com"` 表示该域下的所有主机）。
-带 `reason` 的规则用于没有应答的失败：`"timeout"`、`"closed"`、`"refused"`、`"unreachable"`、`"not_found"`，以及 `"expired"` 等 TLS 故障。
+带 `reason` 的规则用于没有应答的失败：`"timeout"`、`"closed"`、`"refused"`、`"unreachable"`、
+`"not_found"`，以及 `"expired"` 等 TLS 故障。
 `as` 是错误的 code，以种类开头。规则没有写明的 `retry`、`retry_after`、`hint`、`help_url` 取自下面该
 code 的条目。有两点任何规则都不能改变：投递结果是否未知；登录被拒绝（`auth` 阶段的 5xx）后 `retry` 总是
 `"never"`，不会自动重试。

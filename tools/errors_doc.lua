@@ -62,7 +62,8 @@ All conditions of a rule must fit, each with one of its values (one, or a list):
 `enhanced`, `phase`, `host` (`".example.com"`: any in that domain). A rule with `reason`
 is for failures without a reply: `"timeout"`, `"closed"`, `"refused"`, `"unreachable"`,
 `"not_found"`, a fault of TLS such as `"expired"`, and so on. `as` is the code of the
-error, its kind in front. What a rule does not say of `retry`, `retry_after`, `hint`, `help_url` comes from the row of
+error, its kind in front. What a rule does not say of `retry`, `retry_after`, `hint`,
+`help_url` comes from the row of
 the code below. Two things no rule can change: whether a delivery is unknown, and that a
 refused login (5xx in `auth`) is `"never"` tried again by itself.
 ]],

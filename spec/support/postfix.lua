@@ -162,10 +162,28 @@ function M.message(path)
   return (text:gsub("\n", "\r\n"))
 end
 
---- Begins to stop and start Postfix. What goes on here does so without it.
+-- Waits until a file is there.
+local function await_file(path, seconds)
+  local deadline = net.now() + seconds
+  while net.now() < deadline do
+    local file = io.open(path)
+    if file then
+      file:close()
+      return
+    end
+    net.sleep(0.005)
+  end
+  error("no " .. path .. " within " .. seconds .. " s")
+end
+
+--- Stops Postfix, whatever is under way, and begins to start it. What goes on here does
+-- so without it.
 -- @treturn function waits until it serves again; raises when it does not
 function Fixture:restart()
+  local gone = self.root .. "/run/gone"
+  os.remove(gone)
   local pipe = assert(io.popen(("%s restart %s 2>&1"):format(SCRIPT, self.root)))
+  await_file(gone, 30)
   return function()
     local text = pipe:read("*a")
     pipe:close()

@@ -331,10 +331,11 @@ stop() {
   rm -rf "$root"
 }
 
-# As an administrator does it.
+# As an administrator does it; tells by a file when Postfix has gone.
 restart() {
   [ -d "$root/etc" ] || fail "nothing runs in $root"
   postfix -c "$root/etc" stop >>"$root/log/start" 2>&1 </dev/null
+  : >"$root/run/gone"
   postfix -c "$root/etc" start >>"$root/log/start" 2>&1 </dev/null ||
     fail "postfix does not start again: $(cat "$root/log/start")"
 }

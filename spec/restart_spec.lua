@@ -85,13 +85,22 @@ describe("Postfix", function()
     return
   end
 
-  local pf, mailer, wait_up
+  local pf, mailer, is_away, wait_up
 
   setup(function()
     pf = postfix.start()
   end)
 
+  -- Postfix comes back when somebody has been turned away, not before.
+  local function come_back()
+    if is_away then
+      is_away = false
+      wait_up = pf:resume()
+    end
+  end
+
   after_each(function()
+    come_back()
     if wait_up then
       wait_up()
       wait_up = nil
@@ -103,9 +112,10 @@ describe("Postfix", function()
   end)
 
   local DISTURB = {
-    -- It is away for a second or so, while sending goes on.
+    -- It is away until it is missed, and for as long as it takes to start.
     restarted = function()
-      wait_up = pf:restart()
+      pf:halt()
+      is_away = true
     end,
     killed = function()
       pf:slay()
@@ -125,6 +135,7 @@ describe("Postfix", function()
         if event.err and event.err.delivered == "unknown" then
           doubtful[event.message_id] = true
         end
+        come_back()
       end },
     })))
     return doubtful

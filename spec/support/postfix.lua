@@ -162,28 +162,16 @@ function M.message(path)
   return (text:gsub("\n", "\r\n"))
 end
 
--- Waits until a file is there.
-local function await_file(path, seconds)
-  local deadline = net.now() + seconds
-  while net.now() < deadline do
-    local file = io.open(path)
-    if file then
-      file:close()
-      return
-    end
-    net.sleep(0.005)
-  end
-  error("no " .. path .. " within " .. seconds .. " s")
+--- Stops Postfix, whatever is under way; back when it has gone.
+function Fixture:halt()
+  local text = capture(("%s halt %s 2>&1"):format(SCRIPT, self.root))
+  assert(text == "", text)
 end
 
---- Stops Postfix, whatever is under way, and begins to start it. What goes on here does
--- so without it.
+--- Begins to start a stopped Postfix. What goes on here does so without it.
 -- @treturn function waits until it serves again; raises when it does not
-function Fixture:restart()
-  local gone = self.root .. "/run/gone"
-  os.remove(gone)
-  local pipe = assert(io.popen(("%s restart %s 2>&1"):format(SCRIPT, self.root)))
-  await_file(gone, 30)
+function Fixture:resume()
+  local pipe = assert(io.popen(("%s resume %s 2>&1"):format(SCRIPT, self.root)))
   return function()
     local text = pipe:read("*a")
     pipe:close()

@@ -4,7 +4,8 @@
 #   postfix.sh start ROOT CERTS BASEPORT   start; print NAME=VALUE lines
 #   postfix.sh stop ROOT                   stop both and remove ROOT
 #   postfix.sh watch ROOT                  the same once standard input ends
-#   postfix.sh restart ROOT                Postfix alone: stop, then start
+#   postfix.sh halt ROOT                   Postfix alone, as an administrator does it
+#   postfix.sh resume ROOT                 starts it again
 #   postfix.sh slay ROOT                   kill -9 whoever talks with clients
 #   postfix.sh check                       whether it can run here
 #
@@ -331,11 +332,13 @@ stop() {
   rm -rf "$root"
 }
 
-# As an administrator does it; tells by a file when Postfix has gone.
-restart() {
+# Back when Postfix has gone, and with it every process that served a client.
+halt() {
   [ -d "$root/etc" ] || fail "nothing runs in $root"
   postfix -c "$root/etc" stop >>"$root/log/start" 2>&1 </dev/null
-  : >"$root/run/gone"
+}
+
+resume() {
   postfix -c "$root/etc" start >>"$root/log/start" 2>&1 </dev/null ||
     fail "postfix does not start again: $(cat "$root/log/start")"
 }
@@ -365,10 +368,11 @@ main() {
     start.4) start ;;
     stop.2) stop ;;
     watch.2) watch ;;
-    restart.2) restart ;;
+    halt.2) halt ;;
+    resume.2) resume ;;
     slay.2) slay ;;
     check.1) check ;;
-    *) fail "usage: start ROOT CERTS BASEPORT | (stop | watch | restart | slay) ROOT | check" ;;
+    *) fail "usage: start ROOT CERTS BASEPORT | (stop | watch | halt | resume | slay) ROOT | check" ;;
   esac
 }
 

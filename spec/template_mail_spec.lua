@@ -300,6 +300,22 @@ describe("a message with a template", function()
     assert.is_nil(tostring(err):find("charset", 1, true))
   end)
 
+  it("is refused without a look at all of its template", function()
+    local cover = require "qqmail.cover"
+    local mend, given = cover.mend, nil
+    cover.mend = function(err, fields)
+      given = fields
+      return mend(err, fields)
+    end
+    local stored = assert(template.mail({ text = "{{a}}" }))
+    messages.refused({ subject = "x", text = "none", template = stored, vars = {} },
+      "template.missing_variable", "vars.a")
+    cover.mend = mend
+    assert.equal("x", given.subject)
+    assert.is_nil(given.template)
+    assert.is_nil(given.vars)
+  end)
+
   it("is refused where its fields do not fit", function()
     put_welcome()
     local path = root .. "/welcome"

@@ -3,6 +3,7 @@
 
 local callback = require "qqmail.callback"
 local core = require "qqmail.core"
+local disk = require "qqmail.disk"
 local fault = require "qqmail.message.fault"
 local media_types = require "qqmail.media_types"
 local suggest = require "qqmail.suggest"
@@ -91,15 +92,13 @@ local function unreadable(lang, field, why)
 end
 
 local function read_file(lang, field, path)
-  local file, why = io.open(path, "rb")
-  if not file then
+  local text, _, why = disk.read(path, HELD_MAX + 1)
+  if not text then
     return nil, unreadable(lang, field, why)
+  elseif #text > HELD_MAX then
+    return nil, too_large(lang, field)
   end
-  local text, err = read_function(lang, field, function(n)
-    return file:read(n)
-  end)
-  file:close()
-  return text, err
+  return text
 end
 
 -- Big5 that is none is GB18030, and the other way round.
@@ -278,22 +277,13 @@ function M.text_source(ctx, field, value)
   return nil, fault.type(ctx.lang, field, TEXT_FORMS, value)
 end
 
--- A file that cannot be read is an error of the HTML, not of this.
-local function short_file(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read(DERIVED_MAX + 1)
-  if file then
-    file:close()
-  end
-  return text
-end
-
 --- The plain text of HTML, where none was given.
 -- @tparam table source of the HTML, from `text_source`
 -- @treturn ?table source of the core; nil when the HTML holds no text, or more
 -- than 4 MiB
 function M.derived_text(source)
-  local html = source.data or short_file(source.path)
+  -- A file that cannot be read is an error of the HTML, not of this.
+  local html = source.data or disk.read(source.path, DERIVED_MAX + 1)
   if not html or #html > DERIVED_MAX then
     return nil
   end

@@ -224,6 +224,24 @@ describe("a signed mail", function()
     check(data_of(server))
   end)
 
+  it("gives others their turn, the more often the larger it is", function()
+    local function turns(size)
+      local count = 0
+      local driver = { sleep = function(_, seconds)
+        assert.equal(0, seconds)
+        count = count + 1
+      end }
+      local sign = dkim.signer(samples.mailer(samples.rsa()).settings, driver)
+      assert(sign(assert(qqmail.message({ from = FROM, to = "a@test.local", text = "x",
+        attachments = { { data = ("x"):rep(size), name = "a" } } }))))
+      return count
+    end
+    assert.equal(0, turns(10000))
+    -- Some 1.37 times as much in base64, of which a turn takes 256 KiB.
+    assert.equal(5, turns(1000000))
+    assert.equal(21, turns(4000000))
+  end)
+
   it("says what cannot be read", function()
     local path = os.tmpname()
     finally(function() os.remove(path) end)

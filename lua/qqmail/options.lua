@@ -295,6 +295,10 @@ M.list = {
   later("dsn", { en = "ask for delivery reports", zh = "请求投递状态通知" }),
 }
 
+--- The fields of a signature in `dkim`, which are named in errors as options are.
+M.dkim_fields = { "domain", "selector", "key", "key_file", "passphrase", "algorithm",
+  "canonicalization", "headers", "oversign", "identity", "expires" }
+
 -- What other libraries call it.
 local ELSEWHERE = {
   username = "user", account = "user", login = "user", email = "user", mail = "user",
@@ -352,6 +356,15 @@ end
 
 for _, entry in ipairs(M.list) do
   index(entry)
+end
+
+--- Words that stand in our own texts as names.
+M.is_name = {}
+for key in pairs(M.by_key) do
+  M.is_name[key] = true
+end
+for _, name in ipairs(M.dkim_fields) do
+  M.is_name[name] = true
 end
 
 --- The option that goes by another name elsewhere, or stands one level deeper.

@@ -17,8 +17,7 @@ local suggest = require "qqmail.suggest"
 
 local M = {}
 
-local NAMES = { "domain", "selector", "key", "key_file", "passphrase", "algorithm",
-  "canonicalization", "headers", "oversign", "identity", "expires" }
+local NAMES = options.dkim_fields
 
 local KNOWN = {}
 for _, name in ipairs(NAMES) do

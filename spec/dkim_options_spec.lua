@@ -298,6 +298,33 @@ describe("a key for dkim", function()
     signed_by(good(samples.rsa({ algorithm = "rsa-sha256" })))
   end)
 
+  it("is made and published as docs/dkim.md says", function()
+    local folder, remove = shell.folder()
+    finally(remove)
+    local file = assert(io.open("docs/dkim.md", "rb"))
+    local page, outputs_of = file:read("*a"), {}
+    file:close()
+    for block in page:gmatch("```sh\n(.-)```") do
+      for line in block:gmatch("[^\n]+") do
+        local text, status = shell.run(("cd %s && { %s; } 2>/dev/null"):format(folder, line))
+        assert.equal(0, status, line)
+        outputs_of[#outputs_of + 1] = text:find("^[%w+/]+=*$") and text or nil
+      end
+    end
+    assert.equal(2, #outputs_of)
+    local records = {
+      ["s2026._domainkey.example.com"] = "v=DKIM1; k=rsa; p=" .. outputs_of[1],
+      ["e2026._domainkey.example.com"] = "v=DKIM1; k=ed25519; p=" .. outputs_of[2],
+    }
+    local literal = page:match("local dkim = (%b{})"):gsub("/etc/mail", folder)
+    local dkim = assert((loadstring or load)("return " .. literal))()
+    local data = signed_by(good(dkim, { from = "news@example.com" }))
+    if not judge.missing() then
+      local verdicts = judge.verify({ data }, records)[1]
+      assert.same({ 2, true, true }, { #verdicts, verdicts[1].passed, verdicts[2].passed })
+    end
+  end)
+
   it("that a function does not give is an error of the send, not of the start", function()
     local function failing(read, code, text)
       local mailer = good(samples.rsa({ key = read }))

@@ -359,6 +359,12 @@ M.codes = {
       zh = "该服务商只接受登录账号作为发件人，而 from 是另一个地址。" },
     hint = { en = "Make from the login address; put the other one into reply_to.",
       zh = "请把 from 改为登录账号；其他地址放到 reply_to。" } },
+  { code = "config.dkim_alignment", retry = "never", warning = true,
+    cause = { en = "dkim signs for another domain than that of from, so that DMARC does not count "
+        .. "the signature.",
+      zh = "dkim 的签名域名与 from 的域名不同，DMARC 不认可这样的签名。" },
+    hint = { en = "Sign for the domain of from, or one above it.",
+      zh = "请以 from 的域名或其上级域名签名。" } },
   { code = "config.password_refused", retry = "never", warning = true,
     cause = { en = "This provider takes no passwords any more.", zh = "该服务商已不接受密码登录。" },
     hint = { en = "Give an OAuth2 access token as token.", zh = "请通过 token 提供 OAuth2 访问令牌。" } },

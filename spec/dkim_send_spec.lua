@@ -85,7 +85,8 @@ describe("a signed mail", function()
   end)
 
   it("is signed once for all its tries", function()
-    local server = send.server({ replies = { mail = { "451 4.3.0 Not now", "451 4.3.0 Not now" } } })
+    local not_now = "451 4.3.0 Not now"
+    local server = send.server({ replies = { mail = { not_now, not_now } } })
     local clock, signed = dkim.clock, 0
     finally(function() dkim.clock = clock end)
     dkim.clock = function()
@@ -133,7 +134,8 @@ describe("a signed mail", function()
     local server = send.server()
     local mailer = mailer_for(server)
     assert(mailer:notify(send.message()))
-    assert(mailer:notify(send.message({ attachments = { { read = reader(3, "abc"), name = "x" } } })))
+    assert(mailer:notify(send.message({
+      attachments = { { read = reader(3, "abc"), name = "x" } } })))
     assert.equal(2, assert(mailer:flush(10)).sent)
     check(data_of(server))
   end)
@@ -201,7 +203,8 @@ describe("a signed mail", function()
     local mailer = mailer_for(server)
     local err = send.bad(mailer, { code = "message.dkim_too_large", field = "attachments[2]",
       retry = "never" }, send.message({
-      attachments = { { data = "x", name = "a" }, { read = reader(40, ("x"):rep(5000)), name = "x" } } }))
+      attachments = { { data = "x", name = "a" },
+        { read = reader(40, ("x"):rep(5000)), name = "x" } } }))
     send.has(err.hint, "path")
     -- From a file there is no such limit.
     send.good(mailer, send.message({ attachments = { { data = ("x"):rep(200000), name = "a" } } }))
@@ -252,7 +255,8 @@ describe("a signed mail", function()
       attachments = { path } }))
     os.remove(path)
     local server = send.server()
-    send.bad(mailer_for(server), { code = "message.source_changed", field = "attachments[1]" }, built)
+    send.bad(mailer_for(server), { code = "message.source_changed", field = "attachments[1]" },
+      built)
     assert.equal(0, #server:connections())
   end)
 end)

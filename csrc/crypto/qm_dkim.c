@@ -165,9 +165,8 @@ static bool field_before(struct qm_span head, size_t end,
     }
     do {
         start--;
-    } while (start > 0 &&
-             (head.ptr[start - 1] != '\n' ||
-              qm_ascii_is_blank((unsigned char)head.ptr[start])));
+    } while (start > 0 && (head.ptr[start - 1] != '\n' ||
+                           qm_ascii_is_blank((unsigned char)head.ptr[start])));
     *field_out = qm_span_make(head.ptr + start, end - start);
     return true;
 }

@@ -20,12 +20,12 @@ enum {
 };
 
 struct qm_dkim {
-    struct qm_buf head;                    /* the fields, CRLF at each end */
-    size_t line_len;                       /* of the line that has no end yet */
-    bool in_body;                          /* the empty line was seen */
-    bool ended;                            /* the hashes are made */
-    bool wanted[QM_DKIM_FORMS];            /* by qm_dkim_form() */
-    struct qm_canon canon[QM_DKIM_FORMS];  /* of the body */
+    struct qm_buf head;                   /* the fields, CRLF at each end */
+    size_t line_len;                      /* of the line that has no end yet */
+    bool in_body;                         /* the empty line was seen */
+    bool ended;                           /* the hashes are made */
+    bool wanted[QM_DKIM_FORMS];           /* by qm_dkim_form() */
+    struct qm_canon canon[QM_DKIM_FORMS]; /* of the body */
     struct qm_digest_run run[QM_DKIM_FORMS];
     unsigned char hash[QM_DKIM_FORMS][QM_DKIM_HASH_SIZE];
 };

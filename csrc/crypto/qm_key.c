@@ -73,7 +73,8 @@ static size_t bits_of_modulus(struct qm_span bits)
     unsigned char first;
     size_t count;
 
-    if (!der_take(&rest, DER_LIST, &list) || !der_take(&list, DER_INTEGER, &n)) {
+    if (!der_take(&rest, DER_LIST, &list) ||
+        !der_take(&list, DER_INTEGER, &n)) {
         return 0;
     }
     while (n.len > 0 && n.ptr[0] == 0) {

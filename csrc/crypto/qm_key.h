@@ -13,7 +13,7 @@
 #include "base/qm_span.h"
 
 enum {
-    QM_KEY_RSA_MIN = 1024, /* bits: RFC 8301 section 3.2 */
+    QM_KEY_RSA_MIN = 1024,  /* bits: RFC 8301 section 3.2 */
     QM_KEY_RSA_MAX = 16384, /* bits: what OpenSSL itself verifies */
     QM_KEY_SIGNATURE_MAX = QM_KEY_RSA_MAX / 8,
     QM_KEY_TEXT_MAX = 64 * 1024 /* bytes of PEM */
@@ -24,8 +24,8 @@ enum qm_key_kind { QM_KEY_RSA, QM_KEY_ED25519 };
 /* X(symbol, stable name) */
 #define QM_KEY_FAULT_LIST(X)                                                   \
     X(QM_KEY_OK, "ok")                                                         \
-    X(QM_KEY_NO_KEY, "no_key")                     /* no private key in PEM */ \
-    X(QM_KEY_LOCKED, "locked")                     /* a passphrase is needed */\
+    X(QM_KEY_NO_KEY, "no_key") /* no private key in PEM */                     \
+    X(QM_KEY_LOCKED, "locked") /* a passphrase is needed */                    \
     X(QM_KEY_WRONG_PASSPHRASE, "wrong_passphrase") /* it is another one */     \
     X(QM_KEY_WRONG_KIND, "wrong_kind")             /* neither of the two */    \
     X(QM_KEY_TOO_SHORT, "too_short")               /* RSA of few bits */       \

@@ -8,7 +8,7 @@
 #include "crypto/qm_dkim.h"
 #include "lua/lq_util.h"
 
-#define KEY_CLASS "qqmail.dkim_key"
+#define KEY_CLASS  "qqmail.dkim_key"
 #define DKIM_CLASS "qqmail.dkim"
 
 enum { VALUE_MAX = 2 * QM_KEY_SIGNATURE_MAX };
@@ -108,8 +108,7 @@ static int l_dkim_count(lua_State *L)
 {
     struct qm_dkim *dkim = check_dkim(L);
 
-    lua_pushinteger(L,
-                    (lua_Integer)qm_dkim_count(dkim, lq_check_span(L, 2)));
+    lua_pushinteger(L, (lua_Integer)qm_dkim_count(dkim, lq_check_span(L, 2)));
     return 1;
 }
 
@@ -148,8 +147,8 @@ static int l_dkim_field(lua_State *L)
     struct qm_buf made;
 
     qm_buf_init(&made, QM_DKIM_HEAD_MAX, false);
-    return push_made(
-        L, &made, qm_canon_header(field, lua_toboolean(L, 2) != 0, &made));
+    return push_made(L, &made,
+                     qm_canon_header(field, lua_toboolean(L, 2) != 0, &made));
 }
 
 /* crypto.dkim_body(body, relaxed) -> its canonical form */

@@ -102,8 +102,8 @@ static enum qm_err sign(const struct qm_dkim *dkim,
     struct qm_key key;
     enum qm_err err;
 
-    CHECK(qm_key_read(&key, qm_span_of(example->key),
-                      qm_span_make(NULL, 0)) == QM_KEY_OK);
+    CHECK(qm_key_read(&key, qm_span_of(example->key), qm_span_make(NULL, 0)) ==
+          QM_KEY_OK);
     err = qm_dkim_sign(dkim, &plan, &key, out);
     qm_key_deinit(&key);
     return err;
@@ -190,8 +190,8 @@ static void takes_fields_from_below(void)
 
     for (i = 0; i < 2; i++) {
         for (k = 0; k < 3; k++) {
-            struct example example = { texts[i], key_ed25519, lists[k], "X: b=",
-                                       NULL,     true };
+            struct example example = { texts[i], key_ed25519, lists[k],
+                                       "X: b=",  NULL,        true };
             struct guard_page guard = pages();
             struct qm_dkim dkim;
             struct qm_buf out;
@@ -214,8 +214,9 @@ static void takes_fields_from_below(void)
 static void too_many_names(void)
 {
     static char many[2 * QM_DKIM_NAMES_MAX + 3];
-    struct example example = { message, key_ed25519, many, "X: b=", NULL,
-                               true };
+    struct example example = {
+        message, key_ed25519, many, "X: b=", NULL, true
+    };
     struct guard_page guard = pages();
     struct qm_dkim dkim;
     struct qm_buf out;

@@ -4,8 +4,8 @@
 -- usage: big_message.lua file PATH | string MEGABYTES | collected MEGABYTES |
 --   reader MEGABYTES | signed PATH
 --
--- `signed` is `file` with two signatures, `collected` is `string` with the slices given up at once: what remains is what
--- the message itself holds.
+-- `signed` is `file` with two signatures, `collected` is `string` with the slices given
+-- up at once: what remains is what the message itself holds.
 
 local message = require "qqmail.message"
 

@@ -40,8 +40,8 @@ M.records = {
     .. "zBfO2EeC3Ip3G+2kryOTIKT+l/K4w3QIDAQAB",
   ["brisbane._domainkey.example.com"] = "v=DKIM1; k=rsa; "
     .. "p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDwIRP/UC3SBsEmGqZ9ZJW3/DkMoGeLnQg1fWn7/zYtIxN2SnFC"
-    .. "jxOCKG9v3b4jYfcTNh5ijSsq631uBItLa7od+v/RtdC2UzJ1lWT947qR+Rcac2gbto/NMqJ0fzfVjH4OuKhitdY9tf6m"
-    .. "cwGjaNBcWToIMmPSPDdQPNUYckcQ2QIDAQAB",
+    .. "jxOCKG9v3b4jYfcTNh5ijSsq631uBItLa7od+v/RtdC2UzJ1lWT947qR+Rcac2gbto/NMqJ0fzfVjH4OuKhitdY9"
+    .. "tf6mcwGjaNBcWToIMmPSPDdQPNUYckcQ2QIDAQAB",
 }
 
 local function merge(into, from)
@@ -68,8 +68,9 @@ local LONG_NAME = ("很长的名字"):rep(12)
 local ODD_BODY = "\n\n  two blanks  in front and behind  \n.\n..\n.a\n\t\n \nFrom the start\n"
   .. "a  b\t\tc \n-- \n\n\n\n"
 
-local RAW = "From: Joe <joe@football.example.com>\r\nTo: a@test.local\r\nSubject:  odd   blanks\t\r\n"
-  .. "\tand a fold\r\nDate: Fri, 11 Jul 2003 21:00:37 -0700\r\nMessage-ID: <raw.1@example.com>\r\n"
+local RAW = "From: Joe <joe@football.example.com>\r\nTo: a@test.local\r\n"
+  .. "Subject:  odd   blanks\t\r\n\tand a fold\r\n"
+  .. "Date: Fri, 11 Jul 2003 21:00:37 -0700\r\nMessage-ID: <raw.1@example.com>\r\n"
   .. "Comments: one\r\nComments: two\r\nBcc: hidden@test.local\r\n\r\n"
 
 local function reader()
@@ -83,7 +84,8 @@ end
 --- What is to be signed, by name: fields of a message.
 M.messages = {
   { "text", { text = "hello\n" } },
-  { "chinese", { subject = "磁盘告警：已用 91%", text = "磁盘空间不足。\n", from = "监控 <joe@football.example.com>",
+  { "chinese", { subject = "磁盘告警：已用 91%", text = "磁盘空间不足。\n",
+    from = "监控 <joe@football.example.com>",
     cc = { { LONG_NAME, "b@test.local" }, { LONG_NAME, "c@test.local" } } } },
   { "long subject", { subject = ("a subject that goes on "):rep(20) .. "ends", text = "x\n" } },
   { "many recipients", { to = (function()
@@ -100,7 +102,8 @@ M.messages = {
   { "alternative", { text = "plain  text \n\n", html = "<p>你好</p>\n<p>  two</p>" } },
   { "html with derived text", { html = "<p>Hello</p><table><tr><td>1</td></tr></table>" } },
   { "related", { text = "x", html = '<img src="cid:logo">',
-    inline = { logo = { data = ("\0\1\2\255"):rep(200), name = "logo.png", type = "image/png" } } } },
+    inline = { logo = { data = ("\0\1\2\255"):rep(200), name = "logo.png",
+      type = "image/png" } } } },
   { "mixed", { text = ODD_BODY, attachments = {
     { data = ("一二三"):rep(3000), name = "报表 😀 \"x\".csv", type = "text/csv" },
     { data = "", name = "empty.bin" },
@@ -115,7 +118,8 @@ M.messages = {
     headers = { { "X-Twice", "one" }, { "X-Twice", "two" }, { "List-Id", "<l.example.com>" } } } },
   { "raw", { raw = RAW .. "body \r\n\r\n\r\n" } },
   { "raw of eight bits", { raw = RAW:gsub("Comments: one",
-    "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit")
+    "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    .. "Content-Transfer-Encoding: 8bit")
     .. "正文  \r\n.\r\n" .. ODD_BODY:gsub("\n", "\r\n") } },
   { "raw without body", { raw = RAW } },
   { "raw with odd line ends", { raw = RAW .. "one\ntwo\rthree\r\n.\n" } },

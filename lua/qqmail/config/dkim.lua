@@ -99,7 +99,7 @@ end
 -- RFC 8301 section 3.1 forbids it, and receivers follow.
 local function algorithm_of(value)
   if value == "rsa-sha1" then
-    return nil, { en = "must not be rsa-sha1, which receivers take for no signature: use rsa-sha256",
+    return nil, { en = "must not be rsa-sha1, which receivers do not count: use rsa-sha256",
       zh = "不能是 rsa-sha1：接收方视同未签名，请用 rsa-sha256" }
   end
   return member(ALGORITHMS)(value)
@@ -358,7 +358,8 @@ end
 
 -- Reads the key at once, unless a function of the user's gives it.
 local function take_key(self, entry, field)
-  local given, passphrase, err = entry.key, entry.passphrase, nil
+  local given, passphrase = entry.key, entry.passphrase
+  local err
   entry.key_name = given and "key" or "key_file"
   if not given then
     given, err = read_key_file(self, entry, field)
@@ -470,7 +471,8 @@ function M.settle(loader)
   if not ok or not given then
     return ok, err
   end
-  local self, why = helper(loader), nil
+  local self = helper(loader)
+  local why
   self.crypto, why = load_crypto()
   if not self.crypto then
     return loader:fault("config.dkim_unavailable", "dkim", base.sentence("dkim", nil, {

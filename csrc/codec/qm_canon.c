@@ -9,6 +9,16 @@ struct room {
     size_t len;
 };
 
+static struct room room_of(char *out, size_t cap)
+{
+    struct room room;
+
+    room.out = out;
+    room.cap = cap;
+    room.len = 0;
+    return room;
+}
+
 void qm_canon_init(struct qm_canon *state, bool relaxed)
 {
     memset(state, 0, sizeof(*state));
@@ -119,7 +129,7 @@ static size_t take(struct qm_canon *state, struct qm_span input,
 void qm_canon_update(struct qm_canon *state, struct qm_span input, char *out,
                      size_t cap, size_t *used_out, size_t *written_out)
 {
-    struct room room = { out, cap, 0 };
+    struct room room = room_of(out, cap);
     size_t used = 0;
 
     while (used < input.len) {
@@ -140,7 +150,7 @@ void qm_canon_update(struct qm_canon *state, struct qm_span input, char *out,
  */
 size_t qm_canon_finish(struct qm_canon *state, char *out, size_t cap)
 {
-    struct room room = { out, cap, 0 };
+    struct room room = room_of(out, cap);
 
     if (state->ended || (state->after_cr && !put_cr(state, &room))) {
         return room.len;

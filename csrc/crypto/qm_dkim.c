@@ -33,7 +33,7 @@ void qm_dkim_deinit(struct qm_dkim *dkim)
     qm_buf_deinit(&dkim->head);
 }
 
-/* --- reading --------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------- */
 
 /* A line without anything in it is "\r\n", or "\n". */
 static bool is_empty_line(const struct qm_dkim *dkim, struct qm_span line)
@@ -133,7 +133,7 @@ enum qm_err qm_dkim_finish(struct qm_dkim *dkim)
     return err;
 }
 
-/* --- fields ---------------------------------------------------------------- */
+/* --- fields --------------------------------------------------------------- */
 
 static bool is_white(char c)
 {
@@ -271,7 +271,7 @@ static enum qm_err put_fields(struct qm_span head,
     return err;
 }
 
-/* --- values ---------------------------------------------------------------- */
+/* --- values --------------------------------------------------------------- */
 
 static enum qm_err put_base64(struct qm_buf *out, const unsigned char *bytes,
                               size_t len)

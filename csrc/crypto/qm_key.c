@@ -127,7 +127,7 @@ static enum qm_key_fault judge(struct qm_key *key, struct qm_span whole)
     return key->bits > QM_KEY_RSA_MAX ? QM_KEY_TOO_LONG : QM_KEY_OK;
 }
 
-/* --- reading --------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------- */
 
 struct asked {
     struct qm_span passphrase;
@@ -210,7 +210,7 @@ void qm_key_deinit(struct qm_key *key)
     key->pkey = NULL;
 }
 
-/* --- signing --------------------------------------------------------------- */
+/* --- signing -------------------------------------------------------------- */
 
 static enum qm_err sign(const struct qm_key *key, const EVP_MD *method,
                         struct qm_span text, unsigned char *out,

@@ -24,7 +24,7 @@ static int push_made(lua_State *L, struct qm_buf *made, enum qm_err err)
     return err == QM_OK ? 1 : lq_push_error(L, err);
 }
 
-/* --- keys ------------------------------------------------------------------ */
+/* --- keys ----------------------------------------------------------------- */
 
 static struct qm_key *check_key(lua_State *L, int arg)
 {
@@ -62,7 +62,7 @@ static int l_key_close(lua_State *L)
     return 0;
 }
 
-/* --- readings -------------------------------------------------------------- */
+/* --- readings ------------------------------------------------------------- */
 
 static struct qm_dkim *check_dkim(lua_State *L)
 {
@@ -138,7 +138,7 @@ static int l_dkim_sign(lua_State *L)
     return push_made(L, &made, qm_dkim_sign(dkim, &plan, key, &made));
 }
 
-/* --- forms ----------------------------------------------------------------- */
+/* --- forms ---------------------------------------------------------------- */
 
 /* crypto.dkim_field(field, relaxed) -> its canonical form, without CRLF */
 static int l_dkim_field(lua_State *L)
@@ -179,7 +179,7 @@ static int l_dkim_close(lua_State *L)
     return 0;
 }
 
-/* --- names ----------------------------------------------------------------- */
+/* --- names ---------------------------------------------------------------- */
 
 static const luaL_Reg key_methods[] = {
     { "algorithm", l_key_algorithm },

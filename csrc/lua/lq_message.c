@@ -528,14 +528,11 @@ static int l_message_copy(lua_State *L)
 /* seal(fields): see qm_message_seal() */
 static int l_message_seal(lua_State *L)
 {
-    struct qm_message *m = lq_message_check(L, 1);
-    enum qm_err err = qm_message_seal(m, lq_check_span(L, 2));
+    struct qm_span fields = lq_check_span(L, 2);
+    enum qm_err err = qm_message_seal(lq_message_check(L, 1), fields);
 
-    if (err != QM_OK) {
-        return lq_push_error(L, err);
-    }
     lua_pushboolean(L, 1);
-    return 1;
+    return err == QM_OK ? 1 : lq_push_error(L, err);
 }
 
 /* raw_head() -> the header block a raw message came with, Bcc included */

@@ -99,7 +99,7 @@ static void sealed_raw_message(void)
     qm_message_deinit(&m);
 }
 
-/* Seals with the n-th allocation failing; a message is readable all the same. */
+/* With the n-th allocation failing; the message is readable all the same. */
 static enum qm_err seal_short(struct qm_span fields, long n)
 {
     struct qm_message m;

@@ -467,6 +467,23 @@ describe("a token", function()
     assert.equal(1, server:auth_attempts())
   end)
 
+  it("is fetched by the next send where none could be had at once", function()
+    local server = refusing("XOAUTH2")
+    local given = { false, "fresh-token" }
+    local mailer = mailer_of(server, function(refused)
+      if not refused then
+        return "stale-token"
+      end
+      return table.remove(given, 1) or nil, "the issuer is down"
+    end)
+    send.bad(mailer, { kind = "auth", code = "auth.refused" })
+    local receipt, err = mailer:send(send.message())
+    mailer:close()
+    assert.is_table(receipt, tostring(err))
+    assert.equal("fresh-token", server:messages()[1].auth.password)
+    assert.equal(2, server:auth_attempts())
+  end)
+
   it("is not fetched a third time", function()
     local server = send.server({ mode = "implicit", mechanisms = "XOAUTH2",
       users = { [USER] = "right" } })

@@ -245,10 +245,11 @@ end
 
 -- A token lives an hour or so, and whoever keeps it may not have noticed its end. The
 -- function that gives it is told, and asked once more: another token is another login.
+-- Also where it could give none when the server refused this one, a while ago.
 local function fresh_token(self, err)
   local settings = self.settings
-  if not settings.secret_is_token or settings.secret_is_fixed or not err.smtp
-    or not logins.is_refusal(err) then
+  local is_refused = err.not_tried or (err.smtp and logins.is_refusal(err))
+  if not settings.secret_is_token or settings.secret_is_fixed or not is_refused then
     return nil
   end
   local token = settings.secret(true)

@@ -342,6 +342,19 @@ describe("a server", function()
     assert.equal("SCRAM-SHA-1", used(server))
   end)
 
+  it("that refuses SCRAM may have no secret for it", function()
+    local function hint_of(mechanisms, more)
+      local server = server_of(mechanisms, { mode = more and more.mode, users = { [USER] = "x" } })
+      local err = send.bad(send.mailer(server, more and more.options), { code = "auth.refused" })
+      return err.hint
+    end
+    send.has(hint_of("SCRAM-SHA-256 PLAIN"), 'auth = "PLAIN"')
+    send.has(hint_of("SCRAM-SHA-256", { options = { lang = "zh" } }), '请设置 auth = "PLAIN"')
+    send.lacks(hint_of("PLAIN"), "SCRAM")
+    send.lacks(hint_of("CRAM-MD5"), "SCRAM")
+    send.lacks(hint_of("SCRAM-SHA-256", { mode = "plain" }), "SCRAM")
+  end)
+
   it("may refuse in the words of SCRAM", function()
     local err = fails({ first = "e=unknown-user" }, { code = "auth.refused" }, "535")
     assert.equal(535, err.smtp.code)

@@ -86,6 +86,13 @@ local NGINX_CA_HINT = {
   zh = "此处由 nginx 完成 TLS：请在 nginx.conf 设置 lua_ssl_trusted_certificate 与 lua_ssl_verify_depth。",
 }
 
+-- Behind another hint. A server may offer SCRAM for accounts of which it has another
+-- form of the password only, and it does not say so.
+local SCRAM_HINT = {
+  en = ' If they are right, the server may have no SCRAM form of this password: auth = "PLAIN".',
+  zh = '若均无误，可能是服务器没有保存该密码的 SCRAM 形式：请设置 auth = "PLAIN"。',
+}
+
 -- What only the engine can do; nginx has directives for it.
 local ENGINE_ONLY = { "ca_file", "ca_path", "cert", "key", "min_version" }
 
@@ -159,10 +166,12 @@ local function session_options(settings, pace, secret)
   }
 end
 
-local function explain(why, settings, driver_tls)
+local function explain(why, settings, driver_tls, login)
   local err = failure.session(why, settings)
   if driver_tls and err.code == "tls.no_issuer" then
     err.hint = errors.resolve(NGINX_CA_HINT, settings.lang)
+  elseif login and login:is_scram() and err.code == "auth.refused" and settings.tls ~= "none" then
+    err.hint = (err.hint or "") .. errors.resolve(SCRAM_HINT, settings.lang)
   end
   return err
 end
@@ -215,18 +224,18 @@ end
 local function connect(self, with)
   local settings = self.settings
   local has_password = settings.user and not settings.secret_is_token
+  local login = has_password and sasl.new(settings.user, self.secret or "") or nil
   local connection, why = pump.open(self.driver, {
     target = { host = settings.host, port = settings.port, socket = settings.socket,
       source_ip = settings.source_ip },
     spare = with.spare, session = session_options(settings, with.pace, self.secret),
-    login = has_password and sasl.new(settings.user, self.secret or "") or nil,
-    make_filter = self.make_filter, driver_tls = self.driver_tls, timeout = settings.timeout,
-    deadline = self.deadline, watch = with.watch, look = with.look,
+    login = login, make_filter = self.make_filter, driver_tls = self.driver_tls,
+    timeout = settings.timeout, deadline = self.deadline, watch = with.watch, look = with.look,
   })
   if connection then
     return connection
   end
-  return nil, explain(why, settings, self.driver_tls)
+  return nil, explain(why, settings, self.driver_tls, login)
 end
 
 local function try(self, with)

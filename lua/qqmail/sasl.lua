@@ -92,6 +92,7 @@ SCRAM[0] = function(self, session, _, about)
     may_bind = may_bind,
   })
   if not self.exchange then
+    self.mechanism = nil
     return session:decline()
   end
   session:respond(self.exchange:first(), false)
@@ -124,7 +125,8 @@ function Login:answer(session, wire)
   if not self.crypto then
     return session:decline()
   end
-  local is_scram = mechanism:find("^SCRAM") ~= nil
+  self.mechanism = mechanism
+  local is_scram = self:is_scram()
   local make = (is_scram and SCRAM or CRAM)[step]
   if not make then
     return refuse(session, "the login was over")
@@ -134,6 +136,12 @@ function Login:answer(session, wire)
   end
   make(self, session, challenge,
     { mechanism = mechanism, wire = wire, server_binds = server_binds })
+end
+
+--- Was SCRAM tried? Also after `close`.
+-- @treturn boolean
+function Login:is_scram()
+  return self.mechanism ~= nil and self.mechanism:find("^SCRAM") ~= nil
 end
 
 --- Forget the password.

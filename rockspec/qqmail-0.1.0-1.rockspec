@@ -95,6 +95,7 @@ build = {
         "csrc/codec/qm_base64.c",
         "csrc/crypto/qm_cram.c",
         "csrc/crypto/qm_digest.c",
+        "csrc/crypto/qm_salted.c",
         "csrc/crypto/qm_scram.c",
         "csrc/lua/lq_crypto.c",
         "csrc/lua/lq_util.c",

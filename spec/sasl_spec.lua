@@ -342,6 +342,35 @@ describe("a server", function()
     assert.equal("SCRAM-SHA-1", used(server))
   end)
 
+  it("is proved the password anew without hashing it anew", function()
+    local sasl = require("qqmail.sasl")
+    local new, memories, forgotten = sasl.memory, {}, 0
+    sasl.memory = function()
+      local memory = new()
+      local forget = memory.forget
+      memory.forget = function(self)
+        forgotten = forgotten + 1
+        forget(self)
+      end
+      memories[#memories + 1] = memory
+      return memory
+    end
+    local server = server_of("SCRAM-SHA-256")
+    local mailer = send.mailer(server, { pool = { messages = 1 } })
+    local first, err = mailer:send(send.message())
+    local salted = memories[1] and memories[1].salted
+    local second = mailer:send(send.message())
+    mailer:close()
+    sasl.memory = new
+    assert.is_table(first, tostring(err))
+    assert.is_table(second)
+    assert.equal(2, server:auth_attempts())
+    assert.equal(1, #memories)
+    assert.is_truthy(salted)
+    assert.equal(salted, memories[1].salted)
+    assert.is_true(forgotten > 0)
+  end)
+
   it("that refuses SCRAM may have no secret for it", function()
     local function hint_of(mechanisms, more)
       local server = server_of(mechanisms, { mode = more and more.mode, users = { [USER] = "x" } })

@@ -224,7 +224,11 @@ end
 local function connect(self, with)
   local settings = self.settings
   local has_password = settings.user and not settings.secret_is_token
-  local login = has_password and sasl.new(settings.user, self.secret or "") or nil
+  local login
+  if has_password then
+    settings.login_memory = settings.login_memory or sasl.memory()
+    login = sasl.new(settings.user, self.secret or "", settings.login_memory)
+  end
   local connection, why = pump.open(self.driver, {
     target = { host = settings.host, port = settings.port, socket = settings.socket,
       source_ip = settings.source_ip },
@@ -283,6 +287,14 @@ function M.open(settings, driver, deadline, with)
   end
   return try({ settings = settings, driver = driver, deadline = deadline, secret = token },
     { pace = with.pace, watch = with.watch })
+end
+
+--- Wipe what logins have left for later ones.
+-- @tparam table settings
+function M.forget(settings)
+  if settings.login_memory then
+    settings.login_memory:forget()
+  end
 end
 
 -- --- who may share a connection ---------------------------------------------

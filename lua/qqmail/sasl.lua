@@ -15,6 +15,15 @@ local NONCE_BYTES = 18
 local Login = {}
 Login.__index = Login
 
+local Memory = {}
+Memory.__index = Memory
+
+function Memory:forget()
+  if self.salted then
+    self.salted:forget()
+  end
+end
+
 -- The module links OpenSSL. Where the process brings one that it cannot live with, the
 -- session still has the mechanisms that need none.
 local function load_crypto()
@@ -34,12 +43,20 @@ function M.preload(mechanisms)
   end
 end
 
+--- What logins with one password leave for later ones: with SCRAM a server wants it hashed
+-- thousands of times, and each time in the same way.
+-- @treturn table memory, for `new`; its `forget` wipes what is in it
+function M.memory()
+  return setmetatable({}, Memory)
+end
+
 --- What is needed to answer challenges.
 -- @tparam string user
 -- @tparam string password
+-- @tparam ?table memory
 -- @treturn table login, for one connection
-function M.new(user, password)
-  return setmetatable({ user = user, password = password }, Login)
+function M.new(user, password, memory)
+  return setmetatable({ user = user, password = password, memory = memory or M.memory() }, Login)
 end
 
 local function refuse(session, why)
@@ -99,7 +116,9 @@ SCRAM[0] = function(self, session, _, about)
 end
 
 SCRAM[1] = function(self, session, challenge)
-  local answer, _, text = self.exchange:final(challenge)
+  local memory = self.memory
+  memory.salted = memory.salted or self.crypto.salted()
+  local answer, _, text = self.exchange:final(challenge, memory.salted)
   if not answer then
     return refuse(session, text)
   end

@@ -6,6 +6,7 @@ local errors = require("qqmail.errors")
 local json = require("spec.support.json")
 local logins = require("qqmail.logins")
 local postfix = require("spec.support.postfix")
+local python = require("spec.support.python")
 local qqmail = require("qqmail")
 local send = require("spec.support.send")
 
@@ -51,6 +52,26 @@ describe("qqmail.crypto", function()
       hex(crypto.pbkdf2("SHA-1", "password", "salt", 1)))
     assert.equal("4b007901b765489abead49d926f721d065a429c1",
       hex(crypto.pbkdf2("SHA-1", "password", "salt", 4096)))
+  end)
+
+  -- Digests that hold NUL are among them.
+  it("answers CRAM-MD5 with passwords beyond the block of MD5", function()
+    local passwords, expected = {}, {}
+    for i = 1, 200 do
+      passwords[i] = ("p%d-"):format(i) .. ("x"):rep(60 + i % 40)
+    end
+    local printed = python.run([[
+import hashlib, hmac, sys
+for password in sys.argv[1:]:
+    print(hmac.new(password.encode(), b"<1.2@x>", hashlib.md5).hexdigest())]],
+      (unpack or table.unpack)(passwords))
+    for digest in printed:gmatch("%x+") do
+      expected[#expected + 1] = "u " .. digest
+    end
+    assert.equal(200, #expected)
+    for i, password in ipairs(passwords) do
+      assert.equal(expected[i], crypto.cram_md5("u", password, "<1.2@x>"))
+    end
   end)
 
   it("raises for what it cannot mean", function()

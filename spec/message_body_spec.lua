@@ -185,6 +185,16 @@ describe("a text", function()
     end
   end)
 
+  it("is also the name of a file, which no half of a character cuts", function()
+    with_file("x", function(_, folder)
+      local path = folder .. "/\179\\\165\\.txt"
+      shell.write(path, "x")
+      assert.equal("許功.txt", read(build({ charset = "big5", attachments = { path } })).parts[2].name)
+      assert.equal("b.txt", read(build({ attachments = {
+        { data = "x", name = "a\\b.txt" } } })).parts[2].name)
+    end)
+  end)
+
   it("says where a text is in no charset that could be meant", function()
     refused({ charset = "auto", text = "ok\255\255" }, "message.bad_text", "text", 3)
     refused({ charset = "auto", subject = "caf\233 au lait" }, "message.bad_text", "subject", 4)

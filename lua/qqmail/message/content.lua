@@ -378,7 +378,8 @@ local function count_sources(value)
 end
 
 local function part_name(ctx, field, value)
-  local name = value.name or (value.path and codec.base_name(value.path))
+  -- A backslash is half a character in some charsets: only what is converted is cut there.
+  local name = value.name or (value.path and value.path:match("[^/]*$"))
   if not name or (name == "" and not value.name) then
     return nil
   end

@@ -182,6 +182,16 @@ local function was_refused(err, settings)
   return logins.is_refusal(err) and (err.smtp ~= nil or settings.quirks.eof_in_auth_is_auth == true)
 end
 
+-- The password and its SCRAM form are two secrets of the server: one may be refused where
+-- the other is taken.
+local function login_key(settings, secret)
+  local where = M.name(settings)
+  if sasl.knows_scram(settings.auth) then
+    where = where .. " SCRAM"
+  end
+  return logins.key(where, settings.user, secret or "")
+end
+
 -- One refused login is not tried again by any mailer of the process until the secret
 -- is another one, or a pause is over: each failure counts against the account.
 local function begin_login(self)
@@ -189,7 +199,7 @@ local function begin_login(self)
   if not settings.user then
     return true
   end
-  self.login = logins.key(M.name(settings), settings.user, self.secret or "")
+  self.login = login_key(settings, self.secret)
   self.turn = logins.enter(self.login, driver, self.deadline)
   local record = logins.check(self.login, driver:now())
   if record then

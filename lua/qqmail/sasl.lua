@@ -43,6 +43,18 @@ function M.preload(mechanisms)
   end
 end
 
+--- Is SCRAM among these?
+-- @tparam {string,...} mechanisms
+-- @treturn boolean
+function M.knows_scram(mechanisms)
+  for _, name in ipairs(mechanisms) do
+    if name:find("^SCRAM") then
+      return true
+    end
+  end
+  return false
+end
+
 --- What logins with one password leave for later ones: with SCRAM a server wants it hashed
 -- thousands of times, and each time in the same way.
 -- @treturn table memory, for `new`; its `forget` wipes what is in it

@@ -109,7 +109,7 @@ help:
 	@echo 'doctor-doc  write the made parts of docs/doctor.md anew, from runs in broken worlds'
 	@echo 'providers-doc write docs/providers.md anew from the presets'
 	@echo 'errors-doc  write docs/errors.md anew from the catalogue of errors'
-	@echo 'charset-table  measure how Chinese charsets are told apart'
+	@echo 'charset-table  measure how Chinese charsets are told apart (CATALOGUES=)'
 	@echo 'docs        API documentation, into build/doc'
 	@echo 'install     into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI) and bin'
 	@echo 'clean       remove build/'
@@ -376,9 +376,11 @@ ERRORS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/errors_doc
 errors-doc:
 	$(ERRORS_DOC) --write
 
-# How often the charset of a short Chinese text is found out.
+# How often the charset of a short Chinese text is found out; CATALOGUES= is a folder of
+# more message catalogues, such as those of packages that are not installed.
+CATALOGUES ?=
 charset-table: build
-	@$(TEST_ENV) $(LUA) tools/charset_table.lua
+	@$(TEST_ENV) $(LUA) tools/charset_table.lua $(CATALOGUES)
 
 docs:
 	@command -v ldoc >/dev/null || { echo 'docs: ldoc is missing: make deps-dev' >&2; exit 1; }

@@ -99,6 +99,7 @@ build = {
         "csrc/crypto/qm_digest.c",
         "csrc/crypto/qm_dkim.c",
         "csrc/crypto/qm_key.c",
+        "csrc/crypto/qm_salted.c",
         "csrc/crypto/qm_scram.c",
         "csrc/lua/lq_crypto.c",
         "csrc/lua/lq_dkim.c",

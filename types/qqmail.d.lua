@@ -423,7 +423,7 @@ function Mailer:close() end
 ---@field envelope { from: string, to: string[] }
 ---@field deadline? number
 ---@field cancel? { cancelled: boolean } | fun(): boolean?
----@field guessed? table<string, "utf-8" | "gb18030" | "big5"> by field, of charset = "auto"
+---@field guessed? table<string, "utf-8" | "gb18030" | "big5" | "big5-hkscs"> by field, of charset = "auto"
 local Message = {}
 
 ---Bytes of the message as it would be sent.

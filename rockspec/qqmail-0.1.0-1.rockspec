@@ -52,6 +52,7 @@ build = {
         "csrc/codec/qm_lookalike.c",
         "csrc/codec/qm_param.c",
         "csrc/codec/qm_qp.c",
+        "csrc/codec/qm_run.c",
         "csrc/codec/qm_word.c",
         "csrc/mime/qm_body.c",
         "csrc/mime/qm_header.c",

@@ -1,11 +1,6 @@
 #include "codec/qm_base64_lines.h"
 
-#if defined(__GNUC__) && defined(__x86_64__)
-#include <immintrin.h>
-#define TARGET(features) __attribute__((target(features)))
-#elif defined(__GNUC__) && defined(__aarch64__)
-#include <arm_neon.h>
-#endif
+#include "base/qm_vector.h"
 
 static const char alphabet[64 + 1] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                      "abcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -39,7 +34,7 @@ static void lines_portable(const unsigned char *in, size_t lines, char *out)
     }
 }
 
-#if defined(__GNUC__) && defined(__x86_64__)
+#if defined(QM_VECTOR_X86)
 
 /*
  * Vectors of 16 and 32 bytes. Each 32-bit lane gets the bytes b a c b of a
@@ -59,13 +54,13 @@ static void lines_portable(const unsigned char *in, size_t lines, char *out)
     'a' - 26, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52,      \
         '0' - 52, '0' - 52, '0' - 52, '0' - 52, '+' - 62, '/' - 63, 'A', 0, 0
 
-TARGET("ssse3")
+QM_TARGET("ssse3")
 static __m128i load16(const unsigned char *in)
 {
     return _mm_loadu_si128((const __m128i *)(const void *)in);
 }
 
-TARGET("ssse3")
+QM_TARGET("ssse3")
 static void step16(__m128i bytes, __m128i spread, char *out)
 {
     const __m128i offsets = _mm_setr_epi8(OFFSETS);
@@ -86,7 +81,7 @@ static void step16(__m128i bytes, __m128i spread, char *out)
     _mm_storeu_si128((__m128i *)(void *)out, values);
 }
 
-TARGET("ssse3")
+QM_TARGET("ssse3")
 static void lines_ssse3(const unsigned char *in, size_t lines, char *out)
 {
     const __m128i first = _mm_setr_epi8(SPREAD_FIRST_12);
@@ -104,7 +99,7 @@ static void lines_ssse3(const unsigned char *in, size_t lines, char *out)
     }
 }
 
-TARGET("avx2")
+QM_TARGET("avx2")
 static __m256i load32(const unsigned char *low, const unsigned char *high)
 {
     return _mm256_inserti128_si256(
@@ -113,7 +108,7 @@ static __m256i load32(const unsigned char *low, const unsigned char *high)
         _mm_loadu_si128((const __m128i *)(const void *)high), 1);
 }
 
-TARGET("avx2")
+QM_TARGET("avx2")
 static void step32(__m256i bytes, __m256i spread, char *out)
 {
     const __m256i offsets = _mm256_setr_epi8(OFFSETS, OFFSETS);
@@ -136,7 +131,7 @@ static void step32(__m256i bytes, __m256i spread, char *out)
     _mm256_storeu_si256((__m256i *)(void *)out, values);
 }
 
-TARGET("avx2")
+QM_TARGET("avx2")
 static void lines_avx2(const unsigned char *in, size_t lines, char *out)
 {
     const __m256i first = _mm256_setr_epi8(SPREAD_FIRST_12, SPREAD_FIRST_12);
@@ -153,7 +148,7 @@ static void lines_avx2(const unsigned char *in, size_t lines, char *out)
 }
 
 /* 48 bytes into 64 characters: the 6-bit shifts and the table are one each. */
-TARGET("avx512f,avx512bw,avx512vbmi")
+QM_TARGET("avx512f,avx512bw,avx512vbmi")
 static void step64(const unsigned char *in, __m512i spread, __m512i table,
                    char *out)
 {
@@ -167,7 +162,7 @@ static void step64(const unsigned char *in, __m512i spread, __m512i table,
     _mm512_storeu_si512(out, bytes);
 }
 
-TARGET("avx512f,avx512bw,avx512vbmi")
+QM_TARGET("avx512f,avx512bw,avx512vbmi")
 static void lines_avx512(const unsigned char *in, size_t lines, char *out)
 {
     /* Bytes b a c b of each of 16 groups, as 32-bit lanes. */
@@ -213,7 +208,7 @@ static const struct qm_base64_encoder *encoder_for_processor(void)
     return &encoders[__builtin_cpu_supports("ssse3") ? 2 : 3];
 }
 
-#elif defined(__GNUC__) && defined(__aarch64__)
+#elif defined(QM_VECTOR_NEON)
 
 /* 48 bytes into 64 characters; the instructions for loading threes and storing
  * fours do the spreading. */

@@ -29,6 +29,12 @@ static inline bool qm_ascii_is_blank(unsigned char c)
     return c == ' ' || c == '\t';
 }
 
+/* What a folded field has as white space: blanks, CR, LF. */
+static inline bool qm_ascii_is_white(unsigned char c)
+{
+    return qm_ascii_is_blank(c) || c == '\r' || c == '\n';
+}
+
 /* C0 control characters and DEL. */
 static inline bool qm_ascii_is_control(unsigned char c)
 {

@@ -1,9 +1,12 @@
 #include "codec/qm_base64.h"
 
+#include "base/qm_mem.h"
+
 enum {
     GROUP_IN = 3,
     GROUP_OUT = 4,
     CRLF_LEN = 2,
+    STEP_MAX = 8,     /* with so much room every call makes progress */
     NOT_BASE64 = 0x40 /* no 6-bit value */
 };
 
@@ -142,6 +145,25 @@ size_t qm_base64_finish(struct qm_base64 *state, char *out)
         written += end_line(state, true, out + written);
     }
     return written;
+}
+
+enum qm_err qm_base64_append(struct qm_buf *out, struct qm_span bytes)
+{
+    struct qm_base64 state;
+    size_t size = (size_t)qm_base64_size(bytes.len, false) + STEP_MAX;
+    char *room = qm_buf_reserve(out, size);
+    size_t used;
+    size_t written;
+
+    if (room == NULL) {
+        return out->err;
+    }
+    qm_base64_init(&state, false);
+    qm_base64_update(&state, bytes, room, size, &used, &written);
+    written += qm_base64_finish(&state, room + written);
+    qm_buf_commit(out, written);
+    qm_mem_wipe(&state, sizeof(state)); /* it holds the last input bytes */
+    return QM_OK;
 }
 
 uint64_t qm_base64_size(uint64_t len, bool wrap)

@@ -8,8 +8,7 @@
 #ifndef QM_BASE64_H
 #define QM_BASE64_H
 
-#include "base/qm_err.h"
-#include "base/qm_span.h"
+#include "base/qm_buf.h"
 #include "codec/qm_base64_lines.h"
 
 /* RFC 2045 section 6.8: encoded lines hold at most 76 characters. */
@@ -40,6 +39,9 @@ void qm_base64_update(struct qm_base64 *state, struct qm_span input, char *out,
  * ends a line with something on it). At most 6 bytes; returns their number.
  */
 size_t qm_base64_finish(struct qm_base64 *state, char *out);
+
+/* Appends all of `bytes` in one line; nothing of them stays on the stack. */
+enum qm_err qm_base64_append(struct qm_buf *out, struct qm_span bytes);
 
 /* Exact output size for `len` input bytes (up to 2^62), finish included. */
 uint64_t qm_base64_size(uint64_t len, bool wrap);

@@ -178,11 +178,6 @@ static struct qm_span without_line_end(struct qm_span field)
     return field;
 }
 
-static bool is_white(char c)
-{
-    return c == '\r' || c == '\n' || qm_ascii_is_blank((unsigned char)c);
-}
-
 /* RFC 6376 section 3.4.2; answers how much of the field was the name. */
 static size_t put_name(struct qm_span field, struct qm_buf *out)
 {
@@ -191,7 +186,7 @@ static size_t put_name(struct qm_span field, struct qm_buf *out)
     for (i = 0; i < field.len; i++) {
         unsigned char c = (unsigned char)field.ptr[i];
 
-        if (!is_white((char)c)) {
+        if (!qm_ascii_is_white(c)) {
             (void)qm_buf_append_char(out, (char)qm_ascii_lower(c));
         }
         if (c == ':') {
@@ -208,7 +203,7 @@ static void put_value(struct qm_span value, struct qm_buf *out)
     size_t i;
 
     for (i = 0; i < value.len; i++) {
-        if (is_white(value.ptr[i])) {
+        if (qm_ascii_is_white((unsigned char)value.ptr[i])) {
             white = true;
             continue;
         }

@@ -62,11 +62,6 @@ static enum qm_err check_value(struct qm_span value)
 }
 
 /* After check_value() a CR can only be the start of a fold point. */
-static bool is_space(char c)
-{
-    return qm_ascii_is_blank((unsigned char)c) || c == '\r' || c == '\n';
-}
-
 /*
  * Offset past the quoted-string that opens at `at`, or past the place where the
  * search stopped: `*closed_out` tells which. It has to stay on one line.
@@ -117,7 +112,7 @@ static size_t text_end(struct folder *folder, size_t at)
 {
     struct qm_span value = folder->value;
 
-    while (at < value.len && !is_space(value.ptr[at])) {
+    while (at < value.len && !qm_ascii_is_white((unsigned char)value.ptr[at])) {
         size_t len = value.ptr[at] == '"' ? kept_quote_len(folder, at) : 0;
 
         at += len > 0 ? len : 1;
@@ -144,7 +139,7 @@ static struct chunk read_chunk(struct folder *folder, size_t start)
     size_t at = start;
     size_t end;
 
-    while (at < value.len && is_space(value.ptr[at])) {
+    while (at < value.len && qm_ascii_is_white((unsigned char)value.ptr[at])) {
         chunk.folded = chunk.folded || value.ptr[at] == '\r';
         chunk.width += qm_ascii_is_blank((unsigned char)value.ptr[at]) ? 1 : 0;
         at++;

@@ -12,10 +12,10 @@ enum qm_err qm_dkim_init(struct qm_dkim *dkim, bool simple, bool relaxed)
 
     memset(dkim, 0, sizeof(*dkim));
     qm_buf_init(&dkim->head, QM_DKIM_HEAD_MAX, false);
-    dkim->wanted[false] = simple;
-    dkim->wanted[true] = relaxed;
+    dkim->wanted[QM_DKIM_SIMPLE] = simple;
+    dkim->wanted[QM_DKIM_RELAXED] = relaxed;
     for (form = 0; form < QM_DKIM_FORMS && err == QM_OK; form++) {
-        qm_canon_init(&dkim->canon[form], form == true);
+        qm_canon_init(&dkim->canon[form], form == QM_DKIM_RELAXED);
         if (dkim->wanted[form]) {
             err = qm_digest_begin(&dkim->run[form], QM_DIGEST_SHA256);
         }
@@ -35,17 +35,14 @@ void qm_dkim_deinit(struct qm_dkim *dkim)
 
 /* --- reading -------------------------------------------------------------- */
 
-/* A line without anything in it is "\r\n", or "\n". */
+/* A line without anything in it is "\r\n", or "\n"; `line` is its end. */
 static bool is_empty_line(const struct qm_dkim *dkim, struct qm_span line)
 {
+    struct qm_span head = qm_buf_span(&dkim->head);
     size_t len = dkim->line_len + line.len;
+    char first = dkim->line_len > 0 ? head.ptr[head.len - 1] : line.ptr[0];
 
-    return len == 1 ||
-           (len == 2 &&
-            (line.len == 2
-                 ? line.ptr[0]
-                 : qm_buf_span(&dkim->head).ptr[qm_buf_len(&dkim->head) - 1]) ==
-                '\r');
+    return len == 1 || (len == 2 && first == '\r');
 }
 
 /* The empty line is no field: what there is of it is taken back. */
@@ -135,17 +132,13 @@ enum qm_err qm_dkim_finish(struct qm_dkim *dkim)
 
 /* --- fields --------------------------------------------------------------- */
 
-static bool is_white(char c)
-{
-    return c == '\r' || c == '\n' || qm_ascii_is_blank((unsigned char)c);
-}
-
 static struct qm_span trim(struct qm_span text)
 {
-    while (text.len > 0 && is_white(text.ptr[0])) {
+    while (text.len > 0 && qm_ascii_is_white((unsigned char)text.ptr[0])) {
         text = qm_span_from(text, 1);
     }
-    while (text.len > 0 && is_white(text.ptr[text.len - 1])) {
+    while (text.len > 0 &&
+           qm_ascii_is_white((unsigned char)text.ptr[text.len - 1])) {
         text.len--;
     }
     return text;
@@ -273,32 +266,16 @@ static enum qm_err put_fields(struct qm_span head,
 
 /* --- values --------------------------------------------------------------- */
 
-static enum qm_err put_base64(struct qm_buf *out, const unsigned char *bytes,
-                              size_t len)
-{
-    struct qm_base64 state;
-    size_t room = (size_t)qm_base64_size(len, false);
-    char *at = qm_buf_reserve(out, room + 8);
-    size_t used;
-    size_t written;
-
-    if (at == NULL) {
-        return out->err;
-    }
-    qm_base64_init(&state, false);
-    qm_base64_update(&state, qm_span_make((const char *)bytes, len), at,
-                     room + 8, &used, &written);
-    qm_buf_commit(out, written + qm_base64_finish(&state, at + written));
-    return QM_OK;
-}
-
 enum qm_err qm_dkim_body_hash(const struct qm_dkim *dkim, bool relaxed,
                               struct qm_buf *out)
 {
-    if (!dkim->ended || !dkim->wanted[relaxed]) {
+    size_t form = relaxed ? QM_DKIM_RELAXED : QM_DKIM_SIMPLE;
+
+    if (!dkim->ended || !dkim->wanted[form]) {
         return QM_E_MISUSE;
     }
-    return put_base64(out, dkim->hash[relaxed], QM_DKIM_HASH_SIZE);
+    return qm_base64_append(
+        out, qm_span_make((const char *)dkim->hash[form], QM_DKIM_HASH_SIZE));
 }
 
 /* RFC 6376 section 3.7: the chosen fields, and our own without a line end. */
@@ -323,5 +300,8 @@ enum qm_err qm_dkim_sign(const struct qm_dkim *dkim,
         err = qm_key_sign(key, qm_buf_span(&text), signature, &len);
     }
     qm_buf_deinit(&text);
-    return err == QM_OK ? put_base64(out, signature, len) : err;
+    if (err != QM_OK) {
+        return err;
+    }
+    return qm_base64_append(out, qm_span_make((const char *)signature, len));
 }

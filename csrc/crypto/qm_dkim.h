@@ -15,16 +15,18 @@
 enum {
     QM_DKIM_HEAD_MAX = 8 * 1024 * 1024, /* more than a message of ours has */
     QM_DKIM_NAMES_MAX = 500,            /* fields that one signature covers */
-    QM_DKIM_HASH_SIZE = 32,
-    QM_DKIM_FORMS = 2 /* simple, relaxed */
+    QM_DKIM_HASH_SIZE = 32
 };
+
+/* Canonical forms, by which the arrays below are indexed. */
+enum { QM_DKIM_SIMPLE, QM_DKIM_RELAXED, QM_DKIM_FORMS };
 
 struct qm_dkim {
     struct qm_buf head;                   /* the fields, CRLF at each end */
     size_t line_len;                      /* of the line that has no end yet */
     bool in_body;                         /* the empty line was seen */
     bool ended;                           /* the hashes are made */
-    bool wanted[QM_DKIM_FORMS];           /* by qm_dkim_form() */
+    bool wanted[QM_DKIM_FORMS];           /* of the body */
     struct qm_canon canon[QM_DKIM_FORMS]; /* of the body */
     struct qm_digest_run run[QM_DKIM_FORMS];
     unsigned char hash[QM_DKIM_FORMS][QM_DKIM_HASH_SIZE];

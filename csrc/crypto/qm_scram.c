@@ -231,24 +231,6 @@ static enum qm_err read_offer(struct qm_scram *scram, struct qm_span challenge,
     return QM_OK;
 }
 
-static void append_base64(struct qm_buf *out, struct qm_span bytes)
-{
-    struct qm_base64 state;
-    size_t size = (size_t)qm_base64_size(bytes.len, false) + 8;
-    char *room = qm_buf_reserve(out, size);
-    size_t used;
-    size_t written;
-
-    if (room == NULL) {
-        return;
-    }
-    qm_base64_init(&state, false);
-    qm_base64_update(&state, bytes, room, size, &used, &written);
-    written += qm_base64_finish(&state, room + written);
-    qm_buf_commit(out, written);
-    qm_mem_wipe(&state, sizeof(state));
-}
-
 /* Completes the AuthMessage; client-final-without-proof goes to `out` too. */
 static enum qm_err write_final(struct qm_scram *scram, struct qm_span challenge,
                                struct qm_span nonce, struct qm_buf *out)
@@ -256,7 +238,7 @@ static enum qm_err write_final(struct qm_scram *scram, struct qm_span challenge,
     size_t start = qm_buf_len(out);
 
     (void)qm_buf_append_text(out, "c=");
-    append_base64(out, qm_buf_span(&scram->bound));
+    (void)qm_base64_append(out, qm_buf_span(&scram->bound));
     (void)qm_buf_append_text(out, ",r=");
     (void)qm_buf_append(out, nonce);
     (void)qm_buf_append_char(&scram->auth, ',');
@@ -337,7 +319,7 @@ static enum qm_err prove(struct qm_scram *scram, const struct offer *offer,
     }
     if (err == QM_OK) {
         (void)qm_buf_append_text(out, ",p=");
-        append_base64(out, key_span(scram, keys.proof));
+        (void)qm_base64_append(out, key_span(scram, keys.proof));
         err = out->err;
     }
     qm_mem_wipe(&keys, sizeof(keys));

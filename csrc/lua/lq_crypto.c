@@ -17,18 +17,6 @@
 
 QM_EXPORT int luaopen_qqmail_crypto(lua_State *L);
 
-/* Pushes what was written, or the error; the buffer is done with. */
-static int push_made(lua_State *L, struct qm_buf *made, enum qm_err err)
-{
-    struct qm_span text = qm_buf_span(made);
-
-    if (err == QM_OK) {
-        lua_pushlstring(L, text.len > 0 ? text.ptr : "", text.len);
-    }
-    qm_buf_deinit(made);
-    return err == QM_OK ? 1 : lq_push_error(L, err);
-}
-
 static enum qm_digest read_digest(lua_State *L, struct qm_span name)
 {
     static const struct {
@@ -106,7 +94,7 @@ static int l_crypto_cram_md5(lua_State *L)
 
     qm_buf_init(&made, QM_SCRAM_MESSAGE_MAX, true);
     err = qm_cram_answer(user, password, challenge, &made);
-    return push_made(L, &made, err);
+    return lq_push_made(L, &made, err);
 }
 
 /* --- SCRAM ---------------------------------------------------------------- */
@@ -158,7 +146,7 @@ static int l_scram_first(lua_State *L)
 
     qm_buf_init(&made, QM_SCRAM_MESSAGE_MAX, true);
     err = qm_scram_first(scram, &made);
-    return push_made(L, &made, err);
+    return lq_push_made(L, &made, err);
 }
 
 /*
@@ -180,7 +168,7 @@ static int l_scram_final(lua_State *L)
         qm_buf_deinit(&made);
         return push_fault(L, scram, err);
     }
-    return push_made(L, &made, err);
+    return lq_push_made(L, &made, err);
 }
 
 /* exchange:verify(challenge) -> true: the server knows the password too */

@@ -13,17 +13,6 @@
 
 enum { VALUE_MAX = 2 * QM_KEY_SIGNATURE_MAX };
 
-static int push_made(lua_State *L, struct qm_buf *made, enum qm_err err)
-{
-    struct qm_span text = qm_buf_span(made);
-
-    if (err == QM_OK) {
-        lua_pushlstring(L, text.len > 0 ? text.ptr : "", text.len);
-    }
-    qm_buf_deinit(made);
-    return err == QM_OK ? 1 : lq_push_error(L, err);
-}
-
 /* --- keys ----------------------------------------------------------------- */
 
 static struct qm_key *check_key(lua_State *L, int arg)
@@ -119,8 +108,8 @@ static int l_dkim_body_hash(lua_State *L)
     struct qm_buf made;
 
     qm_buf_init(&made, VALUE_MAX, false);
-    return push_made(L, &made,
-                     qm_dkim_body_hash(dkim, lua_toboolean(L, 2) != 0, &made));
+    return lq_push_made(
+        L, &made, qm_dkim_body_hash(dkim, lua_toboolean(L, 2) != 0, &made));
 }
 
 /* reading:sign(key, names, relaxed, field) -> base64, see qm_dkim_sign() */
@@ -135,7 +124,7 @@ static int l_dkim_sign(lua_State *L)
     plan.relaxed = lua_toboolean(L, 4) != 0;
     plan.field = lq_check_span(L, 5);
     qm_buf_init(&made, VALUE_MAX, false);
-    return push_made(L, &made, qm_dkim_sign(dkim, &plan, key, &made));
+    return lq_push_made(L, &made, qm_dkim_sign(dkim, &plan, key, &made));
 }
 
 /* --- forms ---------------------------------------------------------------- */
@@ -147,8 +136,8 @@ static int l_dkim_field(lua_State *L)
     struct qm_buf made;
 
     qm_buf_init(&made, QM_DKIM_HEAD_MAX, false);
-    return push_made(L, &made,
-                     qm_canon_header(field, lua_toboolean(L, 2) != 0, &made));
+    return lq_push_made(
+        L, &made, qm_canon_header(field, lua_toboolean(L, 2) != 0, &made));
 }
 
 /* crypto.dkim_body(body, relaxed) -> its canonical form */
@@ -170,7 +159,7 @@ static int l_dkim_body(lua_State *L)
         len += qm_canon_finish(&state, out + len, room - len);
         qm_buf_commit(&made, len);
     }
-    return push_made(L, &made, made.err);
+    return lq_push_made(L, &made, made.err);
 }
 
 static int l_dkim_close(lua_State *L)

@@ -81,6 +81,17 @@ int lq_push_error_text(lua_State *L, enum qm_err err, const char *text)
     return 3;
 }
 
+int lq_push_made(lua_State *L, struct qm_buf *made, enum qm_err err)
+{
+    struct qm_span text = qm_buf_span(made);
+
+    if (err == QM_OK) {
+        lua_pushlstring(L, text.len > 0 ? text.ptr : "", text.len);
+    }
+    qm_buf_deinit(made);
+    return err == QM_OK ? 1 : lq_push_error(L, err);
+}
+
 int lq_push_error(lua_State *L, enum qm_err err)
 {
     return lq_push_error_text(L, err, NULL);

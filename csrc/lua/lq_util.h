@@ -4,8 +4,7 @@
 #ifndef LQ_UTIL_H
 #define LQ_UTIL_H
 
-#include "base/qm_err.h"
-#include "base/qm_span.h"
+#include "base/qm_buf.h"
 #include "lua/lq_compat.h"
 
 QM_DECLS_BEGIN
@@ -32,6 +31,9 @@ int lq_push_error(lua_State *L, enum qm_err err);
 
 /* As above with a text made by the caller (copied; may be NULL). */
 int lq_push_error_text(lua_State *L, enum qm_err err, const char *text);
+
+/* Pushes what was written, or the error; the buffer is done with. */
+int lq_push_made(lua_State *L, struct qm_buf *made, enum qm_err err);
 
 /*
  * Readers for a field of the option table at `table` (absent or nil gives the

@@ -85,25 +85,6 @@ enum qm_sasl_mechanism qm_sasl_choose(unsigned offered, unsigned allowed,
     return found != QM_SASL_NONE ? found : first_of(both, need);
 }
 
-enum qm_err qm_sasl_encode(struct qm_buf *out, struct qm_span bytes)
-{
-    struct qm_base64 state;
-    size_t size = (size_t)qm_base64_size(bytes.len, false);
-    char *room = qm_buf_reserve(out, size + 8);
-    size_t used;
-    size_t written;
-
-    if (room == NULL) {
-        return out->err;
-    }
-    qm_base64_init(&state, false);
-    qm_base64_update(&state, bytes, room, size + 8, &used, &written);
-    written += qm_base64_finish(&state, room + written);
-    qm_buf_commit(out, written);
-    qm_mem_wipe(&state, sizeof(state)); /* it holds the last input bytes */
-    return QM_OK;
-}
-
 /* RFC 4616: [authzid] NUL authcid NUL passwd. */
 static void write_plain(struct qm_buf *out, const struct qm_sasl_login *login)
 {
@@ -207,7 +188,7 @@ enum qm_err qm_sasl_respond(enum qm_sasl_mechanism mechanism, unsigned step,
     } else if (message.err != QM_OK) {
         err = message.err;
     } else {
-        err = qm_sasl_encode(out, qm_buf_span(&message));
+        err = qm_base64_append(out, qm_buf_span(&message));
     }
     qm_buf_deinit(&message);
     return err;

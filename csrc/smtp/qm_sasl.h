@@ -91,10 +91,6 @@ enum qm_sasl_mechanism qm_sasl_choose(unsigned offered, unsigned allowed,
                                       const struct qm_sasl_login *login,
                                       bool secure);
 
-/* Appends `bytes` in base64 on one line to `out`, a wiping buffer. */
-enum qm_err qm_sasl_encode(struct qm_buf *out,
-                           struct qm_span bytes) QM_MUST_USE;
-
 /*
  * Appends the base64 of the client's message number `step` (0: initial
  * response) to `out`, a wiping buffer. *has_response_out is false when the

@@ -47,7 +47,7 @@ static enum qm_err mask_both(struct qm_smtp *smtp, struct qm_span secret)
 
     qm_buf_init(&encoded, QM_CMD_AUTH_LINE_MAX, true);
     if (err == QM_OK) {
-        err = qm_sasl_encode(&encoded, secret);
+        err = qm_base64_append(&encoded, secret);
     }
     if (err == QM_OK) {
         err = qm_mask_add(&smtp->mask, qm_buf_span(&encoded));
@@ -164,7 +164,7 @@ enum qm_err qm_smtp_respond(struct qm_smtp *smtp, const struct qm_span *message,
     }
     qm_buf_reset(&smtp->response);
     if (message != NULL) {
-        err = qm_sasl_encode(&smtp->response, *message);
+        err = qm_base64_append(&smtp->response, *message);
     }
     if (err == QM_OK) {
         err = send_response(smtp, message != NULL);

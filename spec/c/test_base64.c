@@ -250,8 +250,26 @@ static void decoder_knows_its_alphabet(void)
     }
 }
 
+static void is_appended_in_one_line(void)
+{
+    static char bytes[500];
+    static char expected[700];
+    struct qm_span input = every_byte(bytes, sizeof(bytes));
+    size_t len = reference(input, false, expected);
+    struct qm_buf out;
+
+    qm_buf_init(&out, len + 9, false);
+    CHECK(qm_buf_append_text(&out, "a") == QM_OK);
+    CHECK(qm_base64_append(&out, input) == QM_OK);
+    CHECK(qm_span_equal(qm_span_from(qm_buf_span(&out), 1),
+                        qm_span_make(expected, len)));
+    CHECK(qm_base64_append(&out, input) == QM_E_LIMIT);
+    qm_buf_deinit(&out);
+}
+
 int main(void)
 {
+    TEST(is_appended_in_one_line);
     TEST(matches_rfc_vectors);
     TEST(matches_reference_at_each_length);
     TEST(lines_hold_76_columns);

@@ -1,3 +1,4 @@
+local dkim = require("qqmail.dkim")
 local errors = require("qqmail.errors")
 local letter = require("qqmail.letter")
 local messages = require("qqmail.message")
@@ -7,6 +8,7 @@ local POLICY = { attempts = 4, base = 1, cap = 100, jitter = 0, budget = 1000,
   when_unknown = "stop" }
 local ABC = { "a@test.local", "b@test.local", "c@test.local" }
 local A, B, C = ABC[1], ABC[2], ABC[3]
+local UNSIGNED = dkim.signer({})
 
 local function policy(more)
   return setmetatable(more or {}, { __index = POLICY })
@@ -14,7 +16,7 @@ end
 
 local function new(more, spec)
   spec = spec or { from = "me@test.local", to = ABC, subject = "s", text = "t" }
-  return letter.new(assert(qqmail.message(spec)), spec, policy(more))
+  return letter.new(assert(qqmail.message(spec)), spec, policy(more), UNSIGNED)
 end
 
 local function none()
@@ -256,7 +258,7 @@ describe("qqmail.letter", function()
       local spec = { to = A, subject = "s", text = "t" }
       local first = assert(qqmail.new({ host = "h.test", tls = "none", from = "first@test.local" }))
       local other = assert(qqmail.new({ host = "h.test", tls = "none", from = "other@test.local" }))
-      local self = letter.new(assert(messages.new(spec, first.settings)), spec, POLICY)
+      local self = letter.new(assert(messages.new(spec, first.settings)), spec, POLICY, UNSIGNED)
       assert.equal(self.built, self:built_for(first.settings, true))
       local built = assert(self:built_for(other.settings, false))
       assert.equal(built, self:built_for(other.settings, false))

@@ -178,17 +178,16 @@ function Batch:prepare(item)
     return false
   end
   lint_watch.look(self.mailer, built, self.feed.total or item.index)
-  local given, sign = self.mailer.routes[2] and spec or built, self.sign
   item.began = net.now()
-  if sign then
-    built, err = sign(built)
-  end
-  if not built then
+  local signed
+  signed, err = self.sign(built)
+  if not signed then
     self:finish(item, nil, err)
     return false
   end
   -- Only another account may have to build it anew.
-  item.letter = letter.new(built, given, settings.retry, sign)
+  item.letter = letter.new(signed, self.mailer.routes[2] and spec or signed, settings.retry,
+    self.sign)
   return true
 end
 

@@ -180,26 +180,18 @@ local function wants(list, is_relaxed)
   return false
 end
 
-local function sign(list, built, pause)
-  local keys, err = read_keys(list)
-  if not keys then
+-- What is signed of one message, once there are keys and a reading for it.
+local function seal(list, keys, built, reading, pause)
+  local handle, err, source = first_reading(built, reading, pause)
+  if not handle then
     return nil, err
   end
-  local reading, name, text = require("qqmail.crypto").dkim(wants(list, false), wants(list, true))
-  if not reading then
-    return nil, failed(built, name, text)
+  local ok, name, text = reading:finish()
+  if not ok then
+    return nil, of_core(built, name, text)
   end
-  local handle, source, made
-  handle, err, source = first_reading(built, reading, pause)
-  local ok = handle ~= nil
-  if ok then
-    ok, name, text = reading:finish()
-    err = not ok and of_core(built, name, text) or nil
-  end
-  if ok then
-    made, err = signatures(list, keys, built, reading)
-  end
-  reading:close()
+  local made
+  made, err = signatures(list, keys, built, reading)
   if not made then
     return nil, err
   end
@@ -210,6 +202,21 @@ local function sign(list, built, pause)
   return built:with_core(handle, source)
 end
 
+local function sign(list, built, pause)
+  local keys, err = read_keys(list)
+  if not keys then
+    return nil, err
+  end
+  local reading, name, text = require("qqmail.crypto").dkim(wants(list, false), wants(list, true))
+  if not reading then
+    return nil, failed(built, name, text)
+  end
+  local signed
+  signed, err = seal(list, keys, built, reading, pause)
+  reading:close()
+  return signed, err
+end
+
 -- A turn for others between pieces of a large message, where a driver can give one.
 local function pause_of(driver)
   return driver.sleep and function()
@@ -217,15 +224,19 @@ local function pause_of(driver)
   end
 end
 
+local function as_it_is(built)
+  return built
+end
+
 --- What signs the mails of an account. A message itself stays as it is: it may go out
 -- through other accounts too.
 -- @tparam table settings `dkim`
 -- @tparam table driver whose `sleep` lets others have their turn
--- @treturn ?function (built) -> another built message, with signatures, or nil and an
--- error; nil: there is nothing to sign with
+-- @treturn function (built) -> the built message to send in its place, or nil and an
+-- error; without `dkim` the same one
 function M.signer(settings, driver)
   if not settings.dkim then
-    return nil
+    return as_it_is
   end
   local pause = pause_of(driver)
   return function(built)

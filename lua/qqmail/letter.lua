@@ -39,8 +39,7 @@ end
 --- @tparam table built message, signed where that is to be
 -- @tparam table spec what it was built from: for an account with another From
 -- @tparam table|boolean policy of `qqmail.retry`
--- @tparam ?function sign (built) -> what goes out in its place, or nil and an error: for
--- one built anew
+-- @tparam function sign of `qqmail.dkim`, for one built anew
 -- @treturn table letter; `to`: who is still to get it, `tries`: made so far
 function M.new(built, spec, policy, sign)
   return setmetatable({
@@ -67,7 +66,7 @@ function Letter:built_for(settings, is_first)
   if not self.variants[settings] then
     local defaults = setmetatable({ message_id = self.built.id }, { __index = settings })
     local built, err = message.new(self.spec, defaults)
-    if built and self.sign then
+    if built then
       built, err = self.sign(built)
     end
     if not built then

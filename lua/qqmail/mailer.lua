@@ -63,9 +63,7 @@ local function deliver(self, built, spec, patience, policy)
     return nil, err
   end
   local sign = dkim.signer(self.settings, driver)
-  if sign then
-    built, err = sign(built)
-  end
+  built, err = sign(built)
   if not built then
     return nil, err
   elseif driver.deliver then

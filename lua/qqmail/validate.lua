@@ -470,8 +470,11 @@ function M.rate(value)
   return { count, per = per }
 end
 
--- Whether a table is a list without holes whose elements are all of some type.
-local function is_list_of(value, types)
+--- Whether a value is a list without holes whose elements are all of some type.
+-- @param value
+-- @tparam table types set of names as `type` gives them
+-- @treturn boolean
+function M.is_list_of(value, types)
   if type(value) ~= "table" then
     return false
   end
@@ -493,7 +496,7 @@ end
 
 --- A list of tables; `qqmail.config.rules` looks into them.
 function M.rules(value)
-  if is_list_of(value, { table = true }) then
+  if M.is_list_of(value, { table = true }) then
     return value
   end
   return nil, {
@@ -507,7 +510,7 @@ function M.accounts(value)
   if value == false then
     return {}
   end
-  if is_list_of(value, { table = true, string = true }) then
+  if M.is_list_of(value, { table = true, string = true }) then
     return value
   end
   return nil, {
@@ -520,7 +523,7 @@ end
 -- they are loaded.
 function M.dkim(value)
   local is_one = type(value) == "table" and value[1] == nil
-  if value == false or is_one or is_list_of(value, { table = true }) then
+  if value == false or is_one or M.is_list_of(value, { table = true }) then
     return value
   end
   return nil, {

@@ -14,6 +14,7 @@ local errors = require "qqmail.errors"
 local fields = require "qqmail.dkim.fields"
 local options = require "qqmail.options"
 local suggest = require "qqmail.suggest"
+local validate = require "qqmail.validate"
 
 local M = {}
 
@@ -84,32 +85,13 @@ local function selector_of(value)
     .. "digits, hyphens and dots", zh = "必须是 DNS 中 ._domainkey 之前的名字，如 mail：只含字母、数字、连字符和点" }
 end
 
-local function member(names)
-  return function(value)
-    for _, name in ipairs(names) do
-      if value == name then
-        return name
-      end
-    end
-    return nil, { en = "must be one of " .. table.concat(names, ", "),
-      zh = "必须是 " .. table.concat(names, "、") .. " 之一" }
-  end
-end
-
 -- RFC 8301 section 3.1 forbids it, and receivers follow.
 local function algorithm_of(value)
   if value == "rsa-sha1" then
     return nil, { en = "must not be rsa-sha1, which receivers do not count: use rsa-sha256",
       zh = "不能是 rsa-sha1：接收方视同未签名，请用 rsa-sha256" }
   end
-  return member(ALGORITHMS)(value)
-end
-
-local function boolean_of(value)
-  if type(value) == "boolean" then
-    return value
-  end
-  return nil, { en = "must be true or false", zh = "必须是 true 或 false" }
+  return validate.enum(value, { values = ALGORITHMS })
 end
 
 local function expires_of(value)
@@ -119,27 +101,13 @@ local function expires_of(value)
   return nil, { en = "must be a number of seconds, at least 1", zh = "必须是不小于 1 的秒数" }
 end
 
-local function is_list(value)
-  if type(value) ~= "table" then
-    return false
-  end
-  local count = 0
-  for key in pairs(value) do
-    if type(key) ~= "number" then
-      return false
-    end
-    count = count + 1
-  end
-  return count == #value
-end
-
 local function headers_of(value)
-  if not is_list(value) then
+  if not validate.is_list_of(value, { string = true }) then
     return nil, { en = "must be a list of header field names", zh = "必须是邮件头字段名的列表" }
   end
   local out, seen = {}, {}
   for i, name in ipairs(value) do
-    if type(name) ~= "string" or not core.codec.field_name(name) or name:find(";", 1, true) then
+    if not core.codec.field_name(name) or name:find(";", 1, true) then
       return nil, { en = ("has something at %d that is no name of a header field"):format(i),
         zh = ("第 %d 项不是邮件头字段名"):format(i) }
     elseif fields.is_changed_on_the_way(name) then
@@ -154,25 +122,14 @@ local function headers_of(value)
   return out
 end
 
-local function text_or_function(value)
-  if type(value) == "function" or (type(value) == "string" and value ~= "") then
-    return value
-  end
-  return nil, { en = "must be a text or a function that returns one",
-    zh = "必须是文本，或返回文本的函数" }
-end
-
-local function path_of(value)
-  if type(value) == "string" and value ~= "" and not value:find("%c") then
-    return value
-  end
-  return nil, { en = "must be the path of a file", zh = "必须是文件路径" }
-end
-
 local CHECKS = {
-  domain = domain_of, selector = selector_of, key = text_or_function, key_file = path_of,
-  passphrase = text_or_function, algorithm = algorithm_of, canonicalization = member(FORMS),
-  headers = headers_of, oversign = boolean_of, expires = expires_of,
+  domain = domain_of, selector = selector_of, key = validate.secret, key_file = validate.path,
+  passphrase = validate.secret, algorithm = algorithm_of, headers = headers_of,
+  oversign = validate.boolean,
+  canonicalization = function(value)
+    return validate.enum(value, { values = FORMS })
+  end,
+  expires = expires_of,
   identity = function(value)
     return value -- with the domain, see `identity_of`
   end,
@@ -214,17 +171,15 @@ local BAD_KEY = {
 
 local IS_PATH = { en = "is a path: give it as key_file", zh = "是路径：请改用 key_file" }
 
--- The module links OpenSSL, and may not fit the one this process brought.
-local function load_crypto()
-  local loaded, crypto = pcall(require, "qqmail.crypto")
-  if loaded then
-    return crypto
-  end
-  return nil, tostring(crypto):match("^[^\n]*")
+-- The module links OpenSSL, and may not fit the one this process brought: why it cannot
+-- be loaded, or nil.
+local function missing_crypto()
+  local loaded, why = pcall(require, "qqmail.crypto")
+  return not loaded and tostring(why):match("^[^\n]*") or nil
 end
 
-local function parse(crypto, entry, text, passphrase)
-  local key, name = crypto.dkim_key(text, passphrase)
+local function parse(entry, text, passphrase)
+  local key, name = require("qqmail.crypto").dkim_key(text, passphrase)
   if not key then
     local is_path = name == "no_key" and not text:find("\n") and text:find("[/.]") ~= nil
     return nil, is_path and entry.key_name == "key" and IS_PATH or BAD_KEY[name]
@@ -253,10 +208,10 @@ local function resolve(value)
   return nil, { en = "is a function that returned no text", zh = "所给的函数没有返回文本" }
 end
 
--- The function behind `entry.key()`: what was given stays an upvalue here, until there
+-- The function `entry.read_key`: what was given stays an upvalue here, until there
 -- is a key and nobody needs it any more.
-local function key_reader(self, entry, field, given, passphrase)
-  local crypto, lang, cover, key = self.crypto, self.lang, self.cover, nil
+local function key_reader(loader, entry, field, given, passphrase)
+  local lang, cover, key = loader.lang, loader.cover, nil
   local function fail(code, name, why)
     local text = base.sentence(field .. name, nil, why)
     return nil, cover:mend(errors.new { kind = "config", code = code, field = field .. name,
@@ -277,7 +232,7 @@ local function key_reader(self, entry, field, given, passphrase)
     end
     cover:learn_secret(phrase)
     local parsed
-    parsed, why = parse(crypto, entry, text, phrase)
+    parsed, why = parse(entry, text, phrase)
     if not parsed then
       return fail("config.dkim_key", entry.key_name, why)
     end
@@ -288,30 +243,30 @@ end
 
 -- --- one entry ------------------------------------------------------------------
 
-local function fault(self, field, name, why, code)
-  return self:fault(code or "config.invalid_value", field .. name,
-    base.sentence(field .. name, self.where, why))
+local function fault(loader, field, name, why, code)
+  return loader:fault(code or "config.invalid_value", field .. name,
+    base.sentence(field .. name, loader.settings.where.dkim, why))
 end
 
-local function unknown(self, field, name)
+local function unknown(loader, field, name)
   local meant = type(name) == "string"
     and (ELSEWHERE[name:lower()] or suggest.closest(name, NAMES))
-  return fault(self, field, tostring(name), {
+  return fault(loader, field, tostring(name), {
     en = "is unknown" .. (meant and ('; did you mean "%s"?'):format(meant) or ""),
     zh = "未知" .. (meant and ('，是否想写 "%s"？'):format(meant) or ""),
   }, "config.unknown_option")
 end
 
-local function read_values(self, given, field)
+local function read_values(loader, given, field)
   local entry = {}
   for name, value in pairs(given) do
     if not KNOWN[name] then
-      return unknown(self, field, name)
+      return unknown(loader, field, name)
     end
     local why
     entry[name], why = CHECKS[name](value)
     if entry[name] == nil then
-      return fault(self, field, name, why)
+      return fault(loader, field, name, why)
     end
   end
   return entry
@@ -319,20 +274,20 @@ end
 
 local MISSING = { en = "is missing", zh = "缺失" }
 
-local function check_together(self, entry, field)
+local function check_together(loader, entry, field)
   for _, name in ipairs({ "domain", "selector" }) do
     if not entry[name] then
-      return fault(self, field, name, MISSING)
+      return fault(loader, field, name, MISSING)
     end
   end
   if #entry.domain + #entry.selector > 240 then
-    return fault(self, field, "selector", { en = "and the domain are too long for a name in DNS",
+    return fault(loader, field, "selector", { en = "and the domain are too long for a name in DNS",
       zh = "与域名合起来超过 DNS 名字的长度" })
   elseif entry.key and entry.key_file then
-    return fault(self, field, "key_file", { en = "cannot be given together with key",
+    return fault(loader, field, "key_file", { en = "cannot be given together with key",
       zh = "不能与 key 同时给出" }, "config.contradiction")
   elseif not entry.key and not entry.key_file then
-    return fault(self, field, "key", { en = "is missing: give the key, or its file as key_file",
+    return fault(loader, field, "key", { en = "is missing: give the key, or its file as key_file",
       zh = "缺失：请给出私钥，或用 key_file 给出其文件" })
   end
   local why
@@ -340,15 +295,15 @@ local function check_together(self, entry, field)
     entry.identity, why = identity_of(entry.identity, entry.domain)
   end
   if why then
-    return fault(self, field, "identity", why)
+    return fault(loader, field, "identity", why)
   end
   return true
 end
 
-local function read_key_file(self, entry, field)
-  local text, reason = (self.with.read_file or dotenv.read_file)(entry.key_file, KEY_FILE_CAP)
+local function read_key_file(loader, entry, field)
+  local text, reason = (loader.with.read_file or dotenv.read_file)(entry.key_file, KEY_FILE_CAP)
   if not text then
-    return fault(self, field, "key_file", {
+    return fault(loader, field, "key_file", {
       en = ("cannot be read: %s"):format(tostring(reason or "no such file")),
       zh = ("无法读取：%s"):format(tostring(reason or "文件不存在")),
     }, "config.dkim_key")
@@ -357,19 +312,19 @@ local function read_key_file(self, entry, field)
 end
 
 -- Reads the key at once, unless a function of the user's gives it.
-local function take_key(self, entry, field)
+local function take_key(loader, entry, field)
   local given, passphrase = entry.key, entry.passphrase
   local err
   entry.key_name = given and "key" or "key_file"
   if not given then
-    given, err = read_key_file(self, entry, field)
+    given, err = read_key_file(loader, entry, field)
     if not given then
       return nil, err
     end
   end
   entry.passphrase, entry.key = nil, nil
-  local place = self.loader.place
-  entry.read_key = key_reader(self, entry, (place and place .. "." or "") .. field, given,
+  local place = loader.place
+  entry.read_key = key_reader(loader, entry, (place and place .. "." or "") .. field, given,
     passphrase)
   if type(given) ~= "function" and type(passphrase) ~= "function" then
     local key
@@ -379,13 +334,13 @@ local function take_key(self, entry, field)
   return true
 end
 
-local function read_entry(self, given, field)
-  local entry, err = read_values(self, given, field)
+local function read_entry(loader, given, field)
+  local entry, err = read_values(loader, given, field)
   if not entry then
     return nil, err
   end
   local ok
-  ok, err = check_together(self, entry, field)
+  ok, err = check_together(loader, entry, field)
   if not ok then
     return nil, err
   end
@@ -394,17 +349,17 @@ local function read_entry(self, given, field)
   entry.relaxed_header = form:find("^relaxed") ~= nil
   entry.relaxed_body = form:find("relaxed$") ~= nil
   entry.headers = entry.headers or {}
-  ok, err = take_key(self, entry, field)
+  ok, err = take_key(loader, entry, field)
   return ok and entry or nil, err
 end
 
 -- DNS has one record for a selector, so that one of two keys would never verify.
-local function check_twins(self, list, field)
+local function check_twins(loader, list, field)
   local seen = {}
   for i, entry in ipairs(list) do
     local name = entry.selector:lower() .. " " .. entry.domain
     if seen[name] then
-      return fault(self, field(i), "selector", {
+      return fault(loader, field(i), "selector", {
         en = "is that of another signature: each key has a selector of its own",
         zh = "与另一签名相同：每个私钥须有各自的 selector" })
     end
@@ -413,24 +368,11 @@ local function check_twins(self, list, field)
   return true
 end
 
--- What the rest of a loading needs to say where something is wrong.
-local function helper(loader)
-  return {
-    loader = loader, with = loader.with, lang = loader.lang, cover = loader.cover,
-    where = loader.settings.where.dkim,
-    fault = function(_, ...)
-      return loader:fault(...)
-    end,
-  }
-end
-
 -- A signature of another domain says nothing for the one readers see (RFC 7489
 -- section 3.1.1), so that DMARC needs one of this.
 local function check_alignment(loader, list)
-  local from = loader.settings.from
-  local address = type(from) == "table" and (from.address or from[2] or from[1]) or from
-  local domain = type(address) == "string" and address:match("@([%w%.%-_]+)>?%s*$")
-  domain = domain and domain:lower()
+  local address = validate.address_of(loader.settings.from)
+  local domain = address and address:match("@(.*)$"):lower()
   for _, entry in ipairs(list) do
     local own = entry.domain
     if not domain or domain == own or domain:sub(-#own - 1) == "." .. own
@@ -445,16 +387,16 @@ local function check_alignment(loader, list)
   })
 end
 
-local function read_list(self, given, field)
+local function read_list(loader, given, field)
   local list = {}
   for i, item in ipairs(given) do
     local err
-    list[i], err = read_entry(self, item, field(i))
+    list[i], err = read_entry(loader, item, field(i))
     if not list[i] then
       return nil, err
     end
   end
-  local ok, err = check_twins(self, list, field)
+  local ok, err = check_twins(loader, list, field)
   return ok and list or nil, err
 end
 
@@ -471,20 +413,18 @@ function M.settle(loader)
   if not ok or not given then
     return ok, err
   end
-  local self = helper(loader)
-  local why
-  self.crypto, why = load_crypto()
-  if not self.crypto then
+  local why = missing_crypto()
+  if why then
     return loader:fault("config.dkim_unavailable", "dkim", base.sentence("dkim", nil, {
       en = "cannot be used: " .. why, zh = "无法使用：" .. why }))
   end
   local is_one = given[1] == nil
   if #given > MOST then
-    return fault(self, "dkim", "", { en = ("has more than %d signatures"):format(MOST),
+    return fault(loader, "dkim", "", { en = ("has more than %d signatures"):format(MOST),
       zh = ("超过 %d 个签名"):format(MOST) })
   end
   local list
-  list, err = read_list(self, is_one and { given } or given, function(i)
+  list, err = read_list(loader, is_one and { given } or given, function(i)
     return is_one and "dkim." or ("dkim[%d]."):format(i)
   end)
   if not list then

@@ -54,6 +54,16 @@ local function add(out, name, count)
   end
 end
 
+-- Names a field that is not there, unless the list has it already.
+local function add_missing(out, name)
+  for _, other in ipairs(out) do
+    if other:lower() == name:lower() then
+      return
+    end
+  end
+  out[#out + 1] = name
+end
+
 --- What h= names.
 -- @tparam table entry of the setting `dkim`
 -- @tparam function count (name) -> how many fields of that name there are
@@ -71,22 +81,10 @@ function M.names(entry, count)
     if not IS_RULED[name:lower()] then
       add(out, name, there + (entry.oversign and 1 or 0))
     elseif entry.oversign and there == 0 then
-      M.add_missing(out, name)
+      add_missing(out, name)
     end
   end
   return out
-end
-
---- Name a field that is not there, unless the list has it already.
--- @tparam table out list of names
--- @tparam string name
-function M.add_missing(out, name)
-  for _, other in ipairs(out) do
-    if other:lower() == name:lower() then
-      return
-    end
-  end
-  out[#out + 1] = name
 end
 
 -- --- writing --------------------------------------------------------------------
@@ -97,30 +95,26 @@ local LINE = 76
 local Writer = {}
 Writer.__index = Writer
 
--- Adds a piece behind which a line may end.
+function Writer:break_line()
+  self.parts[#self.parts + 1], self.column = "\r\n ", 1
+end
+
+-- Adds a piece; a line may end before it.
 function Writer:put(piece)
   if self.column > 1 and self.column + #piece > LINE then
-    self.parts[#self.parts + 1] = "\r\n "
-    self.column = 1
+    self:break_line()
   end
   self.parts[#self.parts + 1] = piece
   self.column = self.column + #piece
 end
 
--- A tag; a blank before it is where the line may break.
+-- A tag; before it stands a blank, or the line breaks.
 function Writer:tag(name, value)
   local text = ("%s=%s;"):format(name, value)
   if self.column > 1 and self.column + 1 + #text > LINE then
-    self.parts[#self.parts + 1], self.column = "\r\n ", 1
-  elseif self.column > 1 then
-    self.parts[#self.parts + 1], self.column = " ", self.column + 1
+    self:break_line()
   end
-  self.parts[#self.parts + 1] = text
-  self.column = self.column + #text
-end
-
-function Writer:break_line()
-  self.parts[#self.parts + 1], self.column = "\r\n ", 1
+  self:put(self.column > 1 and " " .. text or text)
 end
 
 -- RFC 6376 section 2.11: what has a meaning in a tag, or is not ASCII, goes as =XX.
@@ -163,7 +157,7 @@ function M.unsigned(entry, names, body_hash, now)
   writer:break_line()
   writer:tag("bh", body_hash)
   writer:break_line()
-  writer.parts[#writer.parts + 1] = "b="
+  writer:put("b=")
   return table.concat(writer.parts)
 end
 

@@ -170,9 +170,8 @@ function M.send(self, connection, to)
   local driver, settings = self.driver, self.settings
   local built, err = message.new({ to = to, subject = SUBJECT, text = TEXT }, settings)
   local began = driver:now()
-  local sign = dkim.signer(settings, driver)
-  if built and sign then
-    built, err = sign(built)
+  if built then
+    built, err = dkim.signer(settings, driver)(built)
   end
   local ok, receipt = built ~= nil, nil
   if ok then

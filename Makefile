@@ -78,7 +78,7 @@ LUA_SRC := $(shell find lua -name '*.lua' | sort)
 objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 
 .PHONY: all help build deps deps-dev test test-all test-c test-lua test-gc \
-  asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
+  test-neon asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
   rules format-check warnings fmt demo docs options-doc doctor-doc errors-doc \
   providers-doc bench-nginx bench-roundtrips bench-many truth diagnosis-rows rockspec \
   charset-table install clean FORCE
@@ -89,7 +89,8 @@ help:
 	@echo 'deps        install what building and testing need (Debian)'
 	@echo 'demo        deps, build, then send a mail to a private Postfix and show it'
 	@echo 'test        deps, build, then all tests under: $(LUAS)'
-	@echo 'test-c      the C unit tests alone'
+	@echo 'test-c      the C unit tests alone (C_UNITS= for some of them)'
+	@echo 'test-neon   what is written for vectors, as arm64 under qemu'
 	@echo 'test-lua    the Lua specs under LUA=$(LUA) alone (SPEC=, BUSTED_FLAGS=)'
 	@echo 'truth       what callers learn of connections cut at any byte, as a table'
 	@echo 'diagnosis-rows  what is known to go wrong, and how a spec makes it happen'
@@ -183,8 +184,10 @@ clean:
 
 SUBMAKE := $(MAKE) --no-print-directory -s
 
-# One program for each spec/c/test_<unit>.c.
-C_TESTS := $(patsubst spec/c/%.c,$(C)/%,$(sort $(wildcard spec/c/test_*.c)))
+# One program for each spec/c/test_<unit>.c; C_UNITS="run dot": those alone.
+C_UNITS ?= *
+C_TESTS := $(patsubst spec/c/%.c,$(C)/%,$(sort \
+  $(foreach unit,$(C_UNITS),$(wildcard spec/c/test_$(unit).c))))
 C_TEST_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) $(NET_SRC) $(TLS_SRC) \
   $(DISK_SRC) $(CRYPTO_SRC)
 C_TEST_OBJ := $(patsubst csrc/%.c,$(C)/obj/%.o,$(C_TEST_SRC))
@@ -206,6 +209,19 @@ $(C)/test_%: spec/c/test_%.c $(C)/libqm.a $(wildcard spec/c/*.h)
 
 test-c: $(C_TESTS)
 	@tools/tally.sh $(foreach t,$(C_TESTS),'$(notdir $(t)): $(C_RUN) $(t)')
+
+# Units that are written for vectors, in plain C, as they are where there are none.
+VECTOR_UNITS := base64_lines run
+plain_suite   = 'C without vectors: $(SUBMAKE) test-c VARIANT=-plain \
+  CPPFLAGS=-DQM_NO_VECTORS C_UNITS="$(VECTOR_UNITS) base64 body dot qp scan"'
+
+# And with NEON, on a processor that has none.
+NEON_CC := aarch64-linux-gnu-gcc -O2 -static
+test-neon:
+	@mkdir -p build/neon
+	@tools/tally.sh $(foreach unit,$(VECTOR_UNITS),'$(unit): $(NEON_CC) $(OWN_CPPFLAGS) \
+	  -Ispec/c spec/c/test_$(unit).c csrc/codec/qm_$(unit).c $(BASE_SRC) \
+	  -o build/neon/$(unit) && qemu-aarch64-static build/neon/$(unit)')
 
 # Programs that a spec starts find this build as well.
 TEST_ENV = env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS LUA=$(LUA) QQMAIL_BUILD=$(B) \
@@ -232,7 +248,7 @@ suite = '$(1): $(SUBMAKE) test-lua LUA=$(1) $(2)'
 TEST_JOBS ?= $(shell nproc)
 
 test: deps
-	@tools/tally.sh -j $(TEST_JOBS) 'C: $(SUBMAKE) test-c' $(foreach l,$(LUAS),$(call suite,$(l)))
+	@tools/tally.sh -j $(TEST_JOBS) 'C: $(SUBMAKE) test-c' $(plain_suite) $(foreach l,$(LUAS),$(call suite,$(l)))
 
 # Without the specs of nginx: the collector that matters there is in another process.
 # A few files at a time: a full collection at each step costs as much as is loaded.

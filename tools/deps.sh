@@ -16,7 +16,8 @@ run='gcc libc6-dev make lua5.4 liblua5.4-dev lua5.3 liblua5.3-dev luajit2
   luarocks postfix dovecot-core python3 procps nginx libnginx-mod-http-lua
   lua-cqueues lua-luv lua-posix iproute2 faketime libidn2-0 python3-dkim'
 dev='clang clang-tidy clang-format cppcheck valgrind gcovr binutils lua-check
-  lua-ldoc lua-discount shellcheck git'
+  lua-ldoc lua-discount shellcheck git gcc-aarch64-linux-gnu
+  libc6-dev-arm64-cross qemu-user-static'
 bench='nginx libnginx-mod-http-lua curl'
 
 wanted=

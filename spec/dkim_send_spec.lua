@@ -171,6 +171,23 @@ describe("a signed mail", function()
     check(data_of(second))
   end)
 
+  it("of another account never lacks what a function gave to the first signature", function()
+    local first = send.server({ drop_at = "connect" })
+    local second = send.server({ users = { ["u@football.example.com"] = send.CODE } })
+    local other = send.options(second, { user = "u@football.example.com" })
+    other.retry, other.timeout, other.lang = nil, nil, nil
+    local mailer = send.mailer(first, { from = FROM, dkim = samples.ed25519(),
+      failover = { other } })
+    send.bad(mailer, { code = "message.not_repeatable" }, send.message({
+      attachments = { { read = reader(3, "abc"), name = "x" } } }))
+    assert.equal(0, #second:messages())
+    -- With a From of its own it is one mail for both accounts.
+    send.good(mailer, send.message({ from = FROM,
+      attachments = { { read = reader(3, "abc"), name = "x" } } }))
+    send.has(second:messages()[1].data, "YWJjYWJjYWJj")
+    check(data_of(second))
+  end)
+
   it("leaves the built message as it was", function()
     local server = send.server()
     local built = assert(qqmail.message({ from = FROM, to = "a@test.local", text = "x" }))

@@ -46,11 +46,35 @@ function M.new(built, spec, policy, sign)
     built = built, spec = has_own_from(spec) and spec or copy(spec, {}), policy = policy,
     sign = sign,
     to = built.envelope.to, tries = 0, rounds = 0, waited = 0,
-    accepted = {}, refused = {}, unknown = {},
+    accepted = {}, refused = {}, unknown = {}, variants = {},
   }, Letter)
 end
 
 -- --- another account ----------------------------------------------------------
+
+-- A function gives its bytes once: to the message that was sent, or signed, first. Any
+-- other one would go out without them.
+local function is_spent_for(self, built)
+  if self.built ~= built and self.built.is_pulled then
+    return true
+  end
+  for _, variant in pairs(self.variants) do
+    if variant ~= built and variant.is_pulled then
+      return true
+    end
+  end
+  return false
+end
+
+local function build_anew(self, settings)
+  local defaults = setmetatable({ message_id = self.built.id }, { __index = settings })
+  local built, err = message.new(self.spec, defaults)
+  if built then
+    built, err = self.sign(built)
+  end
+  self.variants[settings] = built
+  return built, err
+end
 
 --- The message as an account sends it: one that names no sender gets the sender of
 -- the account, and keeps its Message-ID.
@@ -59,22 +83,17 @@ end
 -- @treturn ?table built
 -- @treturn ?table error
 function Letter:built_for(settings, is_first)
-  if is_first or has_own_from(self.spec) then
-    return self.built
+  local is_common = is_first or has_own_from(self.spec)
+  local built = self.variants[settings]
+  if is_common then
+    built = self.built
   end
-  self.variants = self.variants or {}
-  if not self.variants[settings] then
-    local defaults = setmetatable({ message_id = self.built.id }, { __index = settings })
-    local built, err = message.new(self.spec, defaults)
-    if built then
-      built, err = self.sign(built)
-    end
-    if not built then
-      return nil, err
-    end
-    self.variants[settings] = built
+  if is_spent_for(self, built) then
+    return nil, self.built:failure(nil, "unsupported")
+  elseif built then
+    return built
   end
-  return self.variants[settings]
+  return build_anew(self, settings)
 end
 
 -- --- results ------------------------------------------------------------------

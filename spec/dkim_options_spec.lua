@@ -290,6 +290,34 @@ describe("a key for dkim", function()
     signed_by(good(send.merge({ passphrase = function() return "open sesame" end }, key)))
   end)
 
+  it("may be asked for by two mails at once, by functions that wait", function()
+    local path = write("")
+    finally(function() os.remove(path) end)
+    openssl("genpkey -algorithm ed25519 -aes-256-cbc -pass pass:'open sesame' -out " .. path)
+    local file = assert(io.open(path, "rb"))
+    local text = file:read("*a")
+    file:close()
+    local mailer = good({ domain = "football.example.com", selector = "x",
+      key = function()
+        coroutine.yield()
+        return text
+      end, passphrase = "open sesame" })
+    local read_key, got = mailer.settings.dkim[1].read_key, {}
+    local mails = {}
+    for i = 1, 2 do
+      mails[i] = coroutine.create(function()
+        got[i] = assert(read_key())
+      end)
+      assert(coroutine.resume(mails[i]))
+    end
+    for i = 1, 2 do
+      assert(coroutine.resume(mails[i]))
+    end
+    assert.is_truthy(got[1])
+    assert.equal(got[1], got[2])
+    signed_by(mailer)
+  end)
+
   it("must be one that receivers take", function()
     local path = write("")
     finally(function() os.remove(path) end)

@@ -230,6 +230,11 @@ local function key_reader(loader, entry, field, given, passphrase)
     if why then
       return fail("config.secret_function", "passphrase", why)
     end
+    -- A function may wait for a vault: by then another mail may have brought the key, and
+    -- what it was made of is gone.
+    if key then
+      return key
+    end
     cover:learn_secret(phrase)
     local parsed
     parsed, why = parse(entry, text, phrase)

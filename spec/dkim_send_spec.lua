@@ -262,6 +262,38 @@ describe("a signed mail", function()
     assert.equal(21, turns(4000000))
   end)
 
+  it("is not sent with other bytes than were signed, whatever the file says of itself", function()
+    local path, clock = os.tmpname(), dkim.clock
+    finally(function()
+      os.remove(path)
+      dkim.clock = clock
+    end)
+    local function write(text)
+      shell.write(path, text)
+      assert.equal(0, select(2, shell.run("touch -d @1000 " .. path)))
+    end
+    write(("a"):rep(100000))
+    local server = send.server()
+    local mailer = mailer_for(server)
+    local message = send.message({ attachments = { path } })
+    send.good(mailer, message)
+    dkim.clock = function()
+      write(("b"):rep(100000))
+      return clock()
+    end
+    send.bad(mailer, { code = "message.source_changed", field = "attachments[1]",
+      phase = "body", delivered = "no" }, message)
+    local raw = { raw = { path = path }, envelope = { from = FROM, to = "a@test.local" } }
+    write("From: joe@football.example.com\n\na\n")
+    dkim.clock = function()
+      write("From: joe@football.example.com\n\nb\n")
+      return clock()
+    end
+    send.bad(mailer, { code = "message.source_changed", phase = "body" }, raw)
+    assert.equal(1, #server:messages())
+    check(data_of(server))
+  end)
+
   it("says what cannot be read", function()
     local path = os.tmpname()
     finally(function() os.remove(path) end)

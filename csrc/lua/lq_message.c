@@ -525,6 +525,13 @@ static int l_message_copy(lua_State *L)
     return err == QM_OK ? 1 : lq_push_error(L, err);
 }
 
+/* watch(): see qm_message_watch() */
+static int l_message_watch(lua_State *L)
+{
+    qm_message_watch(lq_message_check(L, 1));
+    return 0;
+}
+
 /* seal(fields): see qm_message_seal() */
 static int l_message_seal(lua_State *L)
 {
@@ -577,6 +584,7 @@ static const luaL_Reg methods[] = {
     { "push", l_message_push },
     { "reader", l_message_reader },
     { "copy", l_message_copy },
+    { "watch", l_message_watch },
     { "seal", l_message_seal },
     { "raw_head", l_message_raw_head },
     { "is_eightbit", l_message_is_eightbit },

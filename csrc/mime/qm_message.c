@@ -151,6 +151,15 @@ enum qm_err qm_message_copy(struct qm_message *to,
     return QM_OK;
 }
 
+void qm_message_watch(struct qm_message *m)
+{
+    size_t i;
+
+    for (i = 0; i < m->part_count; i++) {
+        qm_source_watch(&m->parts[i].source);
+    }
+}
+
 /* What goes out with 8BITMIME becomes what goes out without. */
 static void keep_seven(struct qm_message *m)
 {

@@ -89,6 +89,9 @@ enum qm_err qm_message_build(struct qm_message *m,
 enum qm_err qm_message_copy(struct qm_message *to,
                             const struct qm_message *from) QM_MUST_USE;
 
+/* Whole readings give the same bytes from now on, or fail with QM_E_CHANGED. */
+void qm_message_watch(struct qm_message *m);
+
 /*
  * Puts finished fields in front of a message that nobody reads, and settles
  * its form: from now on it is the same with and without 8BITMIME, as a

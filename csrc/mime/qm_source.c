@@ -5,6 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Where FNV-1a begins. */
+static const uint64_t sum_of_nothing = 0xcbf29ce484222325;
+
 void qm_source_memory(struct qm_source *source, struct qm_span bytes)
 {
     memset(source, 0, sizeof(*source));
@@ -142,6 +145,7 @@ enum qm_err qm_source_open(struct qm_source *source)
 {
     qm_source_close(source);
     source->at = source->first;
+    source->sum = sum_of_nothing;
     if (source->kind == QM_SOURCE_FILE) {
         return open_file(source);
     }
@@ -150,6 +154,46 @@ enum qm_err qm_source_open(struct qm_source *source)
     }
     return QM_OK;
 }
+
+/* --- sums ---------------------------------------------------------------- */
+
+/* FNV-1a: enough against accidents. */
+static uint64_t sum_on(uint64_t sum, struct qm_span bytes)
+{
+    size_t i;
+
+    for (i = 0; i < bytes.len; i++) {
+        sum = (sum ^ (unsigned char)bytes.ptr[i]) * 0x100000001b3;
+    }
+    return sum;
+}
+
+void qm_source_watch(struct qm_source *source)
+{
+    source->watched = true;
+}
+
+static enum qm_err check_sum(struct qm_source *source)
+{
+    if (!source->watched) {
+        return QM_OK;
+    }
+    if (source->summed) {
+        return source->sum == source->first_sum ? QM_OK : QM_E_CHANGED;
+    }
+    source->first_sum = source->sum;
+    source->summed = true;
+    return QM_OK;
+}
+
+static enum qm_err end_of_file(struct qm_source *source)
+{
+    enum qm_err err = check_unchanged(source);
+
+    return err == QM_OK ? check_sum(source) : err;
+}
+
+/* --- reading ------------------------------------------------------------- */
 
 static ssize_t read_some(int fd, char *slice, size_t len)
 {
@@ -184,7 +228,10 @@ static enum qm_err next_of_file(struct qm_source *source, char *slice,
     }
     source->at += (uint64_t)got;
     *bytes_out = qm_span_make(slice, (size_t)got);
-    return left == 0 ? check_unchanged(source) : QM_OK;
+    if (source->watched) {
+        source->sum = sum_on(source->sum, *bytes_out);
+    }
+    return left == 0 ? end_of_file(source) : QM_OK;
 }
 
 static enum qm_err next_of_pull(struct qm_source *source,

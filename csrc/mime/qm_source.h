@@ -35,6 +35,10 @@ struct qm_source {
     bool size_known;              /* false only for a pull without a size */
     bool ended;                   /* pull: no more will be pushed */
     bool touched;                 /* pull: bytes were taken, no way back */
+    bool watched;                 /* file: see qm_source_watch() */
+    bool summed;                  /* watched, and read to its end once */
+    uint64_t sum;                 /* watched: of the bytes of this reading */
+    uint64_t first_sum;           /* summed: of those of the first one */
     int fd_plus_one;              /* 0: closed, so that a zeroed struct is */
 };
 
@@ -61,6 +65,13 @@ void qm_source_skip(struct qm_source *source, uint64_t count);
 bool qm_source_size(const struct qm_source *source, uint64_t *size_out);
 
 /*
+ * What is read of a file must from now on be the same each time: its state does
+ * not tell when times were set back, or when it is written to within a tick of
+ * the clock or through memory.
+ */
+void qm_source_watch(struct qm_source *source);
+
+/*
  * Begins a reading at the first byte. QM_E_CHANGED when the file is no longer
  * the one that was named, QM_E_UNSUPPORTED when a pull was read before.
  */
@@ -70,7 +81,7 @@ enum qm_err qm_source_open(struct qm_source *source) QM_MUST_USE;
  * The next bytes, empty at the end; `slice` is used by files only and the view
  * is valid until the next call. QM_E_AGAIN: a pull waits for a push.
  * QM_E_CHANGED: the file or the pull gave another number of bytes than it
- * promised. QM_E_SYSTEM with errno: reading failed.
+ * promised, or a watched file other bytes. QM_E_SYSTEM with errno: reading failed.
  */
 enum qm_err qm_source_next(struct qm_source *source, char *slice, size_t cap,
                            struct qm_span *bytes_out) QM_MUST_USE;

@@ -94,6 +94,7 @@ local function first_reading(built, reading, pause)
   if not ok then
     return nil, built:failure(handle, name, text)
   end
+  handle:watch()
   built:lend(job)
   local pieces = not copy and {} or nil
   local err

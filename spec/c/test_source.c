@@ -164,6 +164,57 @@ static void file_that_changed_while_read(void)
     qm_source_close(&source);
 }
 
+/* Other bytes, and the state of before. */
+static void rewrite(const char *content, size_t len)
+{
+    struct timespec times[2] = { { 1000, 0 }, { 1000, 0 } };
+
+    int fd = open(path, O_WRONLY);
+
+    CHECK(fd >= 0 && write(fd, content, len) == (ssize_t)len);
+    (void)close(fd);
+    CHECK(utimensat(AT_FDCWD, path, times, 0) == 0);
+}
+
+static enum qm_err read_whole(struct qm_source *source, size_t cap)
+{
+    char all[64];
+    size_t len;
+    enum qm_err err = qm_source_open(source);
+
+    if (err == QM_OK) {
+        err = drain(source, cap, all, &len);
+    }
+    qm_source_close(source);
+    return err;
+}
+
+static void watched_file_with_other_bytes(void)
+{
+    struct qm_source source;
+    struct qm_span bytes;
+    char slice[4];
+
+    write_file("0123456789", 10);
+    rewrite("0123456789", 10);
+    CHECK(qm_source_file(&source, path) == QM_OK);
+    rewrite("0123456780", 10);
+    CHECK(read_whole(&source, 4) == QM_OK);
+    qm_source_watch(&source);
+    rewrite("0123456789", 10);
+    CHECK(qm_source_open(&source) == QM_OK);
+    CHECK(qm_source_next(&source, slice, 4, &bytes) == QM_OK);
+    qm_source_close(&source); /* which was no whole reading */
+    CHECK(read_whole(&source, 4) == QM_OK);
+    CHECK(read_whole(&source, 3) == QM_OK);
+    rewrite("0123456780", 10);
+    CHECK(read_whole(&source, 4) == QM_E_CHANGED);
+    rewrite("0123456789", 10);
+    CHECK(read_whole(&source, 64) == QM_OK);
+    qm_source_skip(&source, 9);
+    CHECK(read_whole(&source, 64) == QM_E_CHANGED);
+}
+
 /* Its stated size is 0, its content is not. */
 static void file_that_lies_about_its_size(void)
 {
@@ -239,6 +290,7 @@ int main(void)
     TEST(file_that_changed_before_reading);
     TEST(file_of_the_same_size_with_other_times);
     TEST(file_that_changed_while_read);
+    TEST(watched_file_with_other_bytes);
     TEST(file_that_lies_about_its_size);
     TEST(pull_in_pieces);
     TEST(pull_must_keep_its_promise);

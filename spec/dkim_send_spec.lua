@@ -99,6 +99,24 @@ describe("a signed mail", function()
     check(data_of(server))
   end)
 
+  it("is signed in the time that the mail has", function()
+    local server = send.server()
+    local function slow_mailer()
+      local mailer, driver
+      mailer, driver = fake_time.mailer(server, options_for(server, {
+        dkim = samples.ed25519({ key = function()
+          driver.ahead = driver.ahead + 20
+          return samples.keys.ed25519
+        end }) }))
+      return mailer
+    end
+    send.bad(slow_mailer(), { code = "timeout.deadline" }, send.message({ deadline = 15 }))
+    assert.equal(0, #server:connections())
+    local mailer = slow_mailer()
+    assert.is_true(send.good(mailer).seconds >= 20)
+    assert.is_true(send.good(mailer).seconds < 20) -- there is a key now
+  end)
+
   it("says when it was signed, and until when that holds", function()
     local clock = dkim.clock
     finally(function() dkim.clock = clock end)

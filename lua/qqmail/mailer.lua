@@ -50,9 +50,9 @@ local function random()
   return ((a * 256 + b) * 256 + c) / 16777216
 end
 
-local function deadline_of(self, driver, built)
+local function seconds_for(self, built)
   local seconds = self.settings.timeout.total
-  return driver:now() + math.min(seconds, built.deadline or seconds)
+  return math.min(seconds, built.deadline or seconds)
 end
 
 -- A built message, by whatever driver fits this moment. `patience`: seconds to
@@ -62,6 +62,8 @@ local function deliver(self, built, spec, patience, policy)
   if not driver then
     return nil, err
   end
+  -- Signing takes of the time: a large mail is read for it, a key may have to be fetched.
+  local began = not driver.deliver and driver:now()
   local sign = dkim.signer(self.settings, driver)
   built, err = sign(built)
   if not built then
@@ -72,9 +74,8 @@ local function deliver(self, built, spec, patience, policy)
   local receipt
   -- Only another account may have to build it anew.
   local waiting = letter.new(built, self.routes[2] and spec or built, policy, sign)
-  local began = driver:now()
   receipt, err = dispatch.send(self, waiting, {
-    driver = driver, deadline = deadline_of(self, driver, built), patience = patience,
+    driver = driver, deadline = began + seconds_for(self, built), patience = patience,
   })
   local result = receipt or err
   result.seconds = driver:now() - began

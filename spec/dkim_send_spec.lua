@@ -246,6 +246,21 @@ describe("a signed mail", function()
     check(data_of(server))
   end)
 
+  it("does not hold a larger header than it may", function()
+    local to = {}
+    for i = 1, 6000 do
+      to[i] = ("Somebody With A Long Name %d <r%d@test.local>"):format(i, i)
+    end
+    local server = send.server()
+    local mailer = mailer_for(server)
+    send.bad(mailer, { code = "message.dkim_too_large", field = "attachments[1]" }, send.message({
+      to = to, envelope = { to = "a@test.local" },
+      attachments = { { read = reader(1, "x"), name = "x" } } }))
+    send.good(mailer, send.message({ to = to, envelope = { to = "a@test.local" },
+      attachments = { { data = "x", name = "x" } } }))
+    check(data_of(server))
+  end)
+
   it("can be two at once, with a large one among them", function()
     local server = send.server()
     local function sender(message)

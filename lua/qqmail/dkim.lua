@@ -44,6 +44,14 @@ local function too_large(built)
   })
 end
 
+local function head_too_large(built)
+  return fault.new(built.lang, "message.dkim_too_large", pulled_field(built), {
+    en = "comes from a function, and a message to be signed is then held in memory, where its "
+      .. "header is limited to 256 KiB",
+    zh = "来自函数，待签名的邮件须留在内存中，其邮件头上限为 256 KiB",
+  })
+end
+
 local function of_core(built, name, text)
   return fault.core(built.lang, nil, name, text)
 end
@@ -76,7 +84,9 @@ end
 local function as_raw(built, pieces)
   local source = { data = table.concat(pieces) }
   local handle, name, text = core.message({ raw = source, utf8 = built.core:needs_utf8() })
-  if not handle then
+  if name == "limit" then
+    return nil, head_too_large(built)
+  elseif not handle then
     return nil, of_core(built, name, text)
   end
   return handle, nil, source

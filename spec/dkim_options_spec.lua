@@ -330,6 +330,11 @@ describe("a key for dkim", function()
     try("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256", "Ed25519")
     refused(samples.rsa({ key = "no key" }), "dkim.key", "config.dkim_key", "PEM")
     refused(samples.rsa({ key = "/etc/dkim.pem" }), "dkim.key", "config.dkim_key", "key_file")
+    refused(samples.rsa({ key = "keys/dkim.pem" }), "dkim.key", "config.dkim_key", "key_file")
+    for _, lost in ipairs({ "", " " }) do
+      refused(samples.rsa({ key = samples.keys.rsa:gsub("\n", lost) }), "dkim.key",
+        "config.dkim_key", "PEM")
+    end
     refused(samples.rsa({ algorithm = "ed25519-sha256" }), "dkim.key", "config.dkim_key",
       "rsa-sha256")
     refused({ domain = "a.example", selector = "x", key_file = "/nonexistent/key" },
@@ -383,6 +388,14 @@ describe("a key for dkim", function()
       return calls > 1 and samples.keys.rsa or nil
     end, "config.secret_function", "no text")
     signed_by(mailer)
+  end)
+
+  it("is not told where it was given as the name of its file", function()
+    -- The system calls it too long before it looks for it, unless there is a slash early on.
+    local key = samples.keys.rsa:gsub("[\n/]", "")
+    local err = refused({ domain = "a.example", selector = "x", key_file = key }, "dkim.key_file",
+      "config.dkim_key", "too long")
+    send.lacks(settings_of.everything(err), key:sub(40, 80))
   end)
 
   it("is in nothing that can be seen", function()

@@ -189,18 +189,25 @@ end
 -- place for other tools' files.
 local ABSENT = { [2] = true, [20] = true, [21] = true }
 
+-- The system's words, without the path that Lua puts in front: it may be a key that was
+-- given in place of its file.
+local function reason_of(text, path)
+  local front = path .. ": "
+  return text:sub(1, #front) == front and text:sub(#front + 1) or text
+end
+
 --- Read a whole file, but no more than the cap and one byte.
 -- @tparam string path
 -- @tparam ?number cap bytes
 -- @treturn ?string the text; nil alone when there is no such file
--- @treturn ?string what went wrong
+-- @treturn ?string what went wrong, without the path
 function M.read_file(path, cap)
   local file, text, code = io.open(path, "rb")
   if not file then
     if ABSENT[code] then
       return nil
     end
-    return nil, text
+    return nil, reason_of(text, path)
   end
   local content
   content, text, code = file:read((cap or M.MAX_SIZE) + 1)

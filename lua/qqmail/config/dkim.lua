@@ -178,11 +178,17 @@ local function missing_crypto()
   return not loaded and tostring(why):match("^[^\n]*") or nil
 end
 
+-- A key whose line ends were lost has slashes too.
+local function looks_like_path(text)
+  return #text < 256 and not text:find("%s") and not text:find("-----", 1, true)
+    and (text:find("^[~./]") or text:find("%.%a+$")) ~= nil
+end
+
 local function parse(entry, text, passphrase)
   local key, name = require("qqmail.crypto").dkim_key(text, passphrase)
   if not key then
-    local is_path = name == "no_key" and not text:find("\n") and text:find("[/.]") ~= nil
-    return nil, is_path and entry.key_name == "key" and IS_PATH or BAD_KEY[name]
+    local is_path = name == "no_key" and entry.key_name == "key" and looks_like_path(text)
+    return nil, is_path and IS_PATH or BAD_KEY[name]
   elseif entry.algorithm and entry.algorithm ~= key:algorithm() then
     local other = key:algorithm()
     key:close()

@@ -5,6 +5,8 @@ if not jit then
 end
 
 local certs = require("spec.support.certs")
+local dkim_judge = require("spec.support.dkim_judge")
+local dkim_samples = require("spec.support.dkim_samples")
 local nginx = require("spec.support.nginx")
 local send = require("spec.support.send")
 local shell = require("spec.support.shell")
@@ -173,6 +175,27 @@ describe("setup", function()
     assert.equal(FIRST, messages[1].auth.password)
     assert.equal(SECOND, messages[2].auth.password)
     no_secrets()
+  end)
+
+  it_runs("reads the key for DKIM, which workers need no right to", function()
+    local options = options_with(file_text(FIRST, "QQMAIL_FROM=joe@football.example.com\n"))
+    options.secrets["dkim.pem"] = dkim_samples.keys.rsa
+    options.http = [[
+      init_by_lua_block {
+        require("qqmail").setup({ dkim = { domain = "football.example.com", selector = "test",
+          key_file = ngx.config.prefix() .. "/dkim.pem" } })
+      }
+    ]]
+    web = nginx.start(options)
+    assert(os.remove(web.prefix .. "/dkim.pem"))
+    assert.equal("sent", get("/send"))
+    if not dkim_judge.missing() then
+      local signatures = dkim_judge.verify({ server:messages()[1].data }, dkim_samples.records)[1]
+      assert.equal(1, #signatures)
+      assert.is_true(signatures[1].passed, signatures[1].why)
+    end
+    send.lacks(shell.run("cat " .. web.prefix .. "/out " .. web.prefix .. "/logs/*"),
+      dkim_samples.keys.rsa:match("\n([^\n]+)\n"))
   end)
 
   it_runs("keeps the workers of before where a reload finds a wrong .env", function()

@@ -246,6 +246,7 @@ build = {
     ["qqmail.message"] = "lua/qqmail/message.lua",
     ["qqmail.message.addresses"] = "lua/qqmail/message/addresses.lua",
     ["qqmail.message.built"] = "lua/qqmail/message/built.lua",
+    ["qqmail.message.calendar"] = "lua/qqmail/message/calendar.lua",
     ["qqmail.message.content"] = "lua/qqmail/message/content.lua",
     ["qqmail.message.fault"] = "lua/qqmail/message/fault.lua",
     ["qqmail.message.from_template"] = "lua/qqmail/message/from_template.lua",

@@ -176,6 +176,13 @@ local qqmail = {}
 ---@field type? string
 ---@field size? integer
 
+---@class qqmail.Calendar
+---@field data? string iCalendar text
+---@field path? string
+---@field method? "PUBLISH" | "REQUEST" | "REPLY" | "ADD" | "CANCEL" | "REFRESH" | "COUNTER" | "DECLINECOUNTER"
+---@field name? string of the file, default "invite.ics"
+---@field attach? boolean false: no file beside the invitation
+
 ---@class qqmail.MessageSpec
 ---@field from? qqmail.Mailbox
 ---@field sender? qqmail.Mailbox
@@ -190,7 +197,7 @@ local qqmail = {}
 ---@field vars? table variables of the template
 ---@field attachments? (string | qqmail.Attachment)[]
 ---@field inline? table<string, string | qqmail.Attachment> by Content-ID
----@field calendar? string | { method: string?, data: string?, path: string? }
+---@field calendar? string | qqmail.Calendar an invitation, its answer or its withdrawal
 ---@field headers? table<string, string | string[]> | { [1]: string, [2]: string }[]
 ---@field date? number
 ---@field id? string | number idempotency key: makes the Message-ID stable

@@ -511,6 +511,12 @@ M.codes = {
       zh = "inline 的内容 ID 不合法或重复。" },
     hint = { en = 'Write inline = { logo = "logo.png" } and src="cid:logo" in the HTML.',
       zh = '请写 inline = { logo = "logo.png" }，HTML 中用 src="cid:logo"。' } },
+  { code = "message.bad_calendar", retry = "never",
+    cause = { en = "calendar is not one whole iCalendar text, or contradicts its method.",
+      zh = "calendar 不是完整的 iCalendar 文本，或与 method 矛盾。" },
+    hint = { en = "Give the text from BEGIN:VCALENDAR to END:VCALENDAR, or { path = }; leave "
+        .. "method out to take the one the text has.",
+      zh = "请给出从 BEGIN:VCALENDAR 到 END:VCALENDAR 的文本，或 { path = }；省略 method 即采用文本中的方法。" } },
   { code = "message.bad_raw", retry = "never",
     cause = { en = "The header of raw has a line that is no field.",
       zh = "raw 的邮件头中有一行不是字段。" },

@@ -6,6 +6,7 @@
 local addresses = require "qqmail.message.addresses"
 local content = require "qqmail.message.content"
 local built = require "qqmail.message.built"
+local calendar = require "qqmail.message.calendar"
 local covers = require "qqmail.cover"
 local core = require "qqmail.core"
 local fault = require "qqmail.message.fault"
@@ -34,7 +35,7 @@ local ELSEWHERE = {
   body = "text", content = "text", message = "text", plain = "text", text_body = "text",
   html_body = "html", body_html = "html", title = "subject", replyto = "reply_to",
   attachment = "attachments", files = "attachments", file = "attachments", images = "inline",
-  embedded = "inline", message_id = "id", messageid = "id", recipients = "to", mailfrom = "from",
+  embedded = "inline", icalevent = "calendar", invite = "calendar", message_id = "id", messageid = "id", recipients = "to", mailfrom = "from",
   header = "headers", encoding = "charset", ical = "calendar", unsubscribe = "list_unsubscribe",
 }
 
@@ -298,6 +299,16 @@ local function add_texts(self, spec, out)
   return true
 end
 
+local function add_calendar(ctx, value, out)
+  local part, attachment, err = calendar.make(ctx, value)
+  out.calendar = part
+  if attachment then
+    out.attachments = out.attachments or {}
+    table.insert(out.attachments, attachment)
+  end
+  return err
+end
+
 local function add_parts(self, spec, out)
   local ctx = { lang = self.lang, convert = self.convert }
   local err
@@ -309,7 +320,7 @@ local function add_parts(self, spec, out)
     out.inline, err = content.inline(ctx, spec.inline)
   end
   if not err and spec.calendar ~= nil then
-    out.calendar, err = content.calendar(ctx, spec.calendar)
+    err = add_calendar(ctx, spec.calendar, out)
   end
   if err then
     return nil, err
@@ -329,9 +340,6 @@ local OVERRIDES = {
   cid = {
     syntax = { code = "message.bad_cid", where = true, en = "is not a content id",
       zh = "不是合法的内容 ID" },
-  },
-  method = {
-    syntax = { code = "message.bad_value", en = "is not a calendar method", zh = "不是合法的日历方法" },
   },
   header = {
     too_long = { code = "message.line_too_long",

@@ -1,4 +1,4 @@
---- What a message carries: texts, attachments, inline parts, calendar.
+--- What a message carries: texts, attachments, inline parts.
 -- @module qqmail.message.content
 
 local callback = require "qqmail.callback"
@@ -242,6 +242,62 @@ function M.convert_header(convert, spec)
   return out
 end
 
+--- All bytes of a file, or of what a function gives, where they have to be looked at.
+-- @tparam ?string lang
+-- @tparam string field
+-- @tparam string|function from a path, or a reader
+-- @treturn ?string
+-- @treturn ?table error
+function M.read_whole(lang, field, from)
+  return (type(from) == "string" and read_file or read_function)(lang, field, from)
+end
+
+--- See that a table has no keys but those.
+-- @tparam ?string lang
+-- @tparam string field
+-- @tparam table value
+-- @tparam table keys list
+-- @treturn ?boolean true
+-- @treturn ?table error
+function M.check_keys(lang, field, value, keys)
+  for key in pairs(value) do
+    local known = false
+    for _, name in ipairs(keys) do
+      known = known or key == name
+    end
+    if not known then
+      local meant = suggest.closest(key, keys)
+      return nil, fault.new(lang, "message.unknown_field", field .. "." .. tostring(key), {
+        en = "is unknown" .. (meant and ("; did you mean %s?"):format(meant) or ""),
+        zh = "是未知字段" .. (meant and ("，是否想写 %s？"):format(meant) or ""),
+      })
+    end
+  end
+  return true
+end
+
+--- The last part of a path, as the name of a part.
+-- @tparam table ctx `lang`, `convert`
+-- @tparam string field
+-- @tparam string name
+-- @treturn ?string
+-- @treturn ?table error
+function M.file_name(ctx, field, name)
+  if ctx.convert then
+    local err
+    name, err = ctx.convert(name, field .. ".name")
+    if not name then
+      return nil, err
+    end
+  end
+  local base = codec.base_name(name)
+  if base == "" then
+    return nil, fault.new(ctx.lang, "message.bad_name", field .. ".name",
+      { en = "is not a file name", zh = "不是文件名" })
+  end
+  return base
+end
+
 local function converted(ctx, field, text, err)
   if text and ctx.convert then
     text, err = ctx.convert(text, field)
@@ -306,23 +362,6 @@ end
 local PART_KEYS = { "path", "data", "read", "name", "type", "size" }
 local INLINE_KEYS = { "path", "data", "read", "name", "type", "size", "cid" }
 
-local function check_keys(lang, field, value, keys)
-  for key in pairs(value) do
-    local known = false
-    for _, name in ipairs(keys) do
-      known = known or key == name
-    end
-    if not known then
-      local meant = suggest.closest(key, keys)
-      return nil, fault.new(lang, "message.unknown_field", field .. "." .. tostring(key), {
-        en = "is unknown" .. (meant and ("; did you mean %s?"):format(meant) or ""),
-        zh = "是未知字段" .. (meant and ("，是否想写 %s？"):format(meant) or ""),
-      })
-    end
-  end
-  return true
-end
-
 local function check_types(lang, field, value)
   local want = { path = "string", data = "string", read = "function", name = "string",
     type = "string", size = "number", cid = "string" }
@@ -353,19 +392,7 @@ local function part_name(ctx, field, value)
   if not name or (name == "" and not value.name) then
     return nil
   end
-  if ctx.convert then
-    local err
-    name, err = ctx.convert(name, field .. ".name")
-    if not name then
-      return nil, err
-    end
-  end
-  local base = codec.base_name(name)
-  if base == "" then
-    return nil, fault.new(ctx.lang, "message.bad_name", field .. ".name",
-      { en = "is not a file name", zh = "不是文件名" })
-  end
-  return base
+  return M.file_name(ctx, field, name)
 end
 
 -- A path or a table as a part of the core.
@@ -375,7 +402,7 @@ local function make_part(ctx, field, value, keys)
   elseif type(value) ~= "table" then
     return nil, fault.type(ctx.lang, field, PART_FORMS, value)
   end
-  local ok, err = check_keys(ctx.lang, field, value, keys)
+  local ok, err = M.check_keys(ctx.lang, field, value, keys)
   if ok then
     ok, err = check_types(ctx.lang, field, value)
   end
@@ -478,38 +505,6 @@ function M.inline(ctx, value)
     out[index] = part
   end
   return out
-end
-
---- The calendar part.
--- @tparam table ctx
--- @param value iCalendar text, or `{ data = | path =, method = }`
--- @treturn ?table part of the core
--- @treturn ?table error
-function M.calendar(ctx, value)
-  if type(value) == "string" then
-    value = { data = value }
-  elseif type(value) ~= "table" then
-    return nil, fault.type(ctx.lang, "calendar",
-      { en = "a string or { method =, data = }", zh = "字符串或 { method =, data = }" }, value)
-  end
-  local ok, err = check_keys(ctx.lang, "calendar", value, { "method", "data", "path" })
-  if not ok then
-    return nil, err
-  end
-  local method = value.method
-  if method == nil and type(value.data) == "string" then
-    -- RFC 6047 section 2.4: the parameter says what the text says.
-    method = ("\n" .. value.data):match("\n[Mm][Ee][Tt][Hh][Oo][Dd]:(%a+)")
-  elseif method ~= nil and type(method) ~= "string" then
-    return nil, fault.type(ctx.lang, "calendar.method", STRING, method)
-  end
-  local source
-  source, err = M.text_source({ lang = ctx.lang }, "calendar",
-    { data = value.data, path = value.path })
-  if not source then
-    return nil, err
-  end
-  return { source = source, method = method, field = "calendar" }
 end
 
 return M

@@ -197,6 +197,7 @@ local qqmail = {}
 ---@field vars? table variables of the template
 ---@field attachments? (string | qqmail.Attachment)[]
 ---@field inline? table<string, string | qqmail.Attachment> by Content-ID
+---@field embed_images? string | { folder: string?, data_urls: boolean? } folder of the pictures that `html` names
 ---@field calendar? string | qqmail.Calendar an invitation, its answer or its withdrawal
 ---@field headers? table<string, string | string[]> | { [1]: string, [2]: string }[]
 ---@field date? number

@@ -12,15 +12,16 @@ local core = require "qqmail.core"
 local fault = require "qqmail.message.fault"
 local from_template = require "qqmail.message.from_template"
 local headers = require "qqmail.message.headers"
+local images = require "qqmail.message.images"
 local raw = require "qqmail.message.raw"
 local suggest = require "qqmail.suggest"
 
 local M = {}
 
 local KEYS = { "from", "sender", "to", "cc", "bcc", "reply_to", "subject", "text", "html",
-  "attachments", "attach", "inline", "calendar", "headers", "date", "id", "raw", "in_reply_to",
-  "references", "priority", "list_unsubscribe", "charset", "envelope", "deadline", "cancel",
-  "template", "vars", "dsn" }
+  "attachments", "attach", "inline", "embed_images", "calendar", "headers", "date", "id", "raw",
+  "in_reply_to", "references", "priority", "list_unsubscribe", "charset", "envelope", "deadline",
+  "cancel", "template", "vars", "dsn" }
 
 local KNOWN = {}
 for _, key in ipairs(KEYS) do
@@ -35,8 +36,9 @@ local ELSEWHERE = {
   body = "text", content = "text", message = "text", plain = "text", text_body = "text",
   html_body = "html", body_html = "html", title = "subject", replyto = "reply_to",
   attachment = "attachments", files = "attachments", file = "attachments", images = "inline",
-  embedded = "inline", icalevent = "calendar", invite = "calendar", message_id = "id", messageid = "id", recipients = "to", mailfrom = "from",
-  header = "headers", encoding = "charset", ical = "calendar", unsubscribe = "list_unsubscribe",
+  embedded = "inline", message_id = "id", messageid = "id", recipients = "to", mailfrom = "from",
+  icalevent = "calendar", invite = "calendar", attachdataurls = "embed_images", header = "headers",
+  encoding = "charset", ical = "calendar", unsubscribe = "list_unsubscribe",
 }
 
 local function check_keys(lang, spec)
@@ -292,21 +294,18 @@ local function add_texts(self, spec, out)
       end
     end
   end
+  if spec.embed_images ~= nil then
+    local err
+    out.html, out.inline, err = images.embed(self.lang, spec.embed_images, out.html)
+    if err then
+      return nil, err
+    end
+  end
   if spec.text == nil and out.html then
     out.text = content.derived_text(out.html)
     self.has_derived_text = out.text ~= nil
   end
   return true
-end
-
-local function add_calendar(ctx, value, out)
-  local part, attachment, err = calendar.make(ctx, value)
-  out.calendar = part
-  if attachment then
-    out.attachments = out.attachments or {}
-    table.insert(out.attachments, attachment)
-  end
-  return err
 end
 
 local function add_parts(self, spec, out)
@@ -317,10 +316,13 @@ local function add_parts(self, spec, out)
     out.attachments, err = content.attachments(ctx, field, spec[field])
   end
   if not err and spec.inline ~= nil then
+    local embedded = out.inline or {}
     out.inline, err = content.inline(ctx, spec.inline)
+    append(out.inline or {}, embedded)
   end
   if not err and spec.calendar ~= nil then
-    err = add_calendar(ctx, spec.calendar, out)
+    out.attachments = out.attachments or {}
+    out.calendar, out.attachments[#out.attachments + 1], err = calendar.make(ctx, spec.calendar)
   end
   if err then
     return nil, err

@@ -246,6 +246,7 @@ build = {
     ["qqmail.media_types"] = "lua/qqmail/media_types.lua",
     ["qqmail.message"] = "lua/qqmail/message.lua",
     ["qqmail.message.addresses"] = "lua/qqmail/message/addresses.lua",
+    ["qqmail.message.attached"] = "lua/qqmail/message/attached.lua",
     ["qqmail.message.built"] = "lua/qqmail/message/built.lua",
     ["qqmail.message.calendar"] = "lua/qqmail/message/calendar.lua",
     ["qqmail.message.content"] = "lua/qqmail/message/content.lua",

@@ -169,7 +169,8 @@ local qqmail = {}
 ---@field rules? qqmail.Rule[] tried before those of the library
 
 ---@class qqmail.Attachment
----@field path? string
+---@field message? qqmail.Message | qqmail.MessageSpec | { raw: qqmail.Source } attached as message/rfc822
+---@field path? string a file, or a `data:` URL
 ---@field data? string
 ---@field read? fun(): string?
 ---@field name? string

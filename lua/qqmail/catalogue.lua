@@ -414,6 +414,14 @@ M.codes = {
         .. "SMTPUTF8.",
       zh = "地址含有非 ASCII 字符，而服务器不支持 SMTPUTF8。" },
     hint = { en = "Use an address in ASCII.", zh = "请改用 ASCII 地址。" } },
+  { code = "message.eightbit_required", retry = "never",
+    cause = { en = "A raw message, or one that is attached, holds bytes above 127, and the server "
+        .. "does not offer 8BITMIME.",
+      zh = "原始邮件或作为附件的邮件含有大于 127 的字节，而服务器不支持 8BITMIME。" },
+    hint = { en = "Encode its texts as quoted-printable or base64; an attached one may go as "
+        .. "application/octet-stream.",
+      zh = "请把其中的文本编码为 quoted-printable 或 base64；作为附件的邮件也可改用 "
+        .. "application/octet-stream 类型。" } },
   { code = "message.unknown_field", retry = "never",
     cause = { en = "The message has a field that does not exist.", zh = "邮件含有不存在的字段。" },
     hint = { en = "Use the suggested name; options of the account belong into qqmail.new.",

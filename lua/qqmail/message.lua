@@ -4,6 +4,7 @@
 -- @module qqmail.message
 
 local addresses = require "qqmail.message.addresses"
+local attached = require "qqmail.message.attached"
 local content = require "qqmail.message.content"
 local built = require "qqmail.message.built"
 local calendar = require "qqmail.message.calendar"
@@ -308,8 +309,12 @@ local function add_texts(self, spec, out)
   return true
 end
 
-local function add_parts(self, spec, out)
-  local ctx = { lang = self.lang, convert = self.convert }
+local function add_parts(self, spec, out, defaults)
+  local ctx = { lang = self.lang, convert = self.convert, attach_message = attached.part,
+    build = function(inner)
+      -- A message of its own, with an id of its own.
+      return M.new(inner, setmetatable({ message_id = false }, { __index = defaults }))
+    end }
   local err
   local field = spec.attach ~= nil and "attach" or "attachments"
   if spec[field] ~= nil then
@@ -376,7 +381,7 @@ local function make_parts(self, spec, defaults)
   local ok
   ok, err = add_texts(self, spec, parts)
   if ok then
-    ok, err = add_parts(self, spec, parts)
+    ok, err = add_parts(self, spec, parts, defaults)
   end
   return ok and parts, err
 end

@@ -3,6 +3,7 @@
 
 local callback = require "qqmail.callback"
 local core = require "qqmail.core"
+local data_url = require "qqmail.message.data_url"
 local fault = require "qqmail.message.fault"
 local media_types = require "qqmail.media_types"
 local suggest = require "qqmail.suggest"
@@ -360,6 +361,7 @@ function M.derived_text(source)
 end
 
 local PART_KEYS = { "path", "data", "read", "name", "type", "size" }
+local ATTACHMENT_KEYS = { "path", "data", "read", "name", "type", "size", "message" }
 local INLINE_KEYS = { "path", "data", "read", "name", "type", "size", "cid" }
 
 local function check_types(lang, field, value)
@@ -395,6 +397,30 @@ local function part_name(ctx, field, value)
   return M.file_name(ctx, field, name)
 end
 
+-- What a `data:` URL as path stands for.
+local function from_url(ctx, field, value)
+  local url = data_url.read(value.path)
+  if not url then
+    return nil, fault.new(ctx.lang, "message.bad_value", field,
+      { en = "is not a well-formed data: URL", zh = "不是合法的 data: URL" })
+  end
+  local name = url.extension ~= "" and "attachment" .. url.extension or nil
+  return { data = url.data, name = value.name or name, cid = value.cid,
+    type = value.type or url.type .. url.parameters }
+end
+
+local function check_part(ctx, field, value, keys)
+  local ok, err = M.check_keys(ctx.lang, field, value, keys)
+  if ok then
+    ok, err = check_types(ctx.lang, field, value)
+  end
+  if ok and count_sources(value) ~= 1 then
+    return nil, fault.new(ctx.lang, "message.bad_value", field,
+      { en = "needs exactly one of path, data and read", zh = "需要 path、data、read 之一" })
+  end
+  return ok, err
+end
+
 -- A path or a table as a part of the core.
 local function make_part(ctx, field, value, keys)
   if type(value) == "string" then
@@ -402,16 +428,12 @@ local function make_part(ctx, field, value, keys)
   elseif type(value) ~= "table" then
     return nil, fault.type(ctx.lang, field, PART_FORMS, value)
   end
-  local ok, err = M.check_keys(ctx.lang, field, value, keys)
-  if ok then
-    ok, err = check_types(ctx.lang, field, value)
+  local ok, err = check_part(ctx, field, value, keys)
+  if ok and value.path and data_url.is(value.path) then
+    value, err = from_url(ctx, field, value)
   end
-  if not ok then
+  if err then
     return nil, err
-  end
-  if count_sources(value) ~= 1 then
-    return nil, fault.new(ctx.lang, "message.bad_value", field,
-      { en = "needs exactly one of path, data and read", zh = "需要 path、data、read 之一" })
   end
   local name
   name, err = part_name(ctx, field, value)
@@ -424,8 +446,40 @@ local function make_part(ctx, field, value, keys)
   }
 end
 
+-- Another message: RFC 2046 section 5.2.1 has rules of its own for it.
+local function is_message(value)
+  local media_type = type(value) == "table" and value.type
+  return type(value) == "table" and (value.message ~= nil
+    or (type(media_type) == "string" and media_type:lower() == "message/rfc822"))
+end
+
+-- An attachment that is a message, with what `attached` makes of it.
+local function make_message(ctx, field, value)
+  local ok, err = M.check_keys(ctx.lang, field, value, ATTACHMENT_KEYS)
+  if ok then
+    ok, err = check_types(ctx.lang, field, value)
+  end
+  if ok and count_sources(value) + (value.message ~= nil and 1 or 0) ~= 1 then
+    ok, err = nil, fault.new(ctx.lang, "message.bad_value", field,
+      { en = "needs exactly one of message, path, data and read",
+        zh = "需要 message、path、data、read 之一" })
+  end
+  local name, part
+  if ok then
+    name, err = part_name(ctx, field, value)
+  end
+  if not err then
+    part, err = ctx.attach_message(ctx, field, value)
+  end
+  if not part then
+    return nil, err
+  end
+  part.name, part.field, part.is_message = name or "message.eml", field, true
+  return part
+end
+
 local function is_part(value)
-  return value.path ~= nil or value.data ~= nil or value.read ~= nil
+  return value.path ~= nil or value.data ~= nil or value.read ~= nil or value.message ~= nil
 end
 
 --- The attachments.
@@ -446,7 +500,8 @@ function M.attachments(ctx, field, value)
   end
   local out = {}
   for index, element in ipairs(value) do
-    local part, err = make_part(ctx, ("%s[%d]"):format(field, index), element, PART_KEYS)
+    local make = is_message(element) and make_message or make_part
+    local part, err = make(ctx, ("%s[%d]"):format(field, index), element, PART_KEYS)
     if not part then
       return nil, err
     end

@@ -62,7 +62,8 @@ describe("a calendar", function()
     assert.equal("REPLY", method_of((ics("REPLY"):gsub("\r\n", "\n"))))
     assert.equal("CANCEL", method_of((ics("CANCEL"):gsub("METHOD:", "METH\r\n OD;X-A=b:"))))
     -- Said in a text or in a folded line it is no method.
-    assert.equal(json.null, method_of(ics(nil, "DESCRIPTION:x\\nMETHOD:REQUEST and\r\n METHOD:ADD\r\n")))
+    assert.equal(json.null, method_of(ics(nil,
+      "DESCRIPTION:x\\nMETHOD:REQUEST and\r\n METHOD:ADD\r\n")))
   end)
 
   it("without a method gets the one that is given", function()

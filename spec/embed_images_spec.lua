@@ -48,7 +48,8 @@ end)
 
 describe("embed_images", function()
   it("makes parts of the pictures of a folder", function()
-    local html, parts, facts = seen(embed('<p><img alt="x" src="logo.png"><IMG SRC=\'sub/b%20c.gif\'>'
+    local html, parts, facts = seen(embed('<p><img alt="x" src="logo.png">'
+      .. '<IMG SRC=\'sub/b%20c.gif\'>'
       .. '<img src=头像.jpg><input type=image src="./logo.png?v=2&amp;w=1#x"></p>'))
     assert.equal('<p><img alt="x" src="#1"><IMG SRC=\'#2\'><img src=#3>'
       .. '<input type=image src="#1"></p>', html)
@@ -68,8 +69,9 @@ describe("embed_images", function()
   end)
 
   it("leaves everything else as it is", function()
-    local html = '<!-- <img src="no.png"> --><script>"<img src=no.png>"</script><p title="src=no.png">'
-      .. 'src="no.png" &lt;img src=no.png&gt;</p><img src="https://x.org/a.png">'
+    local html = '<!-- <img src="no.png"> --><script>"<img src=no.png>"</script>'
+      .. '<p title="src=no.png">src="no.png" &lt;img src=no.png&gt;</p>'
+      .. '<img src="https://x.org/a.png">'
       .. '<img src="//x.org/a.png"><img src="cid:own"><img src="data:image/gif;base64,R0lG">'
       .. '<img src="#x"><img src=""><img><a href="no.png">x</a><img src="HTTP://x.org">'
     local facts = read(build({ text = false, html = html, embed_images = root,

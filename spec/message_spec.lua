@@ -235,6 +235,12 @@ describe("the header", function()
     refused({ in_reply_to = "<a@b>\r\nX: y" }, "message.bad_message_id", "in_reply_to")
     refused({ references = { "a@b", "a\0b" } }, "message.bad_message_id", "references[2]")
     refused({ references = "" }, "message.bad_message_id", "references")
+    refused({ references = { "a@b", nil, "c@d" } }, "message.bad_value", "references")
+    local many = {}
+    for index = 1, 500 do
+      many[index] = ("<%d.%s@example.com>"):format(index, ("x"):rep(30))
+    end
+    assert.equal(table.concat(many, " "), header(read(build({ references = many })), "References"))
   end)
 
   it("tells the priority", function()
@@ -276,7 +282,8 @@ describe("the header", function()
     local long = "https://x.org/" .. ("u"):rep(900)
     assert.same({ "<" .. long .. ">, <mailto:u@x.org>", post },
       { tostring(build({ list_unsubscribe = { url = long, mailto = "u@x.org" } }))
-        :gsub(",\r\n ", ", "):match("List%-Unsubscribe:%s+(.-)\r\nList%-Unsubscribe%-Post: (%S+)") })
+        :gsub(",\r\n ", ", ")
+        :match("List%-Unsubscribe:%s+(.-)\r\nList%-Unsubscribe%-Post: (%S+)") })
   end)
 
   it("refuses one click that cannot be", function()
@@ -395,6 +402,21 @@ describe("a raw message", function()
     assert.equal("s@x.org", built.envelope.from)
   end)
 
+  it("may come out of a mailbox file", function()
+    assert.equal(tostring(raw(RAW)),
+      tostring(raw("From a@x.org Mon Jan  1 00:00:00 2024\n" .. RAW)))
+  end)
+
+  it("that is handed on keeps its Resent fields; the envelope is that of To, Cc and Bcc",
+    function()
+      local built = assert(raw("Resent-From: r@x.org\nResent-To: z@x.org\nResent-Bcc: y@x.org\n"
+        .. RAW))
+      assert.equal("a@x.org", built.envelope.from)
+      assert.same({ "b@x.org", "c@x.org", "d@x.org", "e@x.org" }, built.envelope.to)
+      assert.matches("Resent%-To: z@x.org", tostring(built))
+      assert.is_nil(tostring(built):find("Resent-Bcc", 1, true))
+    end)
+
   it("comes from a file or a function too", function()
     with_file(RAW, function(path)
       assert.equal(tostring(raw(RAW)), tostring(raw({ path = path })))
@@ -420,6 +442,7 @@ describe("a raw message", function()
     raw_refused("From: a@x.org\n\nbody", "message.no_recipients")
     raw_refused("To: a@x.org\n\nbody", "message.no_sender")
     raw_refused("From: a@x.org\nTo: b@@x.org\n\nbody", "message.bad_address", 3)
+    raw_refused("From: a@x.org\nTo: b@x.org\nX: \196\227\n\nbody", "message.bad_utf8", 32)
     raw_refused({ path = "/nonexistent" }, "message.unreadable")
     raw_refused({ path = "/tmp" }, "message.unreadable")
     raw_refused(5, "message.bad_value")

@@ -203,7 +203,7 @@ local qqmail = {}
 ---@field headers? table<string, string | string[]> | { [1]: string, [2]: string }[]
 ---@field date? number
 ---@field id? string | number idempotency key: makes the Message-ID stable
----@field raw? qqmail.Source a complete message
+---@field raw? qqmail.Source a complete message; `envelope`, else From, To, Cc and Bcc say where it goes, Resent fields do not
 ---@field in_reply_to? string | string[]
 ---@field references? string | string[]
 ---@field priority? "high" | "normal" | "low"

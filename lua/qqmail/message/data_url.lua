@@ -81,13 +81,7 @@ function M.read(url)
     return nil
   end
   local media_type, parameters, is_base64 = read_head(url:sub(6, comma - 1))
-  local rest = url:sub(comma + 1)
-  local data = rest
-  if is_base64 then
-    data = decode(rest)
-  else
-    data = M.unescape(rest)
-  end
+  local data = (is_base64 and decode or M.unescape)(url:sub(comma + 1))
   return data and { type = media_type, parameters = parameters, data = data,
     extension = EXTENSIONS[media_type] or "" }
 end

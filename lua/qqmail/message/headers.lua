@@ -215,6 +215,10 @@ function M.message_ids(lang, field, value)
   elseif type(value) ~= "table" then
     return nil, fault.type(lang, field, { en = "a string or a list", zh = "字符串或列表" }, value)
   end
+  local whole, gap = fault.check_list(lang, field, list)
+  if not whole then
+    return nil, gap
+  end
   local out = {}
   for index, id in ipairs(list) do
     local made, err = one_id(lang, type(value) == "table" and field .. "[" .. index .. "]" or field,
@@ -386,8 +390,9 @@ function M.read_receipt(lang, value, from)
   if value == false then
     return {}
   end
-  local list, err = { from }, nil
+  local list = { from }
   if value ~= true then
+    local err
     list, err = addresses.list(lang, "read_receipt", value)
     if not list then
       return nil, err

@@ -267,12 +267,13 @@ enum qm_err qm_html_image_append(struct qm_buf *out,
     while (text.len > 0 && out->err == QM_OK) {
         uint32_t point;
         size_t len = 0;
-        char bytes[4];
 
         if (address->has_entities && text.ptr[0] == '&') {
             len = qm_entity_read(text, &point);
         }
         if (len > 0) {
+            char bytes[4];
+
             (void)qm_buf_append(
                 out, qm_span_make(bytes, qm_entity_put(point, bytes)));
         } else {

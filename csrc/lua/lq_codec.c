@@ -498,18 +498,16 @@ static enum qm_err push_image(lua_State *L, struct qm_buf *scratch,
 {
     size_t at = (size_t)(address->text.ptr - first);
     struct qm_span url;
-    enum qm_err err;
 
     qm_buf_truncate(scratch, 0);
-    err = qm_html_image_append(scratch, address);
-    if (err != QM_OK) {
-        return err;
+    if (qm_html_image_append(scratch, address) != QM_OK) {
+        return scratch->err;
     }
     url = qm_buf_span(scratch);
     lua_createtable(L, 0, 4);
     lua_pushinteger(L, (lua_Integer)at + 1);
     lua_setfield(L, -2, "first");
-    lua_pushinteger(L, (lua_Integer)(at + address->text.len));
+    lua_pushinteger(L, (lua_Integer)at + (lua_Integer)address->text.len);
     lua_setfield(L, -2, "last");
     lua_pushlstring(L, url.ptr, url.len);
     lua_setfield(L, -2, "url");
@@ -518,7 +516,7 @@ static enum qm_err push_image(lua_State *L, struct qm_buf *scratch,
     return QM_OK;
 }
 
-/* html_images(s) -> { { first =, last =, url =, css = }, ... } in their order */
+/* html_images(s) -> list of { first =, last =, url =, css = } in order */
 static int l_codec_html_images(lua_State *L)
 {
     struct qm_span html = lq_check_span(L, 1);
@@ -530,10 +528,8 @@ static int l_codec_html_images(lua_State *L)
     lua_newtable(L);
     qm_html_images_init(&images, html);
     while (qm_html_images_next(&images, &address)) {
-        enum qm_err err = push_image(L, scratch, &address, html.ptr);
-
-        if (err != QM_OK) {
-            return lq_push_error(L, err);
+        if (push_image(L, scratch, &address, html.ptr) != QM_OK) {
+            return lq_push_error(L, scratch->err);
         }
         lua_rawseti(L, -2, ++count);
     }

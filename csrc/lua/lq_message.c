@@ -86,11 +86,8 @@ static void push_part_field(lua_State *L, const struct qm_message *m)
     size_t i;
 
     for (i = 0; i < m->fault_part; i++) {
-        index += m->parts[i].role == part->role ||
-                         (qm_part_role_is_attached(m->parts[i].role) &&
-                          qm_part_role_is_attached(part->role))
-                     ? 1
-                     : 0;
+        index +=
+            strcmp(role_fields[m->parts[i].role], role_fields[part->role]) == 0;
     }
     if (part->role == QM_PART_INLINE || qm_part_role_is_attached(part->role)) {
         lua_pushfstring(L, "%s[%d]%s", role_fields[part->role], index,

@@ -39,7 +39,7 @@ describe("an attached message", function()
     assert.same({ "message/rfc822", "原邮件.eml", "attachment", "7bit", "内层" },
       { found.type, found.name, found.disposition, found.encoding, found.subject })
     assert.is_nil(tostring(outer):find("secret", 1, true))
-    assert.equal("message.eml", read(with(inner)).messages[1].name)
+    assert.equal("mail.eml", read(with(inner)).messages[1].name)
   end)
 
   it("may be described as any other", function()

@@ -475,7 +475,7 @@ local function make_message(ctx, field, value)
   if not part then
     return nil, err
   end
-  part.name, part.field, part.is_message = name or "message.eml", field, true
+  part.name, part.field, part.is_message = name or "mail.eml", field, true
   return part
 end
 

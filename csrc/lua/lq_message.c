@@ -10,7 +10,6 @@
  */
 #include "lua/lq_message.h"
 
-#include "base/qm_hash.h"
 #include "lua/lq_core.h"
 #include "lua/lq_util.h"
 
@@ -567,20 +566,6 @@ static int l_message_needs_utf8(lua_State *L)
     return 1;
 }
 
-/* --- names --------------------------------------------------------------- */
-
-/* core.hash(text) -> 26 characters, the same in every version */
-static int l_core_hash(lua_State *L)
-{
-    unsigned char hash[QM_HASH_SIZE];
-    char text[QM_HASH_TEXT_SIZE];
-
-    qm_hash(lq_check_span(L, 1), hash);
-    qm_hash_to_text(hash, text);
-    lua_pushstring(L, text);
-    return 1;
-}
-
 static const luaL_Reg methods[] = {
     { "size", l_message_size },
     { "rewind", l_message_rewind },
@@ -599,7 +584,6 @@ static const luaL_Reg methods[] = {
 
 static const luaL_Reg functions[] = {
     { "message", l_core_message },
-    { "hash", l_core_hash },
     { NULL, NULL },
 };
 

@@ -161,18 +161,18 @@ local function guess(text)
   if charset == "utf-8" then
     return text, charset
   end
-  local wrong_at = broken_utf8(text) or find_latin(text)
-  if wrong_at then
-    return nil, wrong_at
+  local broken = broken_utf8(text) or find_latin(text)
+  if broken then
+    return nil, broken
   end
   for _, name in ipairs(candidates(text, charset)) do
     local out, position = decoded(text, name)
     if out then
       return out, name
     end
-    wrong_at = wrong_at or position
+    broken = broken or position
   end
-  return nil, wrong_at
+  return nil, broken
 end
 
 -- Of each text by itself; what was guessed is noted in `guessed`.

@@ -158,15 +158,26 @@ local function rest_of(self, receipt, err)
   return rest, err
 end
 
+local function some_built(self, field)
+  local is_so = self.built[field] or false
+  for _, built in pairs(self.variants or {}) do
+    is_so = is_so or built[field] or false
+  end
+  return is_so
+end
+
 --- Whether a try has asked a function for an attachment: in another one it would go on
 -- where it stopped.
 -- @treturn boolean
 function Letter:is_spent()
-  local is_spent = self.built.is_spent or false
-  for _, built in pairs(self.variants or {}) do
-    is_spent = is_spent or built.is_spent or false
-  end
-  return is_spent
+  return some_built(self, "is_spent")
+end
+
+--- Whether no other account can be tried: there the message would be built anew, with
+-- what functions have given already.
+-- @treturn boolean
+function Letter:is_bound()
+  return self:is_spent() or (some_built(self, "was_read") and not has_own_from(self.spec))
 end
 
 local SPENT = {

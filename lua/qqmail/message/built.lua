@@ -181,6 +181,8 @@ function Message:with_core(handle, source)
   other.core, other.lent, other.reader = handle, nil, nil
   if source then
     other.raw, other.parts = source, nil
+    -- What functions gave is held; they themselves cannot give it again.
+    other.is_spent, other.was_read = nil, self.is_spent
   end
   return M.wrap(other)
 end

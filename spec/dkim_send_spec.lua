@@ -195,6 +195,22 @@ describe("a signed mail", function()
     check(data_of(server))
   end)
 
+  it("that came from a function is not built anew for another account", function()
+    local first = send.server({ replies = { dot = { "421 4.3.2 Going down" } } })
+    local second = send.server({ users = { ["u@other.test"] = send.CODE } })
+    local spare = send.options(second, { user = "u@other.test", from = "u@other.test" })
+    spare.retry, spare.timeout, spare.lang = nil, nil, nil
+    local mailer = fake_time.mailer(first, options_for(first, { retry = { attempts = 3 },
+      failover = { spare }, breaker = false }))
+    local spec = send.message({
+      attachments = { { read = reader(40, ("0123456789"):rep(1000)), name = "x.bin" } } })
+    spec.from = nil
+    send.good(mailer, spec)
+    assert.same({}, second:messages())
+    assert.is_true(#first:messages()[1].data > 400000)
+    check(data_of(first))
+  end)
+
   it("does not hold more from a function than it may", function()
     local held = dkim.held
     finally(function() dkim.held = held end)

@@ -213,7 +213,7 @@ end)
 describe("the examples", function()
   it("compile", function()
     for _, path in ipairs { "01_plain", "02_html_attachment", "03_env", "04_errors",
-      "05_many", "06_template",
+      "05_many", "06_template", "07_forward",
       "openresty/alert/alert", "openresty/contact/contact", "openresty/digest/digest" } do
       assert(loadfile("examples/" .. path .. ".lua"))
     end

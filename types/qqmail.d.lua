@@ -183,12 +183,20 @@ local qqmail = {}
 ---@field dkim? qqmail.DkimOptions | qqmail.DkimOptions[] | false signatures of each mail
 
 ---@class qqmail.Attachment
----@field path? string
+---@field message? qqmail.Message | qqmail.MessageSpec | { raw: qqmail.Source } attached as message/rfc822
+---@field path? string a file, or a `data:` URL
 ---@field data? string
 ---@field read? fun(): string?
 ---@field name? string
 ---@field type? string
 ---@field size? integer
+
+---@class qqmail.Calendar
+---@field data? string iCalendar text
+---@field path? string
+---@field method? "PUBLISH" | "REQUEST" | "REPLY" | "ADD" | "CANCEL" | "REFRESH" | "COUNTER" | "DECLINECOUNTER"
+---@field name? string of the file, default "invite.ics"
+---@field attach? boolean false: no file beside the invitation
 
 ---@class qqmail.MessageSpec
 ---@field from? qqmail.Mailbox
@@ -204,16 +212,18 @@ local qqmail = {}
 ---@field vars? table variables of the template
 ---@field attachments? (string | qqmail.Attachment)[]
 ---@field inline? table<string, string | qqmail.Attachment> by Content-ID
----@field calendar? string | { method: string?, data: string?, path: string? }
+---@field embed_images? string | { folder: string?, data_urls: boolean? } folder of the pictures that `html` names
+---@field calendar? string | qqmail.Calendar an invitation, its answer or its withdrawal
 ---@field headers? table<string, string | string[]> | { [1]: string, [2]: string }[]
 ---@field date? number
 ---@field id? string | number idempotency key: makes the Message-ID stable
----@field raw? qqmail.Source a complete message
+---@field raw? qqmail.Source a complete message; `envelope`, else From, To, Cc and Bcc say where it goes, Resent fields do not
 ---@field in_reply_to? string | string[]
 ---@field references? string | string[]
 ---@field priority? "high" | "normal" | "low"
 ---@field charset? string | "auto" of the given texts, default "utf-8"
----@field list_unsubscribe? string | string[]
+---@field list_unsubscribe? string | string[] | { url: string?, mailto: string?, one_click: boolean? }
+---@field read_receipt? boolean | qqmail.Mailboxes where readers send a receipt to; true: the sender
 ---@field envelope? { from: qqmail.Mailbox?, to: qqmail.Mailboxes? }
 ---@field deadline? number seconds after which the message is not sent any more
 ---@field cancel? qqmail.Canceller | fun(): boolean? stops the sending when true

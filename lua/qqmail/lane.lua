@@ -129,7 +129,7 @@ end
 local function fail_over(self, item, err)
   local last = #self.mailer.routes
   local hops = item.hops or 0
-  if hops >= last - 1 or not dispatch.may_go_on(err) then
+  if hops >= last - 1 or not dispatch.may_go_on(err) or item.letter:is_bound() then
     return false
   end
   item.hops = hops + 1

@@ -6,6 +6,7 @@
 -- account.
 -- @module qqmail.letter
 
+local errors = require("qqmail.errors")
 local message = require("qqmail.message")
 local retry = require("qqmail.retry")
 
@@ -156,6 +157,41 @@ local function rest_of(self, receipt, err)
   return rest, err
 end
 
+local function some_built(self, field)
+  local is_so = self.built[field] or false
+  for _, built in pairs(self.variants or {}) do
+    is_so = is_so or built[field] or false
+  end
+  return is_so
+end
+
+--- Whether a try has asked a function for an attachment: in another one it would go on
+-- where it stopped.
+-- @treturn boolean
+function Letter:is_spent()
+  return some_built(self, "is_spent")
+end
+
+--- Whether no other account can be tried: there the message would be built anew, with
+-- what functions have given already.
+-- @treturn boolean
+function Letter:is_bound()
+  return self:is_spent() or (some_built(self, "was_read") and not has_own_from(self.spec))
+end
+
+local SPENT = {
+  en = "; it is not tried again, because an attachment comes from a function that can be read "
+    .. "only once",
+  zh = "；不再重试，因为有附件来自只能读取一次的函数",
+}
+
+-- The error stays what it is, or nobody would learn what the server said.
+local function end_spent(err)
+  if err and err.retry ~= "never" then
+    err.message = err.message .. errors.resolve(SPENT, err.lang)
+  end
+end
+
 --- Take in what a round of tries came to.
 -- @tparam ?table receipt
 -- @tparam ?table err
@@ -165,7 +201,10 @@ function Letter:settle(receipt, err, random)
   self.rounds = self.rounds + 1
   note(self, receipt, err)
   local rest, reason = rest_of(self, receipt, err)
-  if #rest == 0 or not random then
+  if self:is_spent() then
+    end_spent(err)
+    return nil
+  elseif #rest == 0 or not random then
     return nil
   end
   local seconds, why, wanted = retry.decide(self.policy, { err = reason, attempt = self.rounds,

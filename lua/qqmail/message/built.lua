@@ -2,7 +2,8 @@
 -- `m.id`: its Message-ID with angle brackets (nil for a raw message without
 -- one). `m.envelope`: `{ from =, to = { ... } }`. `m.deadline`, `m.cancel`: as given.
 -- `m.guessed`: with `charset = "auto"`, what each text with more than ASCII was
--- taken for, `{ subject = "gb18030", ... }`.
+-- taken for, `{ subject = "gb18030", ... }`. `m.is_spent`: a function was asked for an
+-- attachment, which cannot be had again.
 -- `tostring(m)`: the whole message, as for a server without 8BITMIME.
 -- @module qqmail.message.built
 
@@ -121,6 +122,7 @@ function Message:refill(handle)
     return nil, fault.new(self.lang, "message.source_failed", nil,
       { en = "no attachment waits for data", zh = "没有等待数据的附件" })
   end
+  self.is_spent = true
   local piece, err = content.next_piece(self.lang, fault.place(where, self.parts), read)
   if err then
     return nil, err
@@ -179,6 +181,8 @@ function Message:with_core(handle, source)
   other.core, other.lent, other.reader = handle, nil, nil
   if source then
     other.raw, other.parts = source, nil
+    -- What functions gave is held; they themselves cannot give it again.
+    other.is_spent, other.was_read = nil, self.is_spent
   end
   return M.wrap(other)
 end

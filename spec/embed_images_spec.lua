@@ -107,10 +107,13 @@ describe("embed_images", function()
       "message.image_not_found", "html", 10)
     shell.run(("mkdir %s/a/folder.png"):format(root))
     refused({ html = "<img src=folder.png>", embed_images = root .. "/a" }, "message.unreadable",
-      "embed_images.folder.png")
+      "html", 10)
+    shell.run(("truncate -s 64M %s/a/large.png"):format(root))
+    refused({ html = "<img src=logo.png><img src=large.png>", embed_images = root .. "/a" },
+      "message.too_large", "html", 28)
     local long = ("长"):rep(500) .. ".png"
     err = refused({ html = '<img src="' .. long .. '">', embed_images = root .. "/a" },
-      "message.image_not_found", "html", 11)
+      "message.unreadable", "html", 11)
     assert.is_nil(require("qqmail.core").codec.utf8_fault(err.message))
   end)
 

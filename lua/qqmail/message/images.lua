@@ -8,12 +8,16 @@
 local content = require "qqmail.message.content"
 local core = require "qqmail.core"
 local data_url = require "qqmail.message.data_url"
+local disk = require "qqmail.disk"
 local fault = require "qqmail.message.fault"
 local media_types = require "qqmail.media_types"
 
 local M = {}
 
 local codec = core.codec
+
+-- Most bytes of all pictures of one message that come from the folder.
+local HELD_MAX = 64 * 1024 * 1024
 
 local KEYS = { "folder", "data_urls" }
 
@@ -76,21 +80,30 @@ end
 -- The second: a part of the path is a file.
 local ABSENT = { ENOENT = true, ENOTDIR = true }
 
-local function check_place(self, image, name)
-  local disk = require "qqmail.disk"
+local function too_large(self, image)
+  return bad(self, "message.too_large", image,
+    ("with which its pictures are larger than %d bytes"):format(HELD_MAX),
+    ("图片总计超过 %d 字节"):format(HELD_MAX))
+end
+
+-- Read at once: a path that was looked at could lead elsewhere when it is opened.
+local function read_picture(self, image, name)
   local path = self.folder .. "/" .. name
-  local is_inside, code, why = disk.is_inside(self.folder, path)
-  if is_inside then
-    return path
-  elseif is_inside == false then
+  local data, code, why = disk.read(path, self.room + 1, self.folder)
+  if data and #data <= self.room then
+    self.room = self.room - #data
+    return data
+  elseif data then
+    return too_large(self, image)
+  elseif code == "outside" then
     return bad(self, "message.image_outside", image, "which is outside of the folder",
       "不在该目录之内")
   elseif ABSENT[code] then
     return bad(self, "message.image_not_found", image,
       "but " .. shown(path) .. " is not there", "但 " .. shown(path) .. " 不存在")
   end
-  return bad(self, "message.image_not_found", image, "which cannot be read: " .. tostring(why),
-    "无法读取：" .. tostring(why))
+  return bad(self, "message.unreadable", image, "which cannot be read: " .. why,
+    "无法读取：" .. why)
 end
 
 -- The part; nil without an error: the picture stays where it is.
@@ -107,14 +120,14 @@ local function file_part(self, image)
   elseif name:find("%z") then
     return bad(self, "message.image_outside", image, "which holds NUL", "含有 NUL")
   end
-  local path, err = check_place(self, image, name)
-  if not path then
+  local data, err = read_picture(self, image, name)
+  if not data then
     return nil, err
   elseif not is_image then
     return bad(self, "message.bad_image", image, "whose name is not that of a picture",
       "文件名不是图片")
   end
-  return { source = { path = path }, name = codec.base_name(name), type = media_type,
+  return { source = { data = data }, name = codec.base_name(name), type = media_type,
     field = "embed_images." .. shown(name) }
 end
 
@@ -205,7 +218,7 @@ local function embed(lang, options, source)
     return nil, nil, fault.core(lang, "html", name, text)
   end
   local self = { lang = lang, folder = options.folder, data_urls = options.data_urls,
-    cids = {}, parts = {} }
+    room = HELD_MAX, cids = {}, parts = {} }
   html, err = rewrite(self, html, list)
   return html and { data = html }, self.parts, err
 end

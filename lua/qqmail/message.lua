@@ -19,7 +19,7 @@ local M = {}
 local KEYS = { "from", "sender", "to", "cc", "bcc", "reply_to", "subject", "text", "html",
   "attachments", "attach", "inline", "calendar", "headers", "date", "id", "raw", "in_reply_to",
   "references", "priority", "list_unsubscribe", "charset", "envelope", "deadline", "cancel",
-  "template", "vars", "dsn" }
+  "template", "vars", "dsn", "smime" }
 
 local KNOWN = {}
 for _, key in ipairs(KEYS) do
@@ -371,6 +371,30 @@ local function make_parts(self, spec, defaults)
   return ok and parts, err
 end
 
+local function make_handle(self, parts)
+  local handle, name, text, where, position = core.message(parts)
+  if not handle then
+    return nil, core_error(self, parts, name, text, where, position)
+  end
+  return handle
+end
+
+-- Signing is rare: its modules are loaded by the first message that asks for it.
+local function make_core(self, parts, given)
+  local make = function(layer)
+    return make_handle(self, layer)
+  end
+  if given == nil then
+    return make(parts)
+  end
+  local handle, more = require("qqmail.smime").build(self.lang, parts, given, make)
+  if not handle then
+    return nil, more
+  end
+  self.smime = more
+  return handle
+end
+
 local function build(self, spec, defaults)
   local err
   self.convert, err, self.guessed = content.converter(self.lang, spec.charset)
@@ -392,10 +416,9 @@ local function build(self, spec, defaults)
     return nil, fault.core(self.lang, nil, name, text)
   end
   parts.boundary = core.hash(random)
-  local where, position
-  self.core, name, text, where, position = core.message(parts)
+  self.core, err = make_core(self, parts, spec.smime)
   if not self.core then
-    return nil, core_error(self, parts, name, text, where, position)
+    return nil, err
   end
   self.parts = parts
   return self

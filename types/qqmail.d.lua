@@ -176,6 +176,19 @@ local qqmail = {}
 ---@field type? string
 ---@field size? integer
 
+---@alias qqmail.Pem string | { path: string } | { data: string } path or PEM text
+
+---@class qqmail.SmimeSigner
+---@field cert qqmail.Pem certificate, with those of its authority behind it
+---@field key? qqmail.Pem | fun(): qqmail.Pem private key, default: in `cert`
+---@field passphrase? string | fun(): string of the key
+---@field chain? qqmail.Pem further certificates
+
+---@class qqmail.Smime
+---@field sign? string | qqmail.SmimeSigner
+---@field encrypt? qqmail.Pem | qqmail.Pem[] certificates of all who shall read it
+---@field opaque? boolean the signature around the message, not beside it
+
 ---@class qqmail.MessageSpec
 ---@field from? qqmail.Mailbox
 ---@field sender? qqmail.Mailbox
@@ -191,6 +204,7 @@ local qqmail = {}
 ---@field attachments? (string | qqmail.Attachment)[]
 ---@field inline? table<string, string | qqmail.Attachment> by Content-ID
 ---@field calendar? string | { method: string?, data: string?, path: string? }
+---@field smime? qqmail.Smime signs or encrypts, see docs/smime.md
 ---@field headers? table<string, string | string[]> | { [1]: string, [2]: string }[]
 ---@field date? number
 ---@field id? string | number idempotency key: makes the Message-ID stable

@@ -130,6 +130,18 @@ enum qm_err qm_cert_read(struct qm_cert *cert, struct qm_span bytes,
     return err;
 }
 
+/* By its algorithm: EVP_PKEY_id() has another symbol in each major version. */
+static int kind_of(X509 *x509)
+{
+    ASN1_OBJECT *algorithm = NULL;
+
+    if (X509_PUBKEY_get0_param(&algorithm, NULL, NULL, NULL,
+                               X509_get_X509_PUBKEY(x509)) != 1) {
+        return NID_undef;
+    }
+    return OBJ_obj2nid(algorithm);
+}
+
 /* --- may it be used? ------------------------------------------------------ */
 
 static enum qm_cert_fault check_time(X509 *x509, int64_t now)
@@ -162,11 +174,16 @@ static enum qm_cert_fault check_purpose(X509 *x509, enum qm_cert_use use)
     return QM_CERT_FINE;
 }
 
-static bool is_kind_known(EVP_PKEY *key)
+bool qm_cert_is_ec(const struct qm_cert *cert)
 {
-    int kind = key != NULL ? EVP_PKEY_base_id(key) : EVP_PKEY_NONE;
+    return kind_of(cert->leaf) == NID_X9_62_id_ecPublicKey;
+}
 
-    return kind == EVP_PKEY_RSA || kind == EVP_PKEY_EC;
+static bool is_kind_known(X509 *x509)
+{
+    int kind = kind_of(x509);
+
+    return kind == NID_rsaEncryption || kind == NID_X9_62_id_ecPublicKey;
 }
 
 enum qm_cert_fault qm_cert_check(const struct qm_cert *cert,
@@ -176,8 +193,7 @@ enum qm_cert_fault qm_cert_check(const struct qm_cert *cert,
 
     ERR_clear_error();
     if (cert->leaf != NULL) {
-        fault = is_kind_known(X509_get0_pubkey(cert->leaf)) ? QM_CERT_FINE
-                                                            : QM_CERT_KIND;
+        fault = is_kind_known(cert->leaf) ? QM_CERT_FINE : QM_CERT_KIND;
     }
     if (fault == QM_CERT_FINE) {
         fault = check_time(cert->leaf, now);
@@ -229,8 +245,8 @@ static EVP_PKEY *key_of_der(struct qm_span bytes)
     return d2i_AutoPrivateKey(NULL, &at, (long)bytes.len);
 }
 
-enum qm_cert_fault qm_key_read(struct qm_span bytes, struct qm_span passphrase,
-                               void **key_out)
+enum qm_cert_fault qm_cert_key_read(struct qm_span bytes,
+                                    struct qm_span passphrase, void **key_out)
 {
     struct answer answer = { passphrase, false };
     EVP_PKEY *key;
@@ -242,10 +258,6 @@ enum qm_cert_fault qm_key_read(struct qm_span bytes, struct qm_span passphrase,
     ERR_clear_error();
     key = is_der(bytes) ? key_of_der(bytes) : key_of_pem(bytes, &answer);
     ERR_clear_error();
-    if (key != NULL && !is_kind_known(key)) {
-        EVP_PKEY_free(key);
-        return QM_CERT_KIND;
-    }
     *key_out = key;
     if (key == NULL && answer.asked) {
         return passphrase.ptr == NULL ? QM_CERT_NO_PASSPHRASE
@@ -254,7 +266,7 @@ enum qm_cert_fault qm_key_read(struct qm_span bytes, struct qm_span passphrase,
     return key != NULL ? QM_CERT_FINE : QM_CERT_NO_KEY;
 }
 
-void qm_key_free(void *key)
+void qm_cert_key_free(void *key)
 {
     EVP_PKEY_free(key);
 }

@@ -3,7 +3,9 @@
  *
  * Reads them, and says why one cannot be used: each refusal is a fault with a
  * name of its own, since "it does not work" helps nobody. Nothing of a key or
- * a passphrase is in any text, and nothing is ever asked at a terminal.
+ * a passphrase is in any text, and nothing is ever asked at a terminal. As in
+ * qm_digest.h, only functions that every OpenSSL since 1.1.1 has under the same
+ * name.
  */
 #ifndef QM_CERT_H
 #define QM_CERT_H
@@ -59,17 +61,20 @@ void qm_cert_deinit(struct qm_cert *cert);
 enum qm_err qm_cert_read(struct qm_cert *cert, struct qm_span bytes,
                          bool chain_only) QM_MUST_USE;
 
+/* Is its key one of an elliptic curve? */
+bool qm_cert_is_ec(const struct qm_cert *cert);
+
 /* May it do that at `now`, seconds since 1970? */
 enum qm_cert_fault qm_cert_check(const struct qm_cert *cert,
                                  enum qm_cert_use use, int64_t now);
 
 /*
  * The private key of a PEM text, or in DER; *key_out is an EVP_PKEY for
- * qm_key_free(). `passphrase` with ptr NULL: there is none.
+ * qm_cert_key_free(). `passphrase` with ptr NULL: there is none.
  */
-enum qm_cert_fault qm_key_read(struct qm_span bytes, struct qm_span passphrase,
-                               void **key_out);
-void qm_key_free(void *key);
+enum qm_cert_fault qm_cert_key_read(struct qm_span bytes,
+                                    struct qm_span passphrase, void **key_out);
+void qm_cert_key_free(void *key);
 
 /* Does the key belong to the certificate? */
 bool qm_cert_has_key(const struct qm_cert *cert, void *key);

@@ -2,7 +2,6 @@
 
 #include <limits.h>
 #include <openssl/cms.h>
-#include <openssl/ec.h>
 #include <openssl/err.h>
 
 void qm_cms_init(struct qm_cms *cms)
@@ -98,17 +97,17 @@ enum qm_err qm_cms_sign(struct qm_cms *cms, const struct qm_cert *cert,
  * For keys of elliptic curves the library would take SHA-1 where RFC 8551
  * section 2.3 wants SHA-256 (dhSinglePass-stdDH-sha256kdf-scheme).
  */
-static bool add_recipient(CMS_ContentInfo *info, X509 *x509)
+static bool add_recipient(CMS_ContentInfo *info, const struct qm_cert *cert)
 {
-    bool is_ec = EVP_PKEY_base_id(X509_get0_pubkey(x509)) == EVP_PKEY_EC;
-    unsigned int flags = is_ec ? CMS_KEY_PARAM : 0;
-    CMS_RecipientInfo *recipient = CMS_add1_recipient_cert(info, x509, flags);
+    bool is_ec = qm_cert_is_ec(cert);
+    CMS_RecipientInfo *recipient =
+        CMS_add1_recipient_cert(info, cert->leaf, is_ec ? CMS_KEY_PARAM : 0);
 
     if (recipient == NULL || !is_ec) {
         return recipient != NULL;
     }
-    return EVP_PKEY_CTX_set_ecdh_kdf_md(
-               CMS_RecipientInfo_get0_pkey_ctx(recipient), EVP_sha256()) > 0;
+    return EVP_PKEY_CTX_ctrl_str(CMS_RecipientInfo_get0_pkey_ctx(recipient),
+                                 "ecdh_kdf_md", "sha256") > 0;
 }
 
 enum qm_err qm_cms_encrypt(struct qm_cms *cms, const struct qm_cert *certs,
@@ -124,7 +123,7 @@ enum qm_err qm_cms_encrypt(struct qm_cms *cms, const struct qm_cert *certs,
         CMS_encrypt(NULL, NULL, EVP_aes_256_cbc(), CMS_PARTIAL | CMS_BINARY);
     worked = cms->info != NULL && count > 0;
     for (i = 0; i < count && worked; i++) {
-        worked = add_recipient(cms->info, certs[i].leaf);
+        worked = add_recipient(cms->info, &certs[i]);
     }
     return ending(cms, worked && open_content(cms));
 }

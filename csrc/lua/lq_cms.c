@@ -206,7 +206,7 @@ static int l_private_key(lua_State *L)
     err = take_bytes(L, 1, &held, &bytes);
     saved = errno;
     if (err == QM_OK) {
-        fault = qm_key_read(bytes, passphrase, &key->key);
+        fault = qm_cert_key_read(bytes, passphrase, &key->key);
     }
     qm_buf_deinit(&held);
     errno = saved;
@@ -220,7 +220,7 @@ static int l_key_close(lua_State *L)
 {
     struct lq_key *key = luaL_checkudata(L, 1, KEY_CLASS);
 
-    qm_key_free(key->key);
+    qm_cert_key_free(key->key);
     key->key = NULL;
     return 0;
 }

@@ -240,6 +240,7 @@ build = {
     ["qqmail.lint.mail"] = "lua/qqmail/lint/mail.lua",
     ["qqmail.lint.recipients"] = "lua/qqmail/lint/recipients.lua",
     ["qqmail.lint.sender"] = "lua/qqmail/lint/sender.lua",
+    ["qqmail.lint.smime"] = "lua/qqmail/lint/smime.lua",
     ["qqmail.lint.texts"] = "lua/qqmail/lint/texts.lua",
     ["qqmail.lint.watch"] = "lua/qqmail/lint/watch.lua",
     ["qqmail.lint.words"] = "lua/qqmail/lint/words.lua",

@@ -6,7 +6,8 @@ local errors = require "qqmail.errors"
 local options = require "qqmail.options"
 
 -- First parts of codes that are no kinds.
-local PREFIXES = { url = "config", dotenv = "config", template = "message", outbox = true }
+local PREFIXES = { url = "config", dotenv = "config", template = "message", outbox = true,
+  smime = "message" }
 
 -- Files whose dotted words are names of something else.
 local OTHER_WORDS = { ["lua/qqmail/catalogue.lua"] = true, ["lua/qqmail/io/reasons.lua"] = true }

@@ -107,6 +107,39 @@ describe("S/MIME reaches the server:", function()
     remove()
   end)
 
+  it("the option of the mailer, unless the message says otherwise", function()
+    local server = send.server()
+    local mailer = send.mailer(server, { smime = { sign = { cert = smime.path("me.crt"),
+      key = smime.path("locked.key"), passphrase = "correct-horse" } } })
+    send.good(mailer, mail())
+    send.good(mailer, sealed())
+    send.good(mailer, mail({ smime = false }))
+    send.good(mailer, { raw = "From: sender@example.com\r\nTo: a@test.local\r\n\r\nraw\r\n" })
+    local list = server:messages()
+    check_signed(list[1].data)
+    check_sealed(list[2].data)
+    for index = 3, 4 do
+      send.lacks(list[index].data, "pkcs7")
+    end
+    local shown = tostring(qqmail.config(send.options(server, { smime = { sign = {
+      cert = smime.path("me.crt"), key = smime.path("locked.key"), passphrase = "correct-horse" } } })))
+    send.has(shown, "smime")
+    send.lacks(shown, "correct-horse")
+  end)
+
+  it("the option is read when the mailer is made", function()
+    for field, value in pairs({ ["smime"] = {}, ["smime.sign.cert"] = { sign = "absent.pem" },
+      ["smime.encrypt"] = { encrypt = smime.path("expired.crt") } }) do
+      local mailer, err = qqmail.new({ host = "mx.test", user = send.USER, password = send.CODE,
+        smime = value })
+      assert.is_nil(mailer)
+      assert.equal(field, err.field)
+    end
+    local mailer, err = qqmail.new({ host = "mx.test", smime = "me.pem" })
+    assert.is_nil(mailer)
+    send.is_error(err, { kind = "config", code = "config.invalid_value", field = "smime" })
+  end)
+
   it("tells before notify takes it what is wrong", function()
     local server = send.server()
     local id, err = send.mailer(server):notify(signed({ smime = { sign = "absent.pem" } }))

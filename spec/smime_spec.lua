@@ -4,6 +4,7 @@ local errors = require "qqmail.errors"
 local mail_reader = require "spec.support.mail_reader"
 local messages = require "spec.support.messages"
 local message = require "qqmail.message"
+local shell = require "spec.support.shell"
 local smime = require "spec.support.smime"
 
 local build = messages.build
@@ -418,6 +419,30 @@ describe("what can be read only once", function()
     local _, err = message.new({ raw = "From: a@b.c\r\n\r\n", smime = { sign = "x" } },
       { lang = "en" })
     assert.same({ "message.raw_conflict", "smime" }, { err.code, err.field })
+  end)
+end)
+
+describe("docs/smime.md", function()
+  it("makes certificates that work", function()
+    for _, case in ipairs({ { "docs/smime.md", "ann" }, { "docs/smime.zh-CN.md", "zhang" } }) do
+      local file = assert(io.open(case[1], "rb"))
+      local script = file:read("*a"):match("```sh\n(openssl req.-)```")
+      file:close()
+      local folder, remove = shell.folder()
+      local output, status = shell.run("cd " .. folder .. "\n" .. script)
+      assert.equal(0, status, output)
+      local sign = { cert = folder .. "/" .. case[2] .. ".crt", key = folder .. "/" .. case[2]
+        .. ".key" }
+      local built = build({ from = case[2] .. "@example.com", smime = { sign = sign,
+        encrypt = sign.cert } })
+      built:save(folder .. "/mail.eml")
+      assert.same({ case[2] .. "@example.com" }, built.smime.signer)
+      output, status = shell.run(("cd %s && openssl cms -decrypt -in mail.eml -recip %s.crt "
+        .. "-inkey %s.key -out inner && openssl cms -verify -in inner -CAfile ca.crt"):format(folder,
+        case[2], case[2]))
+      assert.equal(0, status, output)
+      remove()
+    end
   end)
 end)
 

@@ -146,6 +146,7 @@ local qqmail = {}
 ---@field reply_to? qqmail.Mailboxes
 ---@field headers? table<string, string>
 ---@field templates? string folder of templates
+---@field smime? qqmail.Smime | false for messages without that field
 ---@field hostname? string EHLO name
 ---@field socket? string path of a Unix socket
 ---@field source_ip? string
@@ -204,7 +205,7 @@ local qqmail = {}
 ---@field attachments? (string | qqmail.Attachment)[]
 ---@field inline? table<string, string | qqmail.Attachment> by Content-ID
 ---@field calendar? string | { method: string?, data: string?, path: string? }
----@field smime? qqmail.Smime signs or encrypts, see docs/smime.md
+---@field smime? qqmail.Smime | false signs or encrypts, see docs/smime.md
 ---@field headers? table<string, string | string[]> | { [1]: string, [2]: string }[]
 ---@field date? number
 ---@field id? string | number idempotency key: makes the Message-ID stable

@@ -8,9 +8,8 @@
  * than QM_CMS_HELD_MAX. What is given is CMS, not base64.
  *
  * SHA-256 for signatures (RFC 8551 section 2.1). AES-256 in CBC mode for
- * envelopes (section 2.7): GCM, which the same RFC prefers, is data of another
- * type (AuthEnvelopedData), and no Outlook before 2021 and few mobile readers
- * open it.
+ * envelopes (section 2.7): GCM, which the same RFC prefers, makes data of
+ * another type (RFC 5083), which readers from before that RFC do not know.
  */
 #ifndef QM_CMS_H
 #define QM_CMS_H

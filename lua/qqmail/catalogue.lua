@@ -548,8 +548,8 @@ M.codes = {
   { code = "smime.bad_certificate", kind = "message", retry = "never",
     cause = { en = "The file or text holds no certificate in PEM or DER, or a broken one.",
       zh = "文件或文本中没有 PEM 或 DER 格式的证书，或证书已损坏。" },
-    hint = { en = "Give a PEM file, with -----BEGIN CERTIFICATE-----; a .p12 or .pfx file has to be "
-        .. "converted first, see docs/smime.md.",
+    hint = { en = "Give a PEM file, with -----BEGIN CERTIFICATE-----; a .p12 or .pfx file has to "
+        .. "be converted first, see docs/smime.md.",
       zh = "请提供含有 -----BEGIN CERTIFICATE----- 的 PEM 文件；.p12、.pfx 文件需先转换，见 "
         .. "docs/smime.zh-CN.md。" } },
   { code = "smime.expired", kind = "message", retry = "never",
@@ -568,8 +568,8 @@ M.codes = {
   { code = "smime.bad_key", kind = "message", retry = "never",
     cause = { en = "The file, text or function gives no private key, or one that cannot be used.",
       zh = "文件、文本或函数未给出私钥，或私钥无法使用。" },
-    hint = { en = "Give the private key in PEM, RSA or a NIST curve; without key it is looked for in "
-        .. "the file of cert.",
+    hint = { en = "Give the private key in PEM, RSA or a NIST curve; without key it is looked for "
+        .. "in the file of cert.",
       zh = "请提供 PEM 格式的私钥（RSA 或 NIST 曲线）；未给出 key 时在 cert 的文件中查找。" } },
   { code = "smime.key_mismatch", kind = "message", retry = "never",
     cause = { en = "The private key is not that of the certificate.", zh = "私钥与证书不匹配。" },

@@ -416,7 +416,11 @@ local function build(self, spec, defaults)
     return nil, fault.core(self.lang, nil, name, text)
   end
   parts.boundary = core.hash(random)
-  self.core, err = make_core(self, parts, spec.smime)
+  local smime = spec.smime
+  if smime == nil then
+    smime = defaults.smime
+  end
+  self.core, err = make_core(self, parts, smime or nil)
   if not self.core then
     return nil, err
   end
@@ -484,7 +488,8 @@ end
 -- @tparam table spec the fields of a message, or a built message (answered as
 -- it is). `deadline` (seconds from the call that sends it) and `cancel` stay in
 -- fields of that name and are no part of the mail.
--- @tparam ?table defaults `from`, `reply_to`, `headers`, `lang`, `message_id`, `templates`
+-- @tparam ?table defaults `from`, `reply_to`, `headers`, `lang`, `message_id`, `templates`,
+-- `smime`
 -- @treturn ?table see `qqmail.message.built`
 -- @treturn ?table error
 function M.new(spec, defaults)

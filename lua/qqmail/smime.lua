@@ -89,6 +89,10 @@ local function read_signer(ctx, given)
   return signer.key and signer, err
 end
 
+local function place_of_reader(list, index)
+  return #list > 1 and ("smime.encrypt[%d]"):format(index) or "smime.encrypt"
+end
+
 local function read_readers(ctx, given)
   local lang, field = ctx.lang, "smime.encrypt"
   if type(given) ~= "table" or given.path ~= nil or given.data ~= nil then
@@ -103,8 +107,8 @@ local function read_readers(ctx, given)
   end
   local out = {}
   for index, value in ipairs(given) do
-    local place = #given > 1 and ("%s[%d]"):format(field, index) or field
-    out[index], err = people.certificate(ctx.crypto, lang, place, value, "encrypt")
+    out[index], err = people.certificate(ctx.crypto, lang, place_of_reader(given, index), value,
+      "encrypt")
     if not out[index] then
       return nil, err
     end
@@ -306,8 +310,11 @@ local function load_crypto(lang)
   })
 end
 
+-- What was given, read: certificates and keys as objects of the module.
+local Plan = { __name = "qqmail.smime_plan" }
+
 local function read_plan(ctx, given)
-  local plan, err = { opaque = given.opaque or false }
+  local plan, err = setmetatable({ opaque = given.opaque or false }, Plan)
   if given.sign then
     plan.signer, err = read_signer(ctx, given.sign)
   end
@@ -330,33 +337,54 @@ local function facts_of(plan)
   return facts
 end
 
---- Load what this needs, where it cannot be loaded later.
-function M.preload()
-  load_crypto()
+-- A mailer lives longer than a certificate may.
+local function check_plan(lang, plan)
+  local signer, ok, err = plan.signer, true, nil
+  if signer then
+    ok, err = people.check(lang, "smime.sign.cert", signer.certificate, "sign")
+  end
+  for index, certificate in ipairs(plan.readers or {}) do
+    if ok then
+      ok, err = people.check(lang, place_of_reader(plan.readers, index), certificate, "encrypt")
+    end
+  end
+  return ok and plan, err
+end
+
+--- Read all that is needed, once for many messages: also where it cannot be read later.
+-- @tparam ?string lang
+-- @param given as for `build`
+-- @treturn ?table plan, which `build` takes in place of what was given
+-- @treturn ?table error
+function M.prepare(lang, given)
+  local ok, err = check_given(lang, given)
+  local crypto
+  if ok then
+    crypto, err = load_crypto(lang)
+  end
+  if not crypto then
+    return nil, err
+  end
+  return read_plan({ lang = lang, crypto = crypto }, given)
 end
 
 --- Make the core's handle of a message that is signed, encrypted or both.
 -- @tparam ?string lang
 -- @tparam table parts what the core is given for a message without it
 -- @param given the field `smime` of the message: `sign` = `{ cert =, key =, passphrase =,
---   chain = }` or a path, `encrypt` = certificate or list of them, `opaque`
+--   chain = }` or a path, `encrypt` = certificate or list of them, `opaque`; or a plan
 -- @tparam function make f(parts) -> handle | nil, error
 -- @treturn ?userdata handle
 -- @treturn ?table error; or, with a handle, `{ signer = addresses, readers = { addresses, ... } }`
 function M.build(lang, parts, given, make)
-  local ok, err = check_given(lang, given)
-  if not ok then
+  local is_plan = type(given) == "table" and getmetatable(given) == Plan
+  local plan, err = (is_plan and check_plan or M.prepare)(lang, given)
+  if not plan then
     return nil, err
   end
-  local ctx = { lang = lang, parts = parts, make = make }
-  ctx.crypto, err = load_crypto(lang)
-  local plan, handle
-  if ctx.crypto then
-    plan, err = read_plan(ctx, given)
-  end
-  if plan then
-    handle, err = (plan.readers and encrypt or sign)(ctx, parts, plan)
-  end
+  local ctx = { lang = lang, crypto = load_crypto(lang), parts = parts, make = make }
+  local handle
+  handle, err = (plan.readers and encrypt or sign)(ctx, parts, plan)
   if not handle then
     return nil, err
   end

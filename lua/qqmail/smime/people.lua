@@ -91,7 +91,14 @@ local function read_place(lang, field, value, forms)
   return place
 end
 
-local function check_use(lang, field, certificate, use)
+--- See that a certificate may be used now.
+-- @tparam ?string lang
+-- @tparam string field
+-- @tparam userdata certificate
+-- @tparam string use `sign`, `encrypt`
+-- @treturn ?boolean
+-- @treturn ?table error
+function M.check(lang, field, certificate, use)
   local ok, name, text = certificate:check(use, os.time())
   if ok then
     return true
@@ -124,7 +131,7 @@ function M.certificate(crypto, lang, field, value, use)
     return nil, M.fault(lang, field, name, text)
   end
   local ok
-  ok, err = check_use(lang, field, certificate, use)
+  ok, err = M.check(lang, field, certificate, use)
   return ok and certificate, err
 end
 

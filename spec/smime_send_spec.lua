@@ -109,8 +109,9 @@ describe("S/MIME reaches the server:", function()
 
   it("the option of the mailer, unless the message says otherwise", function()
     local server = send.server()
-    local mailer = send.mailer(server, { smime = { sign = { cert = smime.path("me.crt"),
-      key = smime.path("locked.key"), passphrase = "correct-horse" } } })
+    local option = { sign = { cert = smime.path("me.crt"), key = smime.path("locked.key"),
+      passphrase = "correct-horse" } }
+    local mailer = send.mailer(server, { smime = option })
     send.good(mailer, mail())
     send.good(mailer, sealed())
     send.good(mailer, mail({ smime = false }))
@@ -121,8 +122,7 @@ describe("S/MIME reaches the server:", function()
     for index = 3, 4 do
       send.lacks(list[index].data, "pkcs7")
     end
-    local shown = tostring(qqmail.config(send.options(server, { smime = { sign = {
-      cert = smime.path("me.crt"), key = smime.path("locked.key"), passphrase = "correct-horse" } } })))
+    local shown = tostring(qqmail.config(send.options(server, { smime = option })))
     send.has(shown, "smime")
     send.lacks(shown, "correct-horse")
   end)

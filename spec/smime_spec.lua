@@ -437,9 +437,9 @@ describe("docs/smime.md", function()
         encrypt = sign.cert } })
       built:save(folder .. "/mail.eml")
       assert.same({ case[2] .. "@example.com" }, built.smime.signer)
-      output, status = shell.run(("cd %s && openssl cms -decrypt -in mail.eml -recip %s.crt "
-        .. "-inkey %s.key -out inner && openssl cms -verify -in inner -CAfile ca.crt"):format(folder,
-        case[2], case[2]))
+      local opening = "cd %s && openssl cms -decrypt -in mail.eml -recip %s.crt -inkey %s.key"
+        .. " -out inner && openssl cms -verify -in inner -CAfile ca.crt"
+      output, status = shell.run(opening:format(folder, case[2], case[2]))
       assert.equal(0, status, output)
       remove()
     end

@@ -77,6 +77,7 @@ build = {
         "csrc/lua/lq_core.c",
         "csrc/lua/lq_codec.c",
         "csrc/lua/lq_message.c",
+        "csrc/lua/lq_signing.c",
         "csrc/lua/lq_session.c",
         "csrc/lua/lq_event.c",
         "csrc/lua/lq_entropy.c",

@@ -60,24 +60,35 @@ static enum qm_err add_one(struct qm_cert *cert, X509 *x509, bool chain_only)
     return QM_OK;
 }
 
-/* A NULL passphrase would let the library ask at the terminal. */
-static int give_nothing(char *buf, int size, int rwflag, void *user)
+/* Without a function the library would ask at the terminal. */
+struct answer {
+    struct qm_span passphrase;
+    bool asked;
+};
+
+static int give_passphrase(char *buf, int size, int rwflag, void *user)
 {
-    (void)buf;
-    (void)size;
+    struct answer *answer = user;
+    struct qm_span passphrase = answer->passphrase;
+
     (void)rwflag;
-    (void)user;
-    return -1;
+    answer->asked = true;
+    if (passphrase.ptr == NULL || size < 0 || passphrase.len > (size_t)size) {
+        return -1;
+    }
+    memcpy(buf, passphrase.ptr, passphrase.len);
+    return (int)passphrase.len;
 }
 
 static enum qm_err read_pem(struct qm_cert *cert, BIO *bio, bool chain_only)
 {
+    struct answer nothing = { { NULL, 0 }, false };
     enum qm_err err = QM_OK;
     size_t count = 0;
     unsigned long why;
 
     while (err == QM_OK) {
-        X509 *x509 = PEM_read_bio_X509(bio, NULL, give_nothing, NULL);
+        X509 *x509 = PEM_read_bio_X509(bio, NULL, give_passphrase, &nothing);
 
         if (x509 == NULL) {
             break;
@@ -206,25 +217,6 @@ enum qm_cert_fault qm_cert_check(const struct qm_cert *cert,
 }
 
 /* --- keys ----------------------------------------------------------------- */
-
-struct answer {
-    struct qm_span passphrase;
-    bool asked;
-};
-
-static int give_passphrase(char *buf, int size, int rwflag, void *user)
-{
-    struct answer *answer = user;
-    struct qm_span passphrase = answer->passphrase;
-
-    (void)rwflag;
-    answer->asked = true;
-    if (passphrase.ptr == NULL || size < 0 || passphrase.len > (size_t)size) {
-        return -1;
-    }
-    memcpy(buf, passphrase.ptr, passphrase.len);
-    return (int)passphrase.len;
-}
 
 static EVP_PKEY *key_of_pem(struct qm_span bytes, struct answer *answer)
 {

@@ -112,7 +112,7 @@ static int read_cert(lua_State *L, int table, struct qm_cert *cert,
     return err == QM_OK ? 0 : push_system(L, err);
 }
 
-/* crypto.certificate{ path = | data = } -> certificate and what stands behind */
+/* crypto.certificate{ path = | data = } -> it and what stands behind it */
 static int l_certificate(lua_State *L)
 {
     struct qm_cert *cert;
@@ -292,13 +292,8 @@ static struct qm_cms *check_maker(lua_State *L)
 static int l_maker_update(lua_State *L)
 {
     struct qm_cms *maker = check_maker(L);
-    enum qm_err err = qm_cms_update(maker, lq_check_span(L, 2));
 
-    if (err != QM_OK) {
-        return lq_push_error(L, err);
-    }
-    lua_pushboolean(L, true);
-    return 1;
+    return lq_push_done(L, qm_cms_update(maker, lq_check_span(L, 2)));
 }
 
 /* maker:finish() -> CMS in DER */

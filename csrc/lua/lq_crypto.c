@@ -1,6 +1,6 @@
 /*
- * lq_crypto.c: the module qqmail.crypto: what logins and S/MIME need of OpenSSL,
- * for Lua.
+ * lq_crypto.c: the module qqmail.crypto: what logins and S/MIME need of
+ * OpenSSL, for Lua.
  *
  * Loaded by the first login or message that needs it, never by anything else.
  * What cannot be done is nil, a stable name and an English text.

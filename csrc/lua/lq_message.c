@@ -10,8 +10,8 @@
  */
 #include "lua/lq_message.h"
 
-#include "base/qm_hash.h"
 #include "lua/lq_core.h"
+#include "lua/lq_signing.h"
 #include "lua/lq_util.h"
 
 #include <errno.h>
@@ -414,38 +414,11 @@ static int l_message_size(lua_State *L)
     return 1;
 }
 
-static int push_done(lua_State *L, enum qm_err err)
-{
-    if (err != QM_OK) {
-        return lq_push_error(L, err);
-    }
-    lua_pushboolean(L, 1);
-    return 1;
-}
-
 static int l_message_rewind(lua_State *L)
 {
     struct qm_message *m = lq_message_check(L, 1);
 
-    return push_done(L, qm_message_rewind(m, lua_toboolean(L, 2) != 0));
-}
-
-/* rewind_signed(): read() gives what the signature has to be over */
-static int l_message_rewind_signed(lua_State *L)
-{
-    return push_done(L, qm_message_rewind_signed(lq_message_check(L, 1)));
-}
-
-/* sign(signature): from now on the message can be read as a whole */
-static int l_message_sign(lua_State *L)
-{
-    struct qm_message *m = lq_message_check(L, 1);
-    struct qm_span signature = lq_check_span(L, 2);
-
-    lq_getanchor(L, 1);
-    lua_pushvalue(L, 2);
-    lua_rawseti(L, -2, (int)lq_rawlen(L, -2) + 1);
-    return push_done(L, qm_message_sign(m, signature));
+    return lq_push_done(L, qm_message_rewind(m, lua_toboolean(L, 2) != 0));
 }
 
 /* Fills the buffer up to `len` bytes; `total_out` counts them. */
@@ -572,25 +545,11 @@ static int l_message_needs_utf8(lua_State *L)
     return 1;
 }
 
-/* --- names --------------------------------------------------------------- */
-
-/* core.hash(text) -> 26 characters, the same in every version */
-static int l_core_hash(lua_State *L)
-{
-    unsigned char hash[QM_HASH_SIZE];
-    char text[QM_HASH_TEXT_SIZE];
-
-    qm_hash(lq_check_span(L, 1), hash);
-    qm_hash_to_text(hash, text);
-    lua_pushstring(L, text);
-    return 1;
-}
-
 static const luaL_Reg methods[] = {
     { "size", l_message_size },
     { "rewind", l_message_rewind },
-    { "rewind_signed", l_message_rewind_signed },
-    { "sign", l_message_sign },
+    { "rewind_signed", lq_message_rewind_signed },
+    { "sign", lq_message_sign },
     { "read", l_message_read },
     { "push", l_message_push },
     { "reader", l_message_reader },
@@ -604,7 +563,6 @@ static const luaL_Reg methods[] = {
 
 static const luaL_Reg functions[] = {
     { "message", l_core_message },
-    { "hash", l_core_hash },
     { NULL, NULL },
 };
 

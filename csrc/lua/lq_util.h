@@ -33,6 +33,9 @@ int lq_push_error(lua_State *L, enum qm_err err);
 /* As above with a text made by the caller (copied; may be NULL). */
 int lq_push_error_text(lua_State *L, enum qm_err err, const char *text);
 
+/* true, or the failure. */
+int lq_push_done(lua_State *L, enum qm_err err);
+
 /*
  * Readers for a field of the option table at `table` (absent or nil gives the
  * fallback). Strings stay valid while the table holds them. They raise naming

@@ -6,6 +6,7 @@ local errors = require("qqmail.errors")
 local json = require("spec.support.json")
 local logins = require("qqmail.logins")
 local postfix = require("spec.support.postfix")
+local python = require("spec.support.python")
 local qqmail = require("qqmail")
 local send = require("spec.support.send")
 
@@ -51,6 +52,26 @@ describe("qqmail.crypto", function()
       hex(crypto.pbkdf2("SHA-1", "password", "salt", 1)))
     assert.equal("4b007901b765489abead49d926f721d065a429c1",
       hex(crypto.pbkdf2("SHA-1", "password", "salt", 4096)))
+  end)
+
+  -- Digests that hold NUL are among them.
+  it("answers CRAM-MD5 with passwords beyond the block of MD5", function()
+    local passwords, expected = {}, {}
+    for i = 1, 200 do
+      passwords[i] = ("p%d-"):format(i) .. ("x"):rep(60 + i % 40)
+    end
+    local printed = python.run([[
+import hashlib, hmac, sys
+for password in sys.argv[1:]:
+    print(hmac.new(password.encode(), b"<1.2@x>", hashlib.md5).hexdigest())]],
+      (unpack or table.unpack)(passwords))
+    for digest in printed:gmatch("%x+") do
+      expected[#expected + 1] = "u " .. digest
+    end
+    assert.equal(200, #expected)
+    for i, password in ipairs(passwords) do
+      assert.equal(expected[i], crypto.cram_md5("u", password, "<1.2@x>"))
+    end
   end)
 
   it("raises for what it cannot mean", function()
@@ -342,6 +363,58 @@ describe("a server", function()
     assert.equal("SCRAM-SHA-1", used(server))
   end)
 
+  it("is proved the password anew without hashing it anew", function()
+    local sasl = require("qqmail.sasl")
+    local new, memories, forgotten = sasl.memory, {}, 0
+    sasl.memory = function()
+      local memory = new()
+      local forget = memory.forget
+      memory.forget = function(self)
+        forgotten = forgotten + 1
+        forget(self)
+      end
+      memories[#memories + 1] = memory
+      return memory
+    end
+    local server = server_of("SCRAM-SHA-256")
+    local mailer = send.mailer(server, { pool = { messages = 1 } })
+    local first, err = mailer:send(send.message())
+    local salted = memories[1] and memories[1].salted
+    local second = mailer:send(send.message())
+    mailer:close()
+    sasl.memory = new
+    assert.is_table(first, tostring(err))
+    assert.is_table(second)
+    assert.equal(2, server:auth_attempts())
+    assert.equal(1, #memories)
+    assert.is_truthy(salted)
+    assert.equal(salted, memories[1].salted)
+    assert.is_true(forgotten > 0)
+  end)
+
+  it("that refuses SCRAM may have no secret for it", function()
+    local function hint_of(mechanisms, more)
+      local server = server_of(mechanisms, { mode = more and more.mode, users = { [USER] = "x" } })
+      local err = send.bad(send.mailer(server, more and more.options), { code = "auth.refused" })
+      return err.hint
+    end
+    send.has(hint_of("SCRAM-SHA-256 PLAIN"), 'auth = "PLAIN"')
+    send.has(hint_of("SCRAM-SHA-256", { options = { lang = "zh" } }), '请设置 auth = "PLAIN"')
+    send.lacks(hint_of("PLAIN"), "SCRAM")
+    send.lacks(hint_of("CRAM-MD5"), "SCRAM")
+    send.lacks(hint_of("SCRAM-SHA-256", { mode = "plain" }), "SCRAM")
+  end)
+
+  it("that refused SCRAM may be asked at once by PLAIN", function()
+    local server = server_of("SCRAM-SHA-256 PLAIN", { scram = { first = "e=other-error" } })
+    send.bad(send.mailer(server), { code = "auth.refused" })
+    local err = send.bad(send.mailer(server), { code = "auth.refused", not_tried = true })
+    send.has(err.message, "not tried")
+    send.good(send.mailer(server, { auth = "PLAIN" }))
+    assert.equal("PLAIN", used(server))
+    assert.equal(2, server:auth_attempts())
+  end)
+
   it("may refuse in the words of SCRAM", function()
     local err = fails({ first = "e=unknown-user" }, { code = "auth.refused" }, "535")
     assert.equal(535, err.smtp.code)
@@ -465,6 +538,23 @@ describe("a token", function()
     send.is_error(err, { kind = "auth" })
     assert.equal(2, asked)
     assert.equal(1, server:auth_attempts())
+  end)
+
+  it("is fetched by the next send where none could be had at once", function()
+    local server = refusing("XOAUTH2")
+    local given = { false, "fresh-token" }
+    local mailer = mailer_of(server, function(refused)
+      if not refused then
+        return "stale-token"
+      end
+      return table.remove(given, 1) or nil, "the issuer is down"
+    end)
+    send.bad(mailer, { kind = "auth", code = "auth.refused" })
+    local receipt, err = mailer:send(send.message())
+    mailer:close()
+    assert.is_table(receipt, tostring(err))
+    assert.equal("fresh-token", server:messages()[1].auth.password)
+    assert.equal(2, server:auth_attempts())
   end)
 
   it("is not fetched a third time", function()

@@ -1,7 +1,9 @@
 -- S/MIME on its way: whatever carries the message, what arrives verifies and decrypts.
+local judge = require "spec.support.dkim_judge"
 local mail_reader = require "spec.support.mail_reader"
 local postfix = require "spec.support.postfix"
 local qqmail = require "qqmail"
+local samples = require "spec.support.dkim_samples"
 local send = require "spec.support.send"
 local shell = require "spec.support.shell"
 local smime = require "spec.support.smime"
@@ -176,6 +178,40 @@ describe("S/MIME reaches the server:", function()
     for _, text in ipairs({ tostring(err), require("qqmail.errors").transcript(err) }) do
       send.lacks(text, "correct-horse")
       send.lacks(text, "PRIVATE KEY")
+    end
+  end)
+end)
+
+describe("S/MIME under a signature of DKIM", function()
+  after_each(send.stop)
+
+  it("holds, and so does that", function()
+    local server = send.server()
+    local mailer = send.mailer(server, { dkim = samples.ed25519() })
+    local pieces = { ("\0\r\n.\255"):rep(2000) }
+    local list = { signed(), sealed(), mail({ smime = { encrypt = smime.readers("li") } }) }
+    list[3].attachments = { { name = "季度报告.pdf", read = function()
+      return table.remove(pieces)
+    end } }
+    for _, message in ipairs(list) do
+      send.good(mailer, send.merge(message, { from = "joe@football.example.com" }))
+    end
+    local data = {}
+    for index, item in ipairs(server:messages()) do
+      data[index] = item.data
+    end
+    check_signed(data[1])
+    check_sealed(data[2])
+    check((smime.decrypt(data[3], "li")))
+    assert.equal(3, #data)
+    for _, text in ipairs(data) do
+      send.has(text, "DKIM-Signature:")
+    end
+    if not judge.missing() then
+      for _, signatures in ipairs(judge.verify(data, samples.records)) do
+        assert.equal(1, #signatures)
+        assert.is_true(signatures[1].passed, signatures[1].why)
+      end
     end
   end)
 end)

@@ -187,7 +187,7 @@ end
 -- The name of an option stands in our own texts: to mask it there would tell that it is
 -- the secret, and leave nothing to read.
 local function is_no_word(text)
-  return #text >= SHORTEST and not require("qqmail.options").by_key[text]
+  return #text >= SHORTEST and not require("qqmail.options").is_name[text]
 end
 
 -- Puts all that a secret may look like into a set.

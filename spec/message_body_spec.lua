@@ -189,7 +189,8 @@ describe("a text", function()
     with_file("x", function(_, folder)
       local path = folder .. "/\179\\\165\\.txt"
       shell.write(path, "x")
-      assert.equal("許功.txt", read(build({ charset = "big5", attachments = { path } })).parts[2].name)
+      local parsed = read(build({ charset = "big5", attachments = { path } }))
+      assert.equal("許功.txt", parsed.parts[2].name)
       assert.equal("b.txt", read(build({ attachments = {
         { data = "x", name = "a\\b.txt" } } })).parts[2].name)
     end)

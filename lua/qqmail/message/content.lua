@@ -160,18 +160,18 @@ local function guess(text)
   if charset == "utf-8" then
     return text, charset
   end
-  local fault = broken_utf8(text) or find_latin(text)
-  if fault then
-    return nil, fault
+  local broken = broken_utf8(text) or find_latin(text)
+  if broken then
+    return nil, broken
   end
   for _, name in ipairs(candidates(text, charset)) do
     local out, position = decoded(text, name)
     if out then
       return out, name
     end
-    fault = fault or position
+    broken = broken or position
   end
-  return nil, fault
+  return nil, broken
 end
 
 -- Of each text by itself; what was guessed is noted in `guessed`.

@@ -159,6 +159,7 @@ local qqmail = {}
 ---@field reply_to? qqmail.Mailboxes
 ---@field headers? table<string, string>
 ---@field templates? string folder of templates
+---@field smime? qqmail.Smime | false for messages without that field
 ---@field hostname? string EHLO name
 ---@field socket? string path of a Unix socket
 ---@field source_ip? string
@@ -198,6 +199,19 @@ local qqmail = {}
 ---@field name? string of the file, default "invite.ics"
 ---@field attach? boolean false: no file beside the invitation
 
+---@alias qqmail.Pem string | { path: string } | { data: string } path or PEM text
+
+---@class qqmail.SmimeSigner
+---@field cert qqmail.Pem certificate, with those of its authority behind it
+---@field key? qqmail.Pem | fun(): qqmail.Pem private key, default: in `cert`
+---@field passphrase? string | fun(): string of the key
+---@field chain? qqmail.Pem further certificates
+
+---@class qqmail.Smime
+---@field sign? string | qqmail.SmimeSigner
+---@field encrypt? qqmail.Pem | qqmail.Pem[] certificates of all who shall read it
+---@field opaque? boolean the signature around the message, not beside it
+
 ---@class qqmail.MessageSpec
 ---@field from? qqmail.Mailbox
 ---@field sender? qqmail.Mailbox
@@ -214,6 +228,7 @@ local qqmail = {}
 ---@field inline? table<string, string | qqmail.Attachment> by Content-ID
 ---@field embed_images? string | { folder: string?, data_urls: boolean? } folder of the pictures that `html` names
 ---@field calendar? string | qqmail.Calendar an invitation, its answer or its withdrawal
+---@field smime? qqmail.Smime | false signs or encrypts, see docs/smime.md
 ---@field headers? table<string, string | string[]> | { [1]: string, [2]: string }[]
 ---@field date? number
 ---@field id? string | number idempotency key: makes the Message-ID stable

@@ -48,6 +48,7 @@ static int l_core_hash(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
+    { "hash", l_core_hash },
     { "random", l_core_random },
     { "file_mode", l_core_file_mode },
     { "hash", l_core_hash },

@@ -11,6 +11,7 @@
 #include "lua/lq_message.h"
 
 #include "lua/lq_core.h"
+#include "lua/lq_signing.h"
 #include "lua/lq_util.h"
 
 #include <errno.h>
@@ -71,7 +72,8 @@ static int fail_at(lua_State *L, enum qm_err err, const char *why,
 }
 
 static const char *const role_fields[] = {
-    "text", "html", "calendar", "inline", "attachments", "attachments", "raw",
+    "text",        "html",        "calendar", "inline",
+    "attachments", "attachments", "raw",      "smime",
 };
 
 static const char *const fault_fields[] = {
@@ -314,7 +316,7 @@ static enum qm_err add_part_list(lua_State *L, struct qm_message *m, int spec,
     return err;
 }
 
-/* `text`, `html` and `raw` are sources themselves, `calendar` holds one. */
+/* `text`, `html` and `raw` are sources themselves, the others hold one. */
 static enum qm_err add_text_part(lua_State *L, struct qm_message *m, int spec,
                                  enum qm_part_role role, int anchor)
 {
@@ -322,7 +324,7 @@ static enum qm_err add_text_part(lua_State *L, struct qm_message *m, int spec,
     if (lua_isnil(L, -1)) {
         return QM_OK;
     }
-    if (role != QM_PART_CALENDAR) {
+    if (role != QM_PART_CALENDAR && role != QM_PART_SMIME) {
         lua_createtable(L, 0, 1);
         lua_insert(L, -2);
         lua_setfield(L, -2, "source");
@@ -334,7 +336,8 @@ static enum qm_err add_parts(lua_State *L, struct qm_message *m, int spec,
                              int anchor)
 {
     static const enum qm_part_role texts[] = { QM_PART_RAW, QM_PART_TEXT,
-                                               QM_PART_HTML, QM_PART_CALENDAR };
+                                               QM_PART_HTML, QM_PART_CALENDAR,
+                                               QM_PART_SMIME };
     enum qm_err err = QM_OK;
     size_t i;
 
@@ -355,7 +358,9 @@ static enum qm_err add_parts(lua_State *L, struct qm_message *m, int spec,
  * { name =, addresses = { { name =, address = }, ... } }, ... }, text = source,
  * html = source, calendar = { source =, method = }, inline = { { cid =,
  * source =, name =, type = }, ... }, attachments = { { source =, name =,
- * type =, is_message = }, ... }, raw = source, boundary =, utf8 = }
+ * type =, is_message = }, ... }, raw = source, boundary =, utf8 =, smime = {
+ * source =, type =, name = } (in place of all other parts), signed =,
+ * entity = }
  * source = { data = } | { path = } | { read =, size = }
  */
 static int l_core_message(lua_State *L)
@@ -372,6 +377,8 @@ static int l_core_message(lua_State *L)
     lua_pushboolean(L, 0);
     lua_rawseti(L, 3, ANCHOR_PUSHED);
     m->header.utf8 = lq_field_bool(L, 1, "utf8", false);
+    m->is_signed = lq_field_bool(L, 1, "signed", false);
+    m->is_entity = lq_field_bool(L, 1, "entity", false);
     err = add_fields(L, m, 1);
     if (err != QM_OK) {
         return fail_at(L, err, m->header.why, m->header.fault_at);
@@ -417,13 +424,8 @@ static int l_message_size(lua_State *L)
 static int l_message_rewind(lua_State *L)
 {
     struct qm_message *m = lq_message_check(L, 1);
-    enum qm_err err = qm_message_rewind(m, lua_toboolean(L, 2) != 0);
 
-    if (err != QM_OK) {
-        return lq_push_error(L, err);
-    }
-    lua_pushboolean(L, 1);
-    return 1;
+    return lq_push_done(L, qm_message_rewind(m, lua_toboolean(L, 2) != 0));
 }
 
 /* Fills the buffer up to `len` bytes; `total_out` counts them. */
@@ -569,6 +571,8 @@ static int l_message_needs_utf8(lua_State *L)
 static const luaL_Reg methods[] = {
     { "size", l_message_size },
     { "rewind", l_message_rewind },
+    { "rewind_signed", lq_message_rewind_signed },
+    { "sign", lq_message_sign },
     { "read", l_message_read },
     { "push", l_message_push },
     { "reader", l_message_reader },

@@ -140,7 +140,10 @@ static void set_both(struct qm_part *part, enum qm_encoding encoding,
 
 /*
  * A line that begins as our boundaries do is hidden in an encoding, so that no
- * text can end its part, whatever the boundary is.
+ * text can end its part, whatever the boundary is. A strict text is never sent
+ * as it is: relays take blanks off the ends of lines and put `>` before "From",
+ * and each would break a signature (RFC 8551 section 3.1.2, RFC 1847 section
+ * 2.1). Quoted-printable hides both.
  */
 static enum qm_err measure_text(struct qm_part *part, char *slice, size_t cap)
 {
@@ -155,7 +158,7 @@ static enum qm_err measure_text(struct qm_part *part, char *slice, size_t cap)
         part->fault_at = scan.bad_at;
         return QM_E_UTF8;
     }
-    plain = !scan.too_long && !scan.control && !scan.boundary;
+    plain = !scan.too_long && !scan.control && !scan.boundary && !part->strict;
     set_both(part, QM_ENCODING_7BIT, plain_size(part, &scan));
     if (plain && !scan.high) {
         return QM_OK;

@@ -19,7 +19,8 @@ enum qm_part_role {
     QM_PART_INLINE,     /* data the HTML refers to by its content id */
     QM_PART_ATTACHMENT, /* data */
     QM_PART_MESSAGE,    /* another message, complete, with CRLF line ends */
-    QM_PART_RAW         /* the body of a message somebody else made */
+    QM_PART_RAW,        /* the body of a message somebody else made */
+    QM_PART_SMIME       /* a signature over the rest, or all of it sealed */
 };
 
 /* Which of a part's inputs an error is about. */
@@ -48,7 +49,8 @@ struct qm_part {
     struct qm_span id;     /* inline: content id without angle brackets */
     struct qm_span method; /* calendar: iTIP method (RFC 5546) */
 
-    bool alone; /* the only body of the message */
+    bool alone;  /* the only body of the message */
+    bool strict; /* text must reach its reader bit by bit */
     enum qm_encoding encoding[QM_PART_MODES];
     uint64_t size[QM_PART_MODES]; /* encoded bytes, when sized */
     bool sized;
@@ -60,7 +62,8 @@ QM_DECLS_BEGIN
 
 static inline bool qm_part_is_text(const struct qm_part *part)
 {
-    return part->role != QM_PART_INLINE && part->role != QM_PART_ATTACHMENT;
+    return part->role != QM_PART_INLINE && part->role != QM_PART_ATTACHMENT &&
+           part->role != QM_PART_SMIME;
 }
 
 /*

@@ -22,7 +22,7 @@ local M = {}
 local KEYS = { "from", "sender", "to", "cc", "bcc", "reply_to", "subject", "text", "html",
   "attachments", "attach", "inline", "embed_images", "calendar", "headers", "date", "id", "raw",
   "in_reply_to", "references", "priority", "list_unsubscribe", "read_receipt", "charset",
-  "envelope", "deadline", "cancel", "template", "vars", "dsn" }
+  "envelope", "deadline", "cancel", "template", "vars", "dsn", "smime" }
 
 local KNOWN = {}
 for _, key in ipairs(KEYS) do
@@ -387,6 +387,30 @@ local function make_parts(self, spec, defaults)
   return ok and parts, err
 end
 
+local function make_handle(self, parts)
+  local handle, name, text, where, position = core.message(parts)
+  if not handle then
+    return nil, core_error(self, parts, name, text, where, position)
+  end
+  return handle
+end
+
+-- Signing is rare: its modules are loaded by the first message that asks for it.
+local function make_core(self, parts, given)
+  local make = function(layer)
+    return make_handle(self, layer)
+  end
+  if given == nil then
+    return make(parts)
+  end
+  local handle, more = require("qqmail.smime").build(self.lang, parts, given, make)
+  if not handle then
+    return nil, more
+  end
+  self.smime = more
+  return handle
+end
+
 local function build(self, spec, defaults)
   local err
   self.convert, err, self.guessed = content.converter(self.lang, spec.charset)
@@ -408,10 +432,13 @@ local function build(self, spec, defaults)
     return nil, fault.core(self.lang, nil, name, text)
   end
   parts.boundary = core.hash(random)
-  local where, position
-  self.core, name, text, where, position = core.message(parts)
+  local smime = spec.smime
+  if smime == nil then
+    smime = defaults.smime
+  end
+  self.core, err = make_core(self, parts, smime or nil)
   if not self.core then
-    return nil, core_error(self, parts, name, text, where, position)
+    return nil, err
   end
   self.parts = parts
   return self
@@ -478,7 +505,8 @@ end
 -- @tparam table spec the fields of a message, or a built message (answered as
 -- it is). `deadline` (seconds from the call that sends it) and `cancel` stay in
 -- fields of that name and are no part of the mail.
--- @tparam ?table defaults `from`, `reply_to`, `headers`, `lang`, `message_id`, `templates`
+-- @tparam ?table defaults `from`, `reply_to`, `headers`, `lang`, `message_id`, `templates`,
+-- `smime`
 -- @treturn ?table see `qqmail.message.built`
 -- @treturn ?table error
 function M.new(spec, defaults)

@@ -89,6 +89,12 @@ M.list = {
     en = "folder in which the field `template` of a message is looked for, see docs/templates.md",
     zh = "邮件字段 template 所指模板的目录，见 docs/templates.zh-CN.md",
   }, { env = "TEMPLATES" }),
+  row("smime", "smime", {
+    en = "signs (or encrypts) each message that has no field `smime`, with what the field takes, "
+      .. "see docs/smime.md; certificates and keys are read once, when the mailer is made",
+    zh = "为没有 smime 字段的邮件签名（或加密），写法与该字段相同，见 docs/smime.zh-CN.md；"
+      .. "证书与私钥在创建 mailer 时读取一次",
+  }, { secret = true }),
   row("hostname", "hostname", {
     en = "name given in EHLO; the default tells nothing about this host",
     zh = "EHLO 中使用的名字；默认值不透露本机信息",

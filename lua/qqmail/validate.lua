@@ -329,6 +329,15 @@ function M.table(value)
   return value
 end
 
+--- What signs or encrypts; false for nothing. What stands in it is checked where it is read.
+function M.smime(value)
+  if value ~= false and type(value) ~= "table" then
+    return nil, { en = "must be a table { sign = { cert =, key = } }",
+      zh = "必须是表 { sign = { cert =, key = } }" }
+  end
+  return value
+end
+
 local MECHANISMS = { "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1",
   "PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER", "EXTERNAL" }
 -- Known, and no more than that: RFC 6331 has moved it to historic.

@@ -192,6 +192,7 @@ build = {
     ["qqmail.config.login"] = "lua/qqmail/config/login.lua",
     ["qqmail.config.rules"] = "lua/qqmail/config/rules.lua",
     ["qqmail.config.server"] = "lua/qqmail/config/server.lua",
+    ["qqmail.connection"] = "lua/qqmail/connection.lua",
     ["qqmail.cover"] = "lua/qqmail/cover.lua",
     ["qqmail.delivery"] = "lua/qqmail/delivery.lua",
     ["qqmail.diagnose"] = "lua/qqmail/diagnose.lua",

@@ -2,12 +2,12 @@
 -- logs in, and which other mailers may use the same connection.
 -- @module qqmail.account
 
+local connections = require("qqmail.connection")
 local core = require("qqmail.core")
 local errors = require("qqmail.errors")
 local failure = require("qqmail.failure")
 local logins = require("qqmail.logins")
 local pool = require("qqmail.pool")
-local pump = require("qqmail.pump")
 local sasl = require("qqmail.sasl")
 
 local M = {}
@@ -111,7 +111,7 @@ local function provider_of(settings, driver)
   return load_engine() and "engine" or "nginx"
 end
 
--- What `pump.open` needs for TLS: two values, at most one of them not nil.
+-- What `connection.open` needs for TLS: two values, at most one of them not nil.
 local function prepare_tls(settings, driver)
   if settings.tls == "none" then
     return nil, nil
@@ -215,7 +215,7 @@ end
 local function connect(self, with)
   local settings = self.settings
   local has_password = settings.user and not settings.secret_is_token
-  local connection, why = pump.open(self.driver, {
+  local connection, why = connections.open(self.driver, {
     target = { host = settings.host, port = settings.port, socket = settings.socket,
       source_ip = settings.source_ip },
     spare = with.spare, session = session_options(settings, with.pace, self.secret),
@@ -261,7 +261,7 @@ end
 -- @tparam table driver
 -- @tparam number deadline absolute
 -- @tparam table with `pace` (see `options` of `qqmail.pace`), `spare` (a
--- fresh connection of the driver or nil), `watch`, `look` (see `pump.open`), `is_check`
+-- fresh connection of the driver or nil), `watch`, `look` (see `connection.open`), `is_check`
 -- @treturn ?table connection
 -- @treturn ?table error
 function M.open(settings, driver, deadline, with)

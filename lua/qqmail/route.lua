@@ -189,7 +189,7 @@ end
 -- @tparam table driver
 -- @tparam number deadline absolute
 -- @tparam ?table spare
--- @tparam ?function look see `pump.open`; a check's, which tries one login at most
+-- @tparam ?function look see `connection.open`; a check's, which tries one login at most
 -- @treturn ?table connection
 -- @treturn ?table error
 function Route:open(driver, deadline, spare, look)

@@ -61,6 +61,7 @@ build = {
         "csrc/mime/qm_scan.c",
         "csrc/mime/qm_source.c",
         "csrc/smtp/qm_cmd.c",
+        "csrc/smtp/qm_dsn.c",
         "csrc/smtp/qm_ehlo.c",
         "csrc/smtp/qm_mask.c",
         "csrc/smtp/qm_reply.c",

@@ -167,16 +167,19 @@ end
 
 --- Hand a message to the session.
 -- @tparam table job `message`, `handle` (its `qqmail.message`), `envelope`,
---   `size`, `eightbit`, `utf8`; gets `id`, `verdicts`, `began` and, in the end,
---   `outcome` and `ended`
+--   `size`, `eightbit`, `utf8`, `require_tls`, `reports` (see `qqmail.dsn`); gets `id`,
+--   `verdicts`, `began` and, in the end, `outcome` and `ended`
 -- @treturn ?boolean true
 -- @treturn ?string error name
 -- @treturn ?number which recipient is at fault, 0: none
 function Connection:submit(job)
   plan(self, job)
+  local asked = job.reports or {}
   local id, name, _, index = self.session:begin({
     from = job.envelope.from, to = job.envelope.to, size = job.size,
     eightbit = job.eightbit, utf8 = job.utf8, eager = job.eager,
+    require_tls = job.require_tls, ret = asked.ret, envid = asked.envid,
+    reports = asked.reports,
   })
   if not id then
     return nil, name, index

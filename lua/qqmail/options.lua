@@ -165,9 +165,19 @@ M.list = {
     zh = "强制开启或关闭 PIPELINING；默认按服务器声明",
   }, { query = true }),
   row("smtputf8", "boolean", {
-    en = "force SMTPUTF8 on or off; default: when needed and offered",
-    zh = "强制开启或关闭 SMTPUTF8；默认按需使用",
+    en = "true: say SMTPUTF8 with each mail where the server offers it; false: never; default: "
+      .. "when needed and offered",
+    zh = "true：服务器支持时每封邮件都声明 SMTPUTF8；false：从不使用；默认仅在需要且服务器支持时使用",
   }, { query = true }),
+  row("dsn", "dsn", {
+    en = 'delivery reports to ask for with each message that has no `dsn` of its own: { notify = '
+      .. '"never" or a list of "success", "failure", "delay", ret = "full" or "headers", envid =, '
+      .. "orcpt = true, soft = true: go without where the server does not offer DSN }, see "
+      .. "docs/delivery.md",
+    zh = '为未自带 dsn 的邮件请求的投递状态通知：{ notify = "never" 或 "success"、"failure"、"delay" 的列表，'
+      .. 'ret = "full" 或 "headers"，envid =，orcpt = true，soft = true（服务器不支持 DSN 时照常发送）}，'
+      .. "见 docs/delivery.zh-CN.md",
+  }),
   row("rate", "rate", {
     en = "most messages in a time, spread evenly: { 15, per = 60 } or \"15/60\"; workers of nginx "
       .. "share it through `lua_shared_dict qqmail_rate`, else each has its part of it",
@@ -285,7 +295,6 @@ M.list = {
   later("proxy", { en = "SOCKS5 or HTTP proxy", zh = "SOCKS5 或 HTTP 代理" }),
   later("lmtp", { en = "speak LMTP", zh = "使用 LMTP" }),
   later("dkim", { en = "sign messages", zh = "DKIM 签名" }),
-  later("dsn", { en = "ask for delivery reports", zh = "请求投递状态通知" }),
 }
 
 -- What other libraries call it.

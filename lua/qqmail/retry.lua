@@ -133,6 +133,10 @@ local OF_ACCOUNT = {
 -- RFC 5321 section 3.8 that may be the answer to any command.
 local LEAVING = set "reject.closing rate.too_many_connections"
 
+-- Found here, before the server heard of the mail: another one may offer what it needs.
+local OTHERS_MAY = set("message.smtputf8_required message.dsn_not_offered "
+  .. "message.require_tls_not_offered message.require_tls_unverified")
+
 --- Whether an error belongs to the account and its server rather than to the mail.
 --
 -- What never left this machine (phase config) is no fault of the server, but our
@@ -143,6 +147,8 @@ local LEAVING = set "reject.closing rate.too_many_connections"
 function M.is_of_account(err)
   if err.delivered == "unknown" then
     return false, false
+  elseif OTHERS_MAY[err.code] and not err.smtp then
+    return true, false
   elseif err.phase == "config" then
     return err.code == "rate.own_limit", false
   end

@@ -516,6 +516,16 @@ function M.accounts(value)
   }
 end
 
+--- What to ask of delivery reports, see `qqmail.dsn`.
+function M.dsn(value)
+  local read, why, key = require("qqmail.dsn").read(value)
+  if read == nil and key then
+    return nil, { en = "has a field that is wrong: " .. key .. " " .. why.en,
+      zh = "中的 " .. key .. " 有误：" .. why.zh }
+  end
+  return read, why
+end
+
 --- An option of a later version: only "off" can be had.
 function M.unsupported(value)
   if value == false or value == "" or value == "0" or value == "false" or value == "off" then

@@ -11,7 +11,8 @@ local fault = require "qqmail.message.fault"
 local M = {}
 
 -- What may stand beside `raw`.
-local ALLOWED = { raw = true, envelope = true, deadline = true, cancel = true }
+local ALLOWED = { raw = true, envelope = true, deadline = true, cancel = true, dsn = true,
+  require_tls = true }
 
 local OVERRIDES = {
   syntax = { code = "message.bad_raw", where = true,
@@ -48,6 +49,23 @@ function M.fields_of(head)
     end
   end
   return fields
+end
+
+-- What is taken out on the way (see `qm_raw.h`).
+local function stays(key)
+  return key ~= "bcc" and key:sub(1, 15) ~= "x-qqmail-outbox"
+end
+
+-- A field in raw UTF-8 can be sent by SMTPUTF8 only (RFC 6532); the first of them by
+-- name. What is in another charset was never right and is left as it is.
+local function find_international(head)
+  for line in head:gsub("\r\n([ \t])", "%1"):gmatch("([^\r\n]*[\128-\255][^\r\n]*)\r\n") do
+    local name = line:match("^([^:]-)[ \t]*:")
+    if name and stays(name:lower()) and not core.codec.utf8_fault(line) then
+      return { field = "raw", name = name }
+    end
+  end
+  return nil
 end
 
 local function listed(lang, fields, key)
@@ -95,8 +113,8 @@ end
 --- Build a raw message.
 -- @tparam ?string lang
 -- @tparam table spec the user's table
--- @treturn ?table `{ handle =, source =, id =, sender =, recipients = { list, ... } }`;
--- the last two are what its header says, where `spec.envelope` does not
+-- @treturn ?table `{ handle =, source =, id =, international =, sender =, recipients =
+-- { list, ... } }`; the last two are what its header says, where `spec.envelope` does not
 -- @treturn ?table error
 function M.build(lang, spec)
   for key in pairs(spec) do
@@ -114,10 +132,12 @@ function M.build(lang, spec)
   if not handle then
     return nil, fault.core(lang, "raw", name, text, position, OVERRIDES)
   end
-  local fields = M.fields_of(handle:raw_head())
+  local head = handle:raw_head()
+  local fields = M.fields_of(head)
   local given = spec.envelope or {}
   local ids = fields["message-id"]
-  local out = { handle = handle, source = source, id = ids and ids[1] }
+  local out = { handle = handle, source = source, id = ids and ids[1],
+    international = find_international(head) }
   if given.from == nil then
     out.sender, err = sender(lang, fields)
     if err then

@@ -312,6 +312,7 @@ build = {
     ["qqmail.turn"] = "lua/qqmail/turn.lua",
     ["qqmail.url"] = "lua/qqmail/url.lua",
     ["qqmail.validate"] = "lua/qqmail/validate.lua",
+    ["qqmail.where"] = "lua/qqmail/where.lua",
     ["qqmail.wire"] = "lua/qqmail/wire.lua",
   },
   install = { bin = { "bin/qqmail" } },

@@ -99,8 +99,8 @@ describe("addresses", function()
   it("are each once in the envelope", function()
     local built = build({ to = "a@x.org, b@x.org", cc = "A@x.org, a@X.ORG",
       bcc = { "b@x.org", "hidden@x.org" } })
-    assert.same({ from = FROM, to = { "a@x.org", "b@x.org", "A@x.org", "hidden@x.org" },
-      utf8 = false }, built.envelope)
+    assert.same({ from = FROM, to = { "a@x.org", "b@x.org", "A@x.org", "hidden@x.org" } },
+      built.envelope)
   end)
 
   it("in Bcc never reach the header", function()
@@ -323,13 +323,13 @@ describe("a raw message", function()
     assert.equal(expected, tostring(built))
     assert.equal(#expected, built:size())
     assert.equal("<1@x.org>", built.id)
-    assert.same({ from = "a@x.org", to = { "b@x.org", "c@x.org", "d@x.org", "e@x.org" },
-      utf8 = false }, built.envelope)
+    assert.same({ from = "a@x.org", to = { "b@x.org", "c@x.org", "d@x.org", "e@x.org" } },
+      built.envelope)
   end)
 
   it("may have another envelope", function()
     local built = assert(raw(RAW, { from = "s@x.org", to = "r@x.org" }))
-    assert.same({ from = "s@x.org", to = { "r@x.org" }, utf8 = false }, built.envelope)
+    assert.same({ from = "s@x.org", to = { "r@x.org" } }, built.envelope)
     built = assert(raw("X: y\n\nbody", { from = "s@x.org", to = "r@x.org" }))
     assert.is_nil(built.id)
     built = assert(raw("Sender: s@x.org\n" .. RAW, { to = "r@x.org" }))

@@ -195,6 +195,8 @@ local function end_login(self, err)
     return
   elseif err and was_refused(err, self.settings) then
     logins.block(self.login, err, self.driver:now())
+  elseif err and logins.is_unanswered(err) then
+    logins.note_unanswered(self.login, err, self.driver:now())
   end
   logins.leave(self.login, self.turn, err == nil)
 end

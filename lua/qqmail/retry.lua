@@ -12,11 +12,17 @@ local M = {}
 
 -- --- another try --------------------------------------------------------------
 
--- "now" or "later", or nil and why there must be no other try.
-local function willingness(policy, err)
+-- "now" or "later", or nil and why there must be no other try. `attempt`: tries made.
+local function willingness(policy, err, attempt)
   if err.kind == "auth" or logins.is_refusal(err) then
     -- One more wrong login brings the account closer to being locked.
     return nil, "auth"
+  elseif logins.is_unanswered(err) then
+    -- It may have been counted as a wrong one: once more, and not at once.
+    if attempt > 1 or err.retry == "never" then
+      return nil, "auth"
+    end
+    return "later"
   elseif err.kind == "cancelled" then
     return nil, "never"
   elseif err.delivered == "unknown" then
@@ -37,7 +43,7 @@ end
 -- @tparam table err
 -- @treturn boolean
 function M.can_help(policy, err)
-  return (willingness(policy or {}, err)) ~= nil
+  return (willingness(policy or {}, err, 1)) ~= nil
 end
 
 -- A pause the provider is known to ask for is kept. Where only a general rule knows
@@ -65,7 +71,7 @@ function M.decide(policy, state, random)
   if not policy then
     return nil, "off"
   end
-  local retry, why = willingness(policy, state.err)
+  local retry, why = willingness(policy, state.err, state.attempt)
   if not retry then
     return nil, why
   elseif state.attempt >= policy.attempts then

@@ -354,6 +354,9 @@ local function value_of(settings, key)
   if key == "provider" then
     return settings.provider and settings.provider.key
   end
+  if key == "dsn" and settings.dsn ~= nil then
+    return require("qqmail.dsn").describe(settings.dsn)
+  end
   return settings[key]
 end
 

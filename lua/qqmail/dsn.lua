@@ -257,6 +257,17 @@ function M.to_lines(self)
   return out
 end
 
+--- In a few words, for people.
+-- @tparam table|boolean self of `read`
+-- @treturn string
+function M.describe(self)
+  local words = {}
+  for index, line in ipairs(M.to_lines(self)) do
+    words[index] = self and line[1] .. "=" .. line[2] or "off"
+  end
+  return table.concat(words, " ")
+end
+
 local IS_PLAIN = { notify = true, ret = true, envid = true, orcpt = true, soft = true }
 
 --- Read what `to_lines` made.

@@ -15,7 +15,8 @@ end
 -- RFC 6533 section 3: no +, = or backslash but in an escape.
 local function is_utf8_address(text, may_be_raw)
   local rest = text:gsub("\\x{%x%x+}", "")
-  return rest:find(may_be_raw and "^[!-*,-<>-%[%]-~\128-\255]*$" or "^[!-*,-<>-%[%]-~]*$") ~= nil
+  local fits = may_be_raw and "^[!-*,-<>-Z%[%]^-~\128-\255]*$" or "^[!-*,-<>-Z%[%]^-~]*$"
+  return rest:find(fits) ~= nil
 end
 
 local function is_notify(text)

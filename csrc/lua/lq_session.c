@@ -348,28 +348,33 @@ static int l_session_note(lua_State *L)
 
 /* --- messages ------------------------------------------------------------ */
 
-/* `reports` of begin: element `index` may be { notify=, orcpt= }. */
+/* The table { notify=, orcpt= } at `place` is about the newest recipient. */
+static enum qm_err ask_of_one(lua_State *L, struct session *session, int place)
+{
+    struct qm_dsn_rcpt dsn = { 0, { NULL, 0 } };
+    struct qm_span notify = lq_field_span(L, place, "notify", "");
+    enum qm_err err = QM_OK;
+
+    dsn.orcpt = lq_field_span(L, place, "orcpt", "");
+    if (notify.len > 0) {
+        err = qm_dsn_read_notify(notify, &dsn.notify);
+    }
+    return err == QM_OK ? qm_smtp_ask_reports(&session->smtp, &dsn) : err;
+}
+
+/* `reports` of begin: element `index` may be such a table. */
 static enum qm_err ask_reports(lua_State *L, struct session *session,
                                int reports, int index)
 {
-    struct qm_dsn_rcpt dsn = { 0, { NULL, 0 } };
     enum qm_err err = QM_OK;
     int top = lua_gettop(L);
-    struct qm_span notify;
 
     if (reports == 0) {
         return QM_OK;
     }
     lua_rawgeti(L, reports, index);
     if (lua_istable(L, -1)) {
-        notify = lq_field_span(L, top + 1, "notify", "");
-        dsn.orcpt = lq_field_span(L, top + 1, "orcpt", "");
-        if (notify.len > 0) {
-            err = qm_dsn_read_notify(notify, &dsn.notify);
-        }
-        if (err == QM_OK) {
-            err = qm_smtp_ask_reports(&session->smtp, &dsn);
-        }
+        err = ask_of_one(L, session, top + 1);
     }
     lua_settop(L, top);
     return err;

@@ -186,9 +186,10 @@ M.list = {
   }, { env = "RATE", query = true }),
   row("retry.attempts", "integer", {
     en = "tries of one message before its error is returned; `retry = false` is short for 1, "
-      .. "`retry = true` for the default; a refused login is never tried again",
+      .. "`retry = true` for the default; a refused login is never tried again, "
+      .. "one that got no answer once",
     zh = "单封邮件的尝试次数，用完才返回错误；retry = false 等于 1，retry = true 等于默认值；"
-      .. "登录被拒绝后从不重试",
+      .. "登录被拒绝后从不重试，未得到答复的登录只再试一次",
   }, { env = "RETRY_ATTEMPTS", default = 3, min = 1, max = 100, query = true }),
   row("retry.base", "delay", {
     en = "seconds before the second try; doubled for each further one",

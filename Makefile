@@ -64,8 +64,8 @@ CORE_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) \
   csrc/lua/lq_core.c csrc/lua/lq_codec.c csrc/lua/lq_message.c \
   csrc/lua/lq_session.c csrc/lua/lq_event.c csrc/lua/lq_entropy.c csrc/lua/lq_util.c
 TLSMOD_SRC := $(BASE_SRC) $(TLS_SRC) csrc/lua/lq_tls.c csrc/lua/lq_util.c
-CRYPTOMOD_SRC := $(BASE_SRC) csrc/codec/qm_base64.c $(CRYPTO_SRC) csrc/lua/lq_crypto.c \
-  csrc/lua/lq_util.c
+CRYPTOMOD_SRC := $(BASE_SRC) $(wildcard csrc/codec/qm_base64*.c) csrc/codec/qm_canon.c \
+  $(CRYPTO_SRC) csrc/lua/lq_crypto.c csrc/lua/lq_dkim.c csrc/lua/lq_util.c
 NETMOD_SRC := $(BASE_SRC) $(NET_SRC) csrc/lua/lq_net.c csrc/lua/lq_resolve.c \
   csrc/lua/lq_util.c
 DISKMOD_SRC := $(BASE_SRC) $(DISK_SRC) csrc/net/qm_errno.c csrc/net/qm_os.c \
@@ -109,7 +109,7 @@ help:
 	@echo 'doctor-doc  write the made parts of docs/doctor.md anew, from runs in broken worlds'
 	@echo 'providers-doc write docs/providers.md anew from the presets'
 	@echo 'errors-doc  write docs/errors.md anew from the catalogue of errors'
-	@echo 'charset-table  measure how Chinese charsets are told apart'
+	@echo 'charset-table  measure how Chinese charsets are told apart (CATALOGUES=)'
 	@echo 'docs        API documentation, into build/doc'
 	@echo 'install     into $$(DESTDIR)$(PREFIX)/{lib,share}/lua/$(LUA_ABI) and bin'
 	@echo 'clean       remove build/'
@@ -376,9 +376,11 @@ ERRORS_DOC := LUA_PATH='lua/?.lua;lua/?/init.lua;;' $(TOOL_LUA) tools/errors_doc
 errors-doc:
 	$(ERRORS_DOC) --write
 
-# How often the charset of a short Chinese text is found out.
+# How often the charset of a short Chinese text is found out; CATALOGUES= is a folder of
+# more message catalogues, such as those of packages that are not installed.
+CATALOGUES ?=
 charset-table: build
-	@$(TEST_ENV) $(LUA) tools/charset_table.lua
+	@$(TEST_ENV) $(LUA) tools/charset_table.lua $(CATALOGUES)
 
 docs:
 	@command -v ldoc >/dev/null || { echo 'docs: ldoc is missing: make deps-dev' >&2; exit 1; }

@@ -1,6 +1,7 @@
 local core = require "qqmail.core"
 local messages = require "spec.support.messages"
 local python = require "spec.support.python"
+local shell = require "spec.support.shell"
 
 local build, read, with_file = messages.build, messages.read, messages.with_file
 
@@ -119,6 +120,16 @@ describe("the text of HTML", function()
     messages.refused({ text = "none", html = "<p>ok \228\189" }, "message.bad_utf8", "html", 7)
     messages.refused({ text = "none", html = { path = "/nonexistent/x" } },
       "message.unreadable", "html")
+  end)
+
+  it("does not wait for a file that is none", function()
+    local root, remove = shell.folder()
+    shell.run("mkfifo " .. shell.quote(root .. "/fifo"))
+    for _, charset in ipairs({ "utf-8", "gbk" }) do
+      messages.refused({ text = "none", charset = charset, html = { path = root .. "/fifo" } },
+        "message.unreadable", "html")
+    end
+    remove()
   end)
 
   it("satisfies lint, which does not look at it twice", function()

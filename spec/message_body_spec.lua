@@ -171,12 +171,40 @@ describe("a text", function()
     assert.is_nil(build({ text = "你好" }).guessed)
   end)
 
+  it("knows the Big5 of Hong Kong where there is enough of it", function()
+    local built = build({ charset = "auto",
+      text = "\167A\166n\161A\167\218\146]\157\239\173q\179\230\164w\184g\177H\165X" })
+    assert.equal("你好，我哋嘅訂單已經寄出", read(built).text)
+    assert.same({ text = "big5-hkscs" }, built.guessed)
+  end)
+
+  it("does not take words with accents for Chinese", function()
+    local rows = { ["Stra\223e"] = 5, ["na\239ve"] = 3, ["\196rger"] = 1, ["s\252d"] = 2 }
+    for subject, position in pairs(rows) do
+      refused({ charset = "auto", subject = subject }, "message.bad_text", "subject", position)
+    end
+  end)
+
+  it("is also the name of a file, which no half of a character cuts", function()
+    with_file("x", function(_, folder)
+      local path = folder .. "/\179\\\165\\.txt"
+      shell.write(path, "x")
+      local parsed = read(build({ charset = "big5", attachments = { path } }))
+      assert.equal("許功.txt", parsed.parts[2].name)
+      assert.equal("b.txt", read(build({ attachments = {
+        { data = "x", name = "a\\b.txt" } } })).parts[2].name)
+    end)
+  end)
+
   it("says where a text is in no charset that could be meant", function()
     refused({ charset = "auto", text = "ok\255\255" }, "message.bad_text", "text", 3)
     refused({ charset = "auto", subject = "caf\233 au lait" }, "message.bad_text", "subject", 4)
     refused({ charset = "auto", text = "你好\255" }, "message.bad_text", "text", 7)
     -- private use in GB18030, nothing in Big5
     refused({ charset = "auto", text = "a\254\161" }, "message.bad_text", "text", 2)
+    -- 你好啊 and a character of the user's own: as Big5 all of it would be others
+    refused({ charset = "auto", text = "\196\227\186\195\176\161\248\161" },
+      "message.bad_text", "text", 1)
     with_file("\196\227\186\195\255\n", function(path)
       refused({ charset = "auto", html = { path = path } }, "message.bad_text", "html", 5)
     end)

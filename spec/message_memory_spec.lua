@@ -46,6 +46,16 @@ describe("a large attachment", function()
     assert.is_true(facts.peak < 16 * MEGABYTE, facts.peak .. " KiB")
   end)
 
+  it("of 100 MB from a file is signed twice and sent within 16 MB", function()
+    local folder, remove = shell.folder()
+    local path = folder .. "/big.bin"
+    assert.equal(0, select(2, shell.run("truncate -s 100M " .. path)))
+    local facts = run("signed", path)
+    remove()
+    assert.is_true(facts.read > 100 * MEGABYTE * 1024 * 4 / 3)
+    assert.is_true(facts.peak < 16 * MEGABYTE, facts.peak .. " KiB")
+  end)
+
   it("of 200 MB from a function is sent within 16 MB", function()
     local facts = run("reader", "200")
     assert.is_true(facts.read > 200 * MEGABYTE * 1024 * 4 / 3)

@@ -170,7 +170,8 @@ describe("the READMEs and guides", function()
 
   it("have the same headings and the same code", function()
     for _, page in ipairs { "README", "docs/openresty", "docs/errors", "docs/troubleshooting",
-      "docs/providers", "docs/templates", "docs/login" } do
+      "docs/providers", "docs/templates", "docs/login",
+      "docs/dkim" } do
       local depths, code = shape(read(page .. ".md"))
       local depths_zh, code_zh = shape(read(page .. ".zh-CN.md"))
       assert.are.same(depths, depths_zh)
@@ -192,7 +193,7 @@ describe("the READMEs and guides", function()
 
   it("hold Lua that compiles", function()
     local text = readme() .. read("docs/openresty.md") .. read("docs/errors.md")
-      .. read("docs/troubleshooting.md") .. read("docs/templates.md")
+      .. read("docs/troubleshooting.md") .. read("docs/templates.md") .. read("docs/dkim.md")
     for chunk in text:gmatch("```lua\n(.-)```") do
       local load_text = loadstring or load
       assert.is_truthy(load_text(chunk:gsub("…", "x")), chunk)

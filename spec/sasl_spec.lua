@@ -25,76 +25,7 @@ local function used(server)
   return server:messages()[1].auth.mechanism
 end
 
-local function hex(bytes)
-  return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
-end
-
 after_each(send.stop)
-
--- --- the module -----------------------------------------------------------------
-
-describe("qqmail.crypto", function()
-  it("makes digests", function()
-    -- FIPS 180-4 examples, RFC 1321 A.5
-    assert.equal("900150983cd24fb0d6963f7d28e17f72", hex(crypto.digest("MD5", "abc")))
-    assert.equal("a9993e364706816aba3e25717850c26c9cd0d89d", hex(crypto.digest("SHA-1", "abc")))
-    assert.equal("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-      hex(crypto.digest("SHA-256", "abc")))
-    assert.equal(64, #crypto.digest("SHA-512", ""))
-  end)
-
-  it("makes HMACs and PBKDF2", function()
-    -- RFC 4231 section 4.3, RFC 6070 section 2
-    assert.equal("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
-      hex(crypto.hmac("SHA-256", "Jefe", "what do ya want for nothing?")))
-    assert.equal("0c60c80f961f0e71f3a9b524af6012062fe037a6",
-      hex(crypto.pbkdf2("SHA-1", "password", "salt", 1)))
-    assert.equal("4b007901b765489abead49d926f721d065a429c1",
-      hex(crypto.pbkdf2("SHA-1", "password", "salt", 4096)))
-  end)
-
-  it("raises for what it cannot mean", function()
-    assert.has_error(function() crypto.digest("SHA-3", "") end, "unknown digest")
-    assert.has_error(function() crypto.pbkdf2("SHA-1", "p", "s", 0) end)
-    assert.has_error(function() crypto.scram({ digest = "MD4" }) end, "unknown digest")
-  end)
-
-  it("escapes the name, and says what it thinks of channel binding", function()
-    local function first(more)
-      local exchange = assert(crypto.scram(send.merge(
-        { digest = "SHA-256", user = "a,b=c", password = "p", nonce = "N" }, more)))
-      return exchange:first()
-    end
-    assert.equal("n,,n=a=2Cb=3Dc,r=N", first())
-    assert.equal("y,,n=a=2Cb=3Dc,r=N", first({ may_bind = true }))
-    assert.equal("p=tls-exporter,,n=a=2Cb=3Dc,r=N",
-      first({ binding_name = "tls-exporter", binding = "x" }))
-  end)
-
-  it("refuses names, passwords and nonces that SCRAM cannot carry", function()
-    local function name_of(more)
-      return select(2, crypto.scram(send.merge(
-        { digest = "SHA-256", user = "u", password = "p", nonce = "N" }, more)))
-    end
-    assert.equal("control_character", name_of({ user = "a\1" }))
-    assert.equal("control_character", name_of({ password = "\127" }))
-    assert.equal("bad_utf8", name_of({ password = "\255" }))
-    assert.equal("empty", name_of({ nonce = "" }))
-    assert.equal("syntax", name_of({ nonce = "a,b" }))
-    assert.is_nil(name_of({ password = "密码" }))
-  end)
-
-  it("keeps to the order of messages", function()
-    local exchange = crypto.scram({ digest = "SHA-1", user = "u", password = "p", nonce = "N" })
-    assert.equal("misuse", select(2, exchange:final("r=Nx,s=YQ==,i=1")))
-    assert.equal("misuse", select(2, exchange:verify("v=")))
-    exchange:first()
-    assert.equal("misuse", select(2, exchange:first()))
-    exchange:close()
-    exchange:close()
-    assert.equal("misuse", select(2, exchange:verify("v=")))
-  end)
-end)
 
 -- --- vectors --------------------------------------------------------------------
 
@@ -342,6 +273,58 @@ describe("a server", function()
     assert.equal("SCRAM-SHA-1", used(server))
   end)
 
+  it("is proved the password anew without hashing it anew", function()
+    local sasl = require("qqmail.sasl")
+    local new, memories, forgotten = sasl.memory, {}, 0
+    sasl.memory = function()
+      local memory = new()
+      local forget = memory.forget
+      memory.forget = function(self)
+        forgotten = forgotten + 1
+        forget(self)
+      end
+      memories[#memories + 1] = memory
+      return memory
+    end
+    local server = server_of("SCRAM-SHA-256")
+    local mailer = send.mailer(server, { pool = { messages = 1 } })
+    local first, err = mailer:send(send.message())
+    local salted = memories[1] and memories[1].salted
+    local second = mailer:send(send.message())
+    mailer:close()
+    sasl.memory = new
+    assert.is_table(first, tostring(err))
+    assert.is_table(second)
+    assert.equal(2, server:auth_attempts())
+    assert.equal(1, #memories)
+    assert.is_truthy(salted)
+    assert.equal(salted, memories[1].salted)
+    assert.is_true(forgotten > 0)
+  end)
+
+  it("that refuses SCRAM may have no secret for it", function()
+    local function hint_of(mechanisms, more)
+      local server = server_of(mechanisms, { mode = more and more.mode, users = { [USER] = "x" } })
+      local err = send.bad(send.mailer(server, more and more.options), { code = "auth.refused" })
+      return err.hint
+    end
+    send.has(hint_of("SCRAM-SHA-256 PLAIN"), 'auth = "PLAIN"')
+    send.has(hint_of("SCRAM-SHA-256", { options = { lang = "zh" } }), '请设置 auth = "PLAIN"')
+    send.lacks(hint_of("PLAIN"), "SCRAM")
+    send.lacks(hint_of("CRAM-MD5"), "SCRAM")
+    send.lacks(hint_of("SCRAM-SHA-256", { mode = "plain" }), "SCRAM")
+  end)
+
+  it("that refused SCRAM may be asked at once by PLAIN", function()
+    local server = server_of("SCRAM-SHA-256 PLAIN", { scram = { first = "e=other-error" } })
+    send.bad(send.mailer(server), { code = "auth.refused" })
+    local err = send.bad(send.mailer(server), { code = "auth.refused", not_tried = true })
+    send.has(err.message, "not tried")
+    send.good(send.mailer(server, { auth = "PLAIN" }))
+    assert.equal("PLAIN", used(server))
+    assert.equal(2, server:auth_attempts())
+  end)
+
   it("may refuse in the words of SCRAM", function()
     local err = fails({ first = "e=unknown-user" }, { code = "auth.refused" }, "535")
     assert.equal(535, err.smtp.code)
@@ -465,6 +448,23 @@ describe("a token", function()
     send.is_error(err, { kind = "auth" })
     assert.equal(2, asked)
     assert.equal(1, server:auth_attempts())
+  end)
+
+  it("is fetched by the next send where none could be had at once", function()
+    local server = refusing("XOAUTH2")
+    local given = { false, "fresh-token" }
+    local mailer = mailer_of(server, function(refused)
+      if not refused then
+        return "stale-token"
+      end
+      return table.remove(given, 1) or nil, "the issuer is down"
+    end)
+    send.bad(mailer, { kind = "auth", code = "auth.refused" })
+    local receipt, err = mailer:send(send.message())
+    mailer:close()
+    assert.is_table(receipt, tostring(err))
+    assert.equal("fresh-token", server:messages()[1].auth.password)
+    assert.equal(2, server:auth_attempts())
   end)
 
   it("is not fetched a third time", function()

@@ -77,13 +77,19 @@ local PASTED = {
   "smtps://10001%40qq.com:" .. CODE .. "@mx.test", "10001:" .. CODE .. "@mx.test",
   '"' .. CODE .. '"', percent(CODE), WIDE, (GROUPED:gsub(" ", "\n")),
 }
+local PASSWORDS = { CODE, "another one" }
+
+-- What is masked does not depend on the tool that watches the memory.
+if os.getenv("QQMAIL_INSTRUMENTED") then
+  PASTED, PASSWORDS = { CODE, WIDE }, { CODE }
+end
 
 describe("a code that was pasted as", function()
   after_each(send.stop)
 
   for _, row in ipairs(options.list) do
     it("the option " .. row.key .. " is in no output", function()
-      for _, password in ipairs({ CODE, "another one" }) do
+      for _, password in ipairs(PASSWORDS) do
         for _, pasted in ipairs(PASTED) do
           local given, notes = outputs.listen({ host = "mx.test", user = send.USER,
             password = password, retry = false, lang = "en" })

@@ -98,8 +98,10 @@ describe("a folder of templates", function()
     assert.equal("b/body.txt", err.template)
     refused("template.not_found", folder():get("c"))
     refused("template.not_found", folder():get("a/subject.txt/x"))
-    shell.run("mkdir -p " .. root .. "/d/subject.txt")
+    -- A FIFO without a writer would be waited for.
+    shell.run(("cd %s && mkdir -p d/subject.txt e && mkfifo e/body.txt"):format(shell.quote(root)))
     refused("template.unreadable", folder():get("d"))
+    refused("template.unreadable", folder():get("e"))
   end)
 
   it("compiles a file once", function()
@@ -112,6 +114,20 @@ describe("a folder of templates", function()
     end))
     remove()
     assert.equal("Hi y", assert(mails:render("welcome", { name = "y" })).subject)
+  end)
+
+  it("looks for a partial once", function()
+    put_welcome()
+    local mails, disk = folder(), require "qqmail.disk"
+    assert(mails:render("welcome", { name = "x" }))
+    local read, count = disk.read, 0
+    disk.read = function(...)
+      count = count + 1
+      return read(...)
+    end
+    assert(mails:render("welcome", { name = "x" }))
+    disk.read = read
+    assert.equal(0, count)
   end)
 
   it("looks at the files each time where it is asked to", function()
@@ -273,6 +289,31 @@ describe("a message with a template", function()
     local err = messages.refused({ subject = "none", template = root .. "/welcome", vars = {} },
       "template.missing_variable", "vars.name")
     assert.same({ "welcome/subject.txt", 1, 4 }, { err.template, err.line, err.column })
+  end)
+
+  it("is refused for a value that is not UTF-8, which is named", function()
+    put_welcome()
+    local err = messages.refused({ subject = "none", template = root .. "/welcome",
+      vars = { name = "\196\227\186\195" } }, "template.bad_utf8", "vars.name")
+    assert.same({ "welcome/subject.txt", 1, 4, "name" },
+      { err.template, err.line, err.column, err.variable })
+    assert.is_nil(tostring(err):find("charset", 1, true))
+  end)
+
+  it("is refused without a look at all of its template", function()
+    local cover = require "qqmail.cover"
+    local mend, given = cover.mend, nil
+    cover.mend = function(err, fields)
+      given = fields
+      return mend(err, fields)
+    end
+    local stored = assert(template.mail({ text = "{{a}}" }))
+    messages.refused({ subject = "x", text = "none", template = stored, vars = {} },
+      "template.missing_variable", "vars.a")
+    cover.mend = mend
+    assert.equal("x", given.subject)
+    assert.is_nil(given.template)
+    assert.is_nil(given.vars)
   end)
 
   it("is refused where its fields do not fit", function()

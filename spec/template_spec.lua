@@ -262,6 +262,15 @@ describe("values", function()
   end)
 end)
 
+describe("white space", function()
+  it("at the end is kept like any other text", function()
+    for _, text in ipairs({ "  ", "x\n  ", "{{! }}x\n\t", "{{#a}}\nx\n{{/a}}\n \n  " }) do
+      local wanted = text:gsub("{{[!#/]a? ?}}\n?", "")
+      assert.equal(wanted, render(text, { a = true }))
+    end
+  end)
+end)
+
 describe("inheritance", function()
   it("leaves lines that are indented less than their block as they are", function()
     assert.equal("[\n    a\n b\n]\n", render("[\n{{$x}}\n    a\n b\n{{/x}}\n]\n", {}))

@@ -14,7 +14,7 @@ set -eu
 run='gcc libc6-dev make lua5.4 liblua5.4-dev lua5.3 liblua5.3-dev luajit2
   libluajit2-5.1-dev lua5.1 liblua5.1-0-dev libssl-dev openssl lua-busted
   luarocks postfix dovecot-core python3 procps nginx libnginx-mod-http-lua
-  lua-cqueues lua-luv lua-posix iproute2 faketime libidn2-0'
+  lua-cqueues lua-luv lua-posix iproute2 faketime libidn2-0 python3-dkim'
 dev='clang clang-tidy clang-format cppcheck valgrind gcovr binutils lua-check
   lua-ldoc lua-discount shellcheck git'
 bench='nginx libnginx-mod-http-lua curl'

@@ -141,6 +141,19 @@ local qqmail = {}
 ---@field orcpt? boolean | table<string, string> original addresses by recipient
 ---@field soft? boolean true: send without where the server offers none
 
+---@class qqmail.DkimOptions
+---@field domain string
+---@field selector string
+---@field key_file? string path of the private key (PEM), this or `key`
+---@field key? string | fun(): string? PEM text
+---@field passphrase? string | fun(): string?
+---@field algorithm? "rsa-sha256" | "ed25519-sha256" default: from the key
+---@field canonicalization? "relaxed/relaxed" | "relaxed/simple" | "simple/relaxed" | "simple/simple"
+---@field headers? string[] further fields to sign
+---@field oversign? boolean default: true
+---@field identity? string on whose behalf, "user@domain" or "@domain"
+---@field expires? number seconds
+
 ---@class qqmail.Options
 ---@field provider? string preset, such as "qq"
 ---@field url? string smtps://user:code@host:465
@@ -178,6 +191,7 @@ local qqmail = {}
 ---@field log? fun(level: qqmail.LogLevel, text: string, record: qqmail.LogRecord) | string "off", "stderr", "json:warning:/var/log/qqmail.log"
 ---@field lang? "zh" | "en"
 ---@field rules? qqmail.Rule[] tried before those of the library
+---@field dkim? qqmail.DkimOptions | qqmail.DkimOptions[] | false signatures of each mail
 
 ---@class qqmail.Attachment
 ---@field path? string
@@ -424,7 +438,7 @@ function Mailer:close() end
 ---@field envelope { from: string, to: string[] }
 ---@field deadline? number
 ---@field cancel? { cancelled: boolean } | fun(): boolean?
----@field guessed? table<string, "utf-8" | "gb18030" | "big5"> by field, of charset = "auto"
+---@field guessed? table<string, "utf-8" | "gb18030" | "big5" | "big5-hkscs"> by field, of charset = "auto"
 local Message = {}
 
 ---Bytes of the message as it would be sent.

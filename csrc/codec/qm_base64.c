@@ -7,27 +7,11 @@ enum {
     NOT_BASE64 = 0x40 /* no 6-bit value */
 };
 
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                               "abcdefghijklmnopqrstuvwxyz0123456789+/";
-
 void qm_base64_init(struct qm_base64 *state, bool wrap)
 {
     memset(state, 0, sizeof(*state));
     state->wrap = wrap;
-}
-
-static void encode_groups(const unsigned char *in, size_t groups, char *out)
-{
-    const unsigned char *end = in + groups * GROUP_IN;
-
-    for (; in < end; in += GROUP_IN, out += GROUP_OUT) {
-        unsigned bits = (unsigned)in[0] << 16 | (unsigned)in[1] << 8 | in[2];
-
-        out[0] = alphabet[bits >> 18];
-        out[1] = alphabet[bits >> 12 & 0x3f];
-        out[2] = alphabet[bits >> 6 & 0x3f];
-        out[3] = alphabet[bits & 0x3f];
-    }
+    state->encode_lines = qm_base64_lines_best();
 }
 
 /* Ends the line when it is full, or when `force` and it is not empty. */
@@ -50,7 +34,7 @@ static size_t encode_run(struct qm_base64 *state, const unsigned char *in,
 {
     size_t len = groups * GROUP_OUT;
 
-    encode_groups(in, groups, out);
+    qm_base64_groups(in, groups, out);
     if (!state->wrap) {
         return len;
     }
@@ -83,6 +67,41 @@ static size_t hold(struct qm_base64 *state, struct qm_span input)
     return taken;
 }
 
+/* Whole lines, when one begins here. */
+static void encode_lines(const struct qm_base64 *state, struct qm_span input,
+                         char *out, size_t cap, size_t *used, size_t *written)
+{
+    size_t lines = (input.len - *used) / QM_BASE64_LINE_IN;
+    size_t room = (cap - *written) / QM_BASE64_LINE_OUT;
+
+    lines = lines < room ? lines : room;
+    if (!state->wrap || state->column > 0 || lines == 0) {
+        return;
+    }
+    state->encode_lines((const unsigned char *)input.ptr + *used, lines,
+                        out + *written);
+    *used += lines * QM_BASE64_LINE_IN;
+    *written += lines * QM_BASE64_LINE_OUT;
+}
+
+/* Whole groups from `*used` on; both counts go on. */
+static void encode(struct qm_base64 *state, struct qm_span input, char *out,
+                   size_t cap, size_t *used, size_t *written)
+{
+    for (;;) {
+        size_t groups;
+
+        encode_lines(state, input, out, cap, used, written);
+        groups = fitting_groups(state, input.len - *used, cap - *written);
+        if (groups == 0) {
+            return;
+        }
+        *written += encode_run(state, (const unsigned char *)input.ptr + *used,
+                               groups, out + *written);
+        *used += groups * GROUP_IN;
+    }
+}
+
 void qm_base64_update(struct qm_base64 *state, struct qm_span input, char *out,
                       size_t cap, size_t *used_out, size_t *written_out)
 {
@@ -97,15 +116,7 @@ void qm_base64_update(struct qm_base64 *state, struct qm_span input, char *out,
         }
     }
     if (state->held_len == 0) {
-        size_t groups = fitting_groups(state, input.len - used, cap - written);
-
-        while (groups > 0) {
-            written +=
-                encode_run(state, (const unsigned char *)input.ptr + used,
-                           groups, out + written);
-            used += groups * GROUP_IN;
-            groups = fitting_groups(state, input.len - used, cap - written);
-        }
+        encode(state, input, out, cap, &used, &written);
         if (input.len - used < GROUP_IN) {
             used += hold(state, qm_span_from(input, used));
         }
@@ -121,7 +132,7 @@ size_t qm_base64_finish(struct qm_base64 *state, char *out)
 
     if (held > 0) {
         memset(state->held + held, 0, GROUP_IN - held);
-        encode_groups(state->held, 1, out);
+        qm_base64_groups(state->held, 1, out);
         memset(out + held + 1, '=', GROUP_IN - held);
         written = GROUP_OUT;
         state->column = (unsigned char)(state->column + GROUP_OUT);

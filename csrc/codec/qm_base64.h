@@ -10,6 +10,7 @@
 
 #include "base/qm_err.h"
 #include "base/qm_span.h"
+#include "codec/qm_base64_lines.h"
 
 /* RFC 2045 section 6.8: encoded lines hold at most 76 characters. */
 enum { QM_BASE64_LINE = 76 };
@@ -17,8 +18,9 @@ enum { QM_BASE64_LINE = 76 };
 struct qm_base64 {
     unsigned char held[3]; /* input bytes that wait for a full group */
     unsigned char held_len;
-    unsigned char column; /* characters already on this line */
-    bool wrap;            /* break lines with CRLF */
+    unsigned char column;             /* characters already on this line */
+    bool wrap;                        /* break lines with CRLF */
+    qm_base64_lines_fn *encode_lines; /* whole lines, when wrapping */
 };
 
 QM_DECLS_BEGIN

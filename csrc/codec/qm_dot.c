@@ -1,33 +1,12 @@
 #include "codec/qm_dot.h"
 
-/*
- * How far one search for a line end looks ahead. Both CR and LF are searched
- * for, so an unbounded look for the one that does not occur would cost the
- * whole rest of the input at each line.
- */
-enum { WINDOW = 512 };
+#include "codec/qm_run.h"
 
 void qm_dot_init(struct qm_dot *state, bool stuff)
 {
     state->at_line_start = true;
     state->after_cr = false;
     state->stuff = stuff;
-}
-
-/* Length of what precedes the first CR or LF, looking at WINDOW bytes. */
-static size_t clean_run(const char *text, size_t len)
-{
-    const char *found;
-
-    if (len > WINDOW) {
-        len = WINDOW;
-    }
-    found = memchr(text, '\n', len);
-    if (found != NULL) {
-        len = (size_t)(found - text);
-    }
-    found = memchr(text, '\r', len);
-    return found != NULL ? (size_t)(found - text) : len;
 }
 
 /*
@@ -41,6 +20,21 @@ static void write_pair(struct qm_dot *state, char c, char *out)
     state->at_line_start = c != '.';
 }
 
+/* Copies what needs no change; 0 when the next byte does, or lacks room. */
+static size_t copy_run(struct qm_dot *state, struct qm_span input, char *out,
+                       size_t room)
+{
+    size_t most = input.len < room ? input.len : room;
+    size_t run =
+        qm_run_of_lines(input.ptr, most, state->at_line_start, state->stuff);
+
+    if (run > 0) {
+        memcpy(out, input.ptr, run);
+        state->at_line_start = out[run - 1] == '\n';
+    }
+    return run;
+}
+
 void qm_dot_update(struct qm_dot *state, struct qm_span input, char *out,
                    size_t cap, size_t *used_out, size_t *written_out)
 {
@@ -49,8 +43,6 @@ void qm_dot_update(struct qm_dot *state, struct qm_span input, char *out,
 
     while (used < input.len) {
         const char *at = input.ptr + used;
-        size_t left = input.len - used;
-        size_t room = cap - written;
         size_t run;
 
         if (state->after_cr && *at == '\n') {
@@ -59,22 +51,16 @@ void qm_dot_update(struct qm_dot *state, struct qm_span input, char *out,
             continue;
         }
         state->after_cr = false;
-        if (*at == '\r' || *at == '\n' ||
-            (*at == '.' && state->at_line_start && state->stuff)) {
-            if (room < 2) {
+        run = copy_run(state, qm_span_from(input, used), out + written,
+                       cap - written);
+        if (run == 0) {
+            if (cap - written < 2) {
                 break;
             }
             write_pair(state, *at, out + written);
             written += 2;
             used++;
-            continue;
         }
-        if (room == 0) {
-            break;
-        }
-        run = clean_run(at, left < room ? left : room);
-        memcpy(out + written, at, run);
-        state->at_line_start = false;
         written += run;
         used += run;
     }

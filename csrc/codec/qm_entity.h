@@ -1,7 +1,8 @@
 /*
  * qm_entity.h: character references of HTML.
  *
- * The names of HTML 4 (252 and `apos`) and numbers. What is no reference, or
+ * The names of HTML 4, some forty of the two thousand that HTML has since, for
+ * signs that writers of mail use, and numbers. What is no reference, or
  * stands for nothing that can be written, stays as it is.
  */
 #ifndef QM_ENTITY_H

@@ -260,24 +260,33 @@ static void skip_past(struct qm_html *html, char c)
     html->at += html->at < html->input.len ? 1 : 0;
 }
 
-/* At "<!--"; "<!-->" and "<!--->" are whole comments. */
+/* Whether what was read since `start` ends so. */
+static bool has_read(const struct qm_html *html, size_t start, const char *end)
+{
+    size_t len = strlen(end);
+
+    return html->at >= start + len &&
+           memcmp(html->input.ptr + (html->at - len), end, len) == 0;
+}
+
+/*
+ * At "<!--"; "<!-->" and "<!--->" are whole comments. "--!>" ends one as well
+ * (HTML, 13.2.5.51).
+ */
 static void skip_comment(struct qm_html *html)
 {
-    const char *input = html->input.ptr;
+    size_t start = html->at + 2;
+    size_t content = html->at + 4;
+    bool is_end;
 
-    html->at += 2;
-    for (;;) {
-        size_t start = html->at;
-
+    html->at = start;
+    do {
         skip_past(html, '>');
-        if (html->at >= html->input.len) {
-            return;
-        }
-        if (html->at >= start + 3 && input[html->at - 2] == '-' &&
-            input[html->at - 3] == '-') {
-            return;
-        }
-    }
+        is_end =
+            has_read(html, start, "-->") || has_read(html, content, "--!>");
+        start = html->at;
+        content = start > content ? start : content;
+    } while (!is_end && html->at < html->input.len);
 }
 
 /* "</name", then no letter. */

@@ -34,6 +34,13 @@ static const struct range wide[] = {
     { 0x1f200, 0x1f2ff }, { 0x20000, 0x3ffff }
 };
 
+/* Dots, dashes and quotes that they have in common with other scripts. */
+static const struct range shared[] = { { 0xb7, 0xb7 },
+                                       { 0x2014, 0x2015 },
+                                       { 0x2018, 0x2019 },
+                                       { 0x201c, 0x201d },
+                                       { 0x2025, 0x2026 } };
+
 static bool is_in(uint32_t point, const struct range *ranges, size_t count)
 {
     size_t i;
@@ -59,6 +66,18 @@ static bool is_nothing(uint32_t point)
 static bool is_wide(uint32_t point)
 {
     return is_in(point, wide, QM_COUNTOF(wide));
+}
+
+/* Whether a line end of the source between the two is none. */
+static bool is_unbroken(uint32_t before, uint32_t after)
+{
+    bool has_wide = is_wide(before);
+
+    if (!has_wide && !is_wide(after)) {
+        return false;
+    }
+    return (has_wide && is_wide(after)) ||
+           is_in(has_wide ? after : before, shared, QM_COUNTOF(shared));
 }
 
 static bool is_joiner(uint32_t point)
@@ -204,7 +223,7 @@ void qm_html_line_begin(struct qm_html_line *line, uint32_t next)
     } else if (line->gaps > 0) {
         append_gaps(line);
     } else if (line->has_space) {
-        if (!(line->at_line_end && is_wide(line->last) && is_wide(next))) {
+        if (!(line->at_line_end && is_unbroken(line->last, next))) {
             append_text(line->out, " ");
         }
     } else if (line->joiner != 0 && line->last >= 0x80 && next >= 0x80) {

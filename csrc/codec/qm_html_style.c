@@ -2,6 +2,12 @@
 
 #include "base/qm_ascii.h"
 
+/* Nothing of an element shows that is both. */
+enum {
+    FLAT = 16,   /* height: 0 */
+    CLIPPED = 32 /* overflow: hidden */
+};
+
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
@@ -64,7 +70,7 @@ static bool is_zero(struct qm_span value)
 }
 
 /* A share of nothing is nothing. */
-static enum qm_html_style of_font_size(struct qm_span value)
+static unsigned of_font_size(struct qm_span value)
 {
     struct qm_span unit;
 
@@ -79,21 +85,35 @@ static enum qm_html_style of_font_size(struct qm_span value)
     return QM_HTML_STYLE_SIZED;
 }
 
-static enum qm_html_style of_declaration(struct qm_span name,
-                                         struct qm_span value)
+static unsigned of_display(struct qm_span value)
 {
-    bool is_hidden =
-        (is_word(name, "display") && is_word(value, "none")) ||
-        (is_word(name, "visibility") &&
-         (is_word(value, "hidden") || is_word(value, "collapse"))) ||
-        ((is_word(name, "max-height") || is_word(name, "opacity")) &&
-         is_zero(value));
-
-    if (is_hidden) {
+    if (is_word(value, "none")) {
         return QM_HTML_STYLE_HIDDEN;
     }
-    return is_word(name, "font-size") ? of_font_size(value)
-                                      : QM_HTML_STYLE_NONE;
+    return is_word(value, "block") || is_word(value, "table") ||
+                   is_word(value, "flex") || is_word(value, "grid") ||
+                   is_word(value, "list-item")
+               ? QM_HTML_STYLE_BLOCK
+               : QM_HTML_STYLE_NONE;
+}
+
+static unsigned of_declaration(struct qm_span name, struct qm_span value)
+{
+    if (is_word(name, "display")) {
+        return of_display(value);
+    } else if (is_word(name, "font-size")) {
+        return of_font_size(value);
+    } else if ((is_word(name, "visibility") &&
+                (is_word(value, "hidden") || is_word(value, "collapse"))) ||
+               ((is_word(name, "max-height") || is_word(name, "opacity")) &&
+                is_zero(value))) {
+        return QM_HTML_STYLE_HIDDEN;
+    } else if (is_word(name, "height") && is_zero(value)) {
+        return FLAT;
+    }
+    return is_word(name, "overflow") && is_word(value, "hidden")
+               ? CLIPPED
+               : QM_HTML_STYLE_NONE;
 }
 
 /* Bytes before the first `c`; all where there is none. */
@@ -104,23 +124,28 @@ static size_t length_to(struct qm_span text, char c)
     return found == NULL ? text.len : (size_t)(found - text.ptr);
 }
 
-enum qm_html_style qm_html_style_of(struct qm_span style)
+unsigned qm_html_style_of(struct qm_span style)
 {
-    enum qm_html_style result = QM_HTML_STYLE_NONE;
+    const unsigned sizes = QM_HTML_STYLE_TINY | QM_HTML_STYLE_SIZED;
+    const unsigned gone = FLAT | CLIPPED;
+    unsigned result = QM_HTML_STYLE_NONE;
 
     while (style.len > 0) {
         size_t len = length_to(style, ';');
         struct qm_span one = qm_span_make(style.ptr, len);
         size_t colon = length_to(one, ':');
-        enum qm_html_style found =
+        unsigned found =
             of_declaration(trimmed(qm_span_make(one.ptr, colon)),
                            first_word(trimmed(qm_span_from(one, colon + 1))));
 
-        if (found == QM_HTML_STYLE_HIDDEN) {
-            return found;
+        if ((found & sizes) != 0) {
+            result &= ~sizes; /* the last one holds */
         }
-        result = found == QM_HTML_STYLE_NONE ? result : found;
+        result |= found;
         style = qm_span_from(style, len + 1);
     }
-    return result;
+    if ((result & gone) == gone) {
+        result |= QM_HTML_STYLE_HIDDEN;
+    }
+    return result & ~gone;
 }

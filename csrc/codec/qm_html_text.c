@@ -16,6 +16,12 @@ enum {
 #define LISTS     (BIT(QM_HTML_LIST) | BIT(QM_HTML_ORDERED))
 #define ROWS      (BIT(QM_HTML_ROW) | BIT(QM_HTML_SECTION))
 #define TABLE     BIT(QM_HTML_TABLE)
+/* Open elements of these are not counted where the stack ends. */
+#define UNCOUNTED                                                              \
+    (BIT(QM_HTML_OTHER) | BIT(QM_HTML_PAGE) | BIT(QM_HTML_RAW) |               \
+     BIT(QM_HTML_VOID) | BIT(QM_HTML_BREAK) | BIT(QM_HTML_RULE) |              \
+     BIT(QM_HTML_IMAGE))
+#define SIZES (QM_HTML_STYLE_TINY | QM_HTML_STYLE_SIZED)
 
 struct open {
     uint32_t name;
@@ -251,6 +257,7 @@ static void enter(struct converter *self, struct open *open,
                   const struct qm_html_token *token)
 {
     if (open->kind == QM_HTML_LINK) {
+        enter_block(self, open);
         enter_link(self, token->href);
     } else if (open->kind == QM_HTML_TABLE) {
         turn_table(self, open->breaks);
@@ -274,7 +281,8 @@ static void leave(struct converter *self, const struct open *open)
     line->indent -= open->indent;
     if (open->kind == QM_HTML_LINK) {
         leave_link(self);
-    } else if (open->kind == QM_HTML_TABLE) {
+    }
+    if (open->kind == QM_HTML_TABLE) {
         turn_table(self, open->breaks);
     } else if (open->kind == QM_HTML_ROW) {
         leave_row(self);
@@ -315,36 +323,81 @@ static void pop_to(struct converter *self, size_t depth)
     }
 }
 
-static void push(struct converter *self, const struct qm_html_token *token)
+/* Line ends around an element: `display: block` makes a block of any. */
+static uint8_t breaks_of(const struct qm_html_token *token, unsigned style)
 {
-    enum qm_html_style style = qm_html_style_of(token->style);
+    bool is_inline =
+        is_one_of(token->kind, BIT(QM_HTML_OTHER) | BIT(QM_HTML_LINK));
+
+    return is_inline && (style & QM_HTML_STYLE_BLOCK) != 0 ? 1 : token->breaks;
+}
+
+static void push(struct converter *self, const struct qm_html_token *token,
+                 unsigned style)
+{
     struct open *open;
 
     if (self->depth == DEPTH_MAX) {
-        self->overflow++;
+        self->overflow += is_one_of(token->kind, UNCOUNTED) ? 0 : 1;
         return;
     }
     open = &self->stack[self->depth++];
     open->name = token->name;
     open->kind = token->kind;
-    open->breaks = token->breaks;
+    open->breaks = breaks_of(token, style);
     open->indent = 0;
     open->ordinal = 0;
     open->was_tiny = self->is_tiny;
     open->was_pre = self->line.is_pre;
-    if (style == QM_HTML_STYLE_TINY) {
-        self->is_tiny = true;
-    } else if (style == QM_HTML_STYLE_SIZED) {
-        self->is_tiny = false;
+    if ((style & SIZES) != 0) {
+        self->is_tiny = (style & QM_HTML_STYLE_TINY) != 0;
     }
     if (self->hidden_from > 0) {
         return;
-    } else if (token->is_hidden || style == QM_HTML_STYLE_HIDDEN ||
+    } else if (token->is_hidden || (style & QM_HTML_STYLE_HIDDEN) != 0 ||
                token->kind == QM_HTML_HEAD || token->kind == QM_HTML_HIDDEN) {
         self->hidden_from = self->depth;
     } else {
         enter(self, open, token);
     }
+}
+
+/* The depth of the nearest of that name, 0: none, or a fence is around it. */
+static size_t find_named(const struct converter *self, uint32_t name,
+                         uint32_t fences)
+{
+    size_t i;
+
+    for (i = self->depth; i > 0; i--) {
+        if (self->stack[i - 1].name == name) {
+            return i;
+        } else if (is_one_of(self->stack[i - 1].kind, fences)) {
+            break;
+        }
+    }
+    return 0;
+}
+
+/*
+ * Elements such as <b> and <font>, which may be left open by the hundred, need
+ * no place on the stack: only those that change what is shown do, and what is
+ * inside of one by the same name, so that the right end tag ends it.
+ */
+static bool is_worth_a_place(const struct converter *self,
+                             const struct qm_html_token *token, unsigned style)
+{
+    const unsigned matters = QM_HTML_STYLE_HIDDEN | QM_HTML_STYLE_TINY |
+                             QM_HTML_STYLE_BLOCK |
+                             (self->is_tiny ? QM_HTML_STYLE_SIZED : 0u);
+
+    if (token->kind != QM_HTML_OTHER) {
+        return true;
+    } else if (token->is_closed) {
+        return false;
+    }
+    return (self->hidden_from == 0 &&
+            (token->is_hidden || (style & matters) != 0)) ||
+           find_named(self, token->name, CELLS | TABLE) > 0;
 }
 
 /* Ends the nearest element of `kinds`, unless one of `fences` is around it. */
@@ -392,13 +445,6 @@ static void end_implied(struct converter *self, enum qm_html_kind kind,
 
 /* --- tokens --------------------------------------------------------------- */
 
-static bool is_shown(const struct converter *self,
-                     const struct qm_html_token *token)
-{
-    return self->hidden_from == 0 && !token->is_hidden &&
-           qm_html_style_of(token->style) != QM_HTML_STYLE_HIDDEN;
-}
-
 static void put_rule(struct converter *self)
 {
     qm_html_line_break(&self->line, 1);
@@ -406,25 +452,39 @@ static void put_rule(struct converter *self)
     qm_html_line_break(&self->line, 1);
 }
 
+static void put_image(struct converter *self, struct qm_span alt, bool is_block)
+{
+    if (is_block) {
+        qm_html_line_break(&self->line, 1);
+    }
+    self->has_image = true;
+    qm_html_line_put(&self->line, alt);
+    if (is_block) {
+        qm_html_line_break(&self->line, 1);
+    }
+}
+
 /* An element without content. */
 static void put_single(struct converter *self,
-                       const struct qm_html_token *token)
+                       const struct qm_html_token *token, unsigned style)
 {
-    if (!is_shown(self, token)) {
+    if (self->hidden_from > 0 || token->is_hidden ||
+        (style & QM_HTML_STYLE_HIDDEN) != 0) {
         return;
     } else if (token->kind == QM_HTML_BREAK) {
         qm_html_line_br(&self->line);
     } else if (token->kind == QM_HTML_RULE) {
         put_rule(self);
     } else if (token->kind == QM_HTML_IMAGE) {
-        self->has_image = true;
-        qm_html_line_put(&self->line, token->alt);
+        put_image(self, token->alt, (style & QM_HTML_STYLE_BLOCK) != 0);
     }
 }
 
 static void take_start(struct converter *self,
                        const struct qm_html_token *token)
 {
+    unsigned style = qm_html_style_of(token->style);
+
     self->is_pre_start = false;
     if (token->kind == QM_HTML_RAW || token->kind == QM_HTML_VOID) {
         return;
@@ -432,21 +492,21 @@ static void take_start(struct converter *self,
     end_implied(self, token->kind, token->breaks);
     if (is_one_of(token->kind, BIT(QM_HTML_BREAK) | BIT(QM_HTML_RULE) |
                                    BIT(QM_HTML_IMAGE))) {
-        put_single(self, token);
-    } else if (token->kind != QM_HTML_OTHER || !token->is_closed) {
-        push(self, token);
+        put_single(self, token, style);
+    } else if (is_worth_a_place(self, token, style)) {
+        push(self, token, style);
     }
 }
 
 static void take_end(struct converter *self, const struct qm_html_token *token)
 {
     uint32_t fences = CELLS | TABLE;
-    size_t i;
+    size_t found;
 
     if (token->kind == QM_HTML_PAGE) {
         return; /* what follows is shown as well */
     } else if (self->overflow > 0) {
-        self->overflow--;
+        self->overflow -= is_one_of(token->kind, UNCOUNTED) ? 0 : 1;
         return;
     }
     if (is_one_of(token->kind, CELLS | ROWS)) {
@@ -454,13 +514,9 @@ static void take_end(struct converter *self, const struct qm_html_token *token)
     } else if (token->kind == QM_HTML_TABLE) {
         fences = 0;
     }
-    for (i = self->depth; i > 0; i--) {
-        if (self->stack[i - 1].name == token->name) {
-            pop_to(self, i - 1);
-            return;
-        } else if (is_one_of(self->stack[i - 1].kind, fences)) {
-            return;
-        }
+    found = find_named(self, token->name, fences);
+    if (found > 0) {
+        pop_to(self, found - 1);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "codec/qm_qp.h"
 
 #include "base/qm_ascii.h"
+#include "codec/qm_run.h"
 
 /*
  * The text is taken apart into units that are written whole: a plain byte, a
@@ -171,12 +172,8 @@ static char *take_byte(struct qm_qp *state, unsigned char c, char *out)
  */
 static size_t literal_run(const char *text, size_t len)
 {
-    size_t run = 0;
+    size_t run = qm_run_of_plain(text, len);
 
-    while (run < len && (is_plain((unsigned char)text[run]) ||
-                         qm_ascii_is_blank((unsigned char)text[run]))) {
-        run++;
-    }
     while (run > 0 && qm_ascii_is_blank((unsigned char)text[run - 1])) {
         run--;
     }

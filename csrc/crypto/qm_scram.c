@@ -282,14 +282,18 @@ static struct qm_span key_span(const struct qm_scram *scram,
 }
 
 static enum qm_err derive(const struct qm_scram *scram,
-                          const struct offer *offer, struct keys *keys)
+                          const struct offer *offer, struct qm_salted *known,
+                          struct keys *keys)
 {
     struct qm_span salted = key_span(scram, keys->salted);
-    enum qm_err err =
-        qm_digest_pbkdf2(scram->digest, qm_buf_span(&scram->password),
-                         qm_span_make(offer->salt, offer->salt_len),
-                         offer->rounds, keys->salted);
+    struct qm_salted_need need;
+    enum qm_err err;
 
+    need.digest = scram->digest;
+    need.password = qm_buf_span(&scram->password);
+    need.salt = qm_span_make(offer->salt, offer->salt_len);
+    need.rounds = offer->rounds;
+    err = qm_salted_get(known, &need, keys->salted);
     if (err == QM_OK) {
         err = qm_digest_hmac(scram->digest, salted, qm_span_of("Client Key"),
                              keys->client);
@@ -323,10 +327,10 @@ static enum qm_err sign(struct qm_scram *scram, struct keys *keys)
 }
 
 static enum qm_err prove(struct qm_scram *scram, const struct offer *offer,
-                         struct qm_buf *out)
+                         struct qm_salted *known, struct qm_buf *out)
 {
     struct keys keys;
-    enum qm_err err = derive(scram, offer, &keys);
+    enum qm_err err = derive(scram, offer, known, &keys);
 
     if (err == QM_OK) {
         err = sign(scram, &keys);
@@ -341,7 +345,7 @@ static enum qm_err prove(struct qm_scram *scram, const struct offer *offer,
 }
 
 enum qm_err qm_scram_final(struct qm_scram *scram, struct qm_span challenge,
-                           struct qm_buf *out)
+                           struct qm_salted *salted, struct qm_buf *out)
 {
     struct offer offer;
     enum qm_err err;
@@ -355,7 +359,7 @@ enum qm_err qm_scram_final(struct qm_scram *scram, struct qm_span challenge,
         err = write_final(scram, challenge, offer.nonce, out);
     }
     if (err == QM_OK) {
-        err = prove(scram, &offer, out);
+        err = prove(scram, &offer, salted, out);
     }
     qm_buf_deinit(&scram->password);
     if (err != QM_OK) {

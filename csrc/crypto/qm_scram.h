@@ -15,6 +15,7 @@
 
 #include "base/qm_buf.h"
 #include "crypto/qm_digest.h"
+#include "crypto/qm_salted.h"
 
 enum {
     /*
@@ -94,9 +95,10 @@ enum qm_err qm_scram_first(struct qm_scram *scram,
 /*
  * Appends the answer to the server's first message. QM_E_SYNTAX: see `fault`,
  * nothing was made of the password then. Takes as long as the server's
- * iteration count asks for.
+ * iteration count asks for, unless `salted` (may be NULL) remembers.
  */
 enum qm_err qm_scram_final(struct qm_scram *scram, struct qm_span challenge,
+                           struct qm_salted *salted,
                            struct qm_buf *out) QM_MUST_USE;
 
 /*

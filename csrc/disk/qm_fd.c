@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { READ_STEP = 65536 };
+
 int qm_fd_open(const char *path, int flags)
 {
     int fd;
@@ -40,6 +42,43 @@ enum qm_err qm_fd_write(int fd, struct qm_span bytes)
             return QM_E_SYSTEM;
         }
         at += (size_t)put;
+    }
+    return QM_OK;
+}
+
+static ssize_t read_once(int fd, char *room, size_t len)
+{
+    ssize_t got;
+
+    do {
+        got = read(fd, room, len);
+    } while (got < 0 && errno == EINTR);
+    return got;
+}
+
+enum qm_err qm_fd_read(int fd, size_t most, struct qm_buf *out)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0) {
+        return QM_E_SYSTEM;
+    } else if (!S_ISREG(st.st_mode)) {
+        return QM_E_UNSUPPORTED;
+    }
+    while (most > 0) {
+        size_t len = most < READ_STEP ? most : READ_STEP;
+        char *room = qm_buf_reserve(out, len);
+        ssize_t got;
+
+        if (room == NULL) {
+            return out->err;
+        }
+        got = read_once(fd, room, len);
+        if (got <= 0) {
+            return got == 0 ? QM_OK : QM_E_SYSTEM;
+        }
+        qm_buf_commit(out, (size_t)got);
+        most -= (size_t)got;
     }
     return QM_OK;
 }

@@ -7,8 +7,7 @@
 #ifndef QM_FD_H
 #define QM_FD_H
 
-#include "base/qm_err.h"
-#include "base/qm_span.h"
+#include "base/qm_buf.h"
 
 QM_DECLS_BEGIN
 
@@ -20,6 +19,12 @@ int qm_fd_open(const char *path, int flags);
 
 /* Writes all of it, or fails with any part of it written. */
 enum qm_err qm_fd_write(int fd, struct qm_span bytes) QM_MUST_USE;
+
+/*
+ * Appends at most the first `most` bytes of a regular file; QM_E_UNSUPPORTED
+ * for anything else. What is opened with O_NONBLOCK never waits.
+ */
+enum qm_err qm_fd_read(int fd, size_t most, struct qm_buf *out) QM_MUST_USE;
 
 /* Waits until the content is on the medium; for a file. */
 enum qm_err qm_fd_sync_data(int fd) QM_MUST_USE;

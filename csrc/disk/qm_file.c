@@ -183,6 +183,19 @@ enum qm_err qm_file_remove(const char *path)
     return unlink(path) == 0 ? QM_OK : QM_E_SYSTEM;
 }
 
+enum qm_err qm_file_read(const char *path, size_t most, struct qm_buf *out)
+{
+    int fd = qm_fd_open(path, O_RDONLY | O_NONBLOCK);
+    enum qm_err err;
+
+    if (fd < 0) {
+        return QM_E_SYSTEM;
+    }
+    err = qm_fd_read(fd, most, out);
+    qm_fd_close(fd);
+    return err;
+}
+
 enum qm_err qm_file_stat(const char *path, struct qm_file_info *info_out)
 {
     struct stat st;

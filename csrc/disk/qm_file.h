@@ -13,8 +13,7 @@
 #ifndef QM_FILE_H
 #define QM_FILE_H
 
-#include "base/qm_err.h"
-#include "base/qm_span.h"
+#include "base/qm_buf.h"
 
 /* A writer; the block is on the heap while it is open. */
 struct qm_file {
@@ -52,6 +51,13 @@ void qm_file_abort(struct qm_file *file);
 enum qm_err qm_file_rename(const char *from, const char *to) QM_MUST_USE;
 
 enum qm_err qm_file_remove(const char *path) QM_MUST_USE;
+
+/*
+ * Appends at most the first `most` bytes; links are followed. QM_E_UNSUPPORTED
+ * when it is no regular file: no FIFO makes this wait.
+ */
+enum qm_err qm_file_read(const char *path, size_t most,
+                         struct qm_buf *out) QM_MUST_USE;
 
 /* QM_E_UNSUPPORTED when it is no regular file (nor is a link to one). */
 enum qm_err qm_file_stat(const char *path,

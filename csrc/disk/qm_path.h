@@ -4,7 +4,7 @@
 #ifndef QM_PATH_H
 #define QM_PATH_H
 
-#include "base/qm_err.h"
+#include "base/qm_buf.h"
 
 QM_DECLS_BEGIN
 
@@ -16,6 +16,15 @@ QM_DECLS_BEGIN
  */
 enum qm_err qm_path_is_inside(const char *folder, const char *path,
                               bool *inside_out) QM_MUST_USE;
+
+/*
+ * Appends at most the first `most` bytes of a regular file in `folder`; nothing
+ * when it is not inside. Whoever changes links meanwhile gets an error, never
+ * a file of elsewhere: no link is followed once the place is known. Anything
+ * but a regular file is QM_E_UNSUPPORTED.
+ */
+enum qm_err qm_path_read(const char *folder, const char *path, size_t most,
+                         struct qm_buf *out, bool *inside_out) QM_MUST_USE;
 
 QM_DECLS_END
 

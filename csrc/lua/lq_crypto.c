@@ -1,16 +1,19 @@
 /*
- * lq_crypto.c: the module qqmail.crypto: what logins need of OpenSSL, for Lua.
+ * lq_crypto.c: the module qqmail.crypto: what logins and signatures need of
+ * OpenSSL, for Lua.
  *
- * Loaded by the first login that needs it, never by anything else. What cannot
- * be done is nil, a stable name and an English text.
+ * Loaded by the first of them that needs it, never by anything else. What
+ * cannot be done is nil, a stable name and an English text.
  */
 #include "base/qm_mem.h"
 #include "base/qm_version.h"
 #include "crypto/qm_cram.h"
 #include "crypto/qm_scram.h"
+#include "lua/lq_dkim.h"
 #include "lua/lq_util.h"
 
-#define SCRAM_CLASS "qqmail.scram"
+#define SCRAM_CLASS  "qqmail.scram"
+#define SALTED_CLASS "qqmail.salted"
 
 QM_EXPORT int luaopen_qqmail_crypto(lua_State *L);
 
@@ -158,16 +161,21 @@ static int l_scram_first(lua_State *L)
     return push_made(L, &made, err);
 }
 
-/* exchange:final(challenge) -> the answer to the server's first message */
+/*
+ * exchange:final(challenge [, salted]) -> the answer to the server's first
+ * message
+ */
 static int l_scram_final(lua_State *L)
 {
     struct qm_scram *scram = check_scram(L);
     struct qm_span challenge = lq_check_span(L, 2);
+    struct qm_salted *salted =
+        lua_isnoneornil(L, 3) ? NULL : luaL_checkudata(L, 3, SALTED_CLASS);
     struct qm_buf made;
     enum qm_err err;
 
     qm_buf_init(&made, (size_t)3 * QM_SCRAM_MESSAGE_MAX, true);
-    err = qm_scram_final(scram, challenge, &made);
+    err = qm_scram_final(scram, challenge, salted, &made);
     if (err != QM_OK) {
         qm_buf_deinit(&made);
         return push_fault(L, scram, err);
@@ -194,6 +202,19 @@ static int l_scram_close(lua_State *L)
     return 0;
 }
 
+/* crypto.salted() -> a memory for exchange:final(); see qm_salted.h */
+static int l_crypto_salted(lua_State *L)
+{
+    (void)lq_new_object(L, sizeof(struct qm_salted), SALTED_CLASS);
+    return 1;
+}
+
+static int l_salted_forget(lua_State *L)
+{
+    qm_salted_forget(luaL_checkudata(L, 1, SALTED_CLASS));
+    return 0;
+}
+
 /* --- module --------------------------------------------------------------- */
 
 static const luaL_Reg scram_methods[] = {
@@ -204,18 +225,29 @@ static const luaL_Reg scram_methods[] = {
     { NULL, NULL },
 };
 
+static const luaL_Reg salted_methods[] = {
+    { "forget", l_salted_forget },
+    { NULL, NULL },
+};
+
 static const luaL_Reg module_functions[] = {
-    { "digest", l_crypto_digest }, { "hmac", l_crypto_hmac },
-    { "pbkdf2", l_crypto_pbkdf2 }, { "cram_md5", l_crypto_cram_md5 },
-    { "scram", l_crypto_scram },   { NULL, NULL },
+    { "digest", l_crypto_digest },
+    { "hmac", l_crypto_hmac },
+    { "pbkdf2", l_crypto_pbkdf2 },
+    { "cram_md5", l_crypto_cram_md5 },
+    { "scram", l_crypto_scram },
+    { "salted", l_crypto_salted },
+    { NULL, NULL },
 };
 
 int luaopen_qqmail_crypto(lua_State *L)
 {
     lq_class(L, SCRAM_CLASS, scram_methods, NULL, l_scram_close);
+    lq_class(L, SALTED_CLASS, salted_methods, NULL, l_salted_forget);
     lua_newtable(L);
     lua_pushliteral(L, QM_VERSION);
     lua_setfield(L, -2, "_VERSION");
     lq_setfuncs(L, module_functions);
+    lq_dkim_open(L);
     return 1;
 }

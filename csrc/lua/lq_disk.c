@@ -20,8 +20,12 @@
 #define WRITER_CLASS "qqmail.file_writer"
 #define LOCK_CLASS   "qqmail.file_lock"
 #define LIST_CLASS   "qqmail.folder_list"
+#define READ_CLASS   "qqmail.file_content"
 
-enum { LIST_MAX = 100000 /* most names of one disk.list() */ };
+enum {
+    LIST_MAX = 100000,   /* most names of one disk.list() */
+    READ_MAX = 134217728 /* most bytes of one disk.read() */
+};
 
 QM_EXPORT int luaopen_qqmail_disk(lua_State *L);
 
@@ -259,6 +263,49 @@ static int l_disk_is_inside(lua_State *L)
     return 1;
 }
 
+/* --- readers ------------------------------------------------------------- */
+
+static int l_read_close(lua_State *L)
+{
+    qm_buf_deinit(luaL_checkudata(L, 1, READ_CLASS));
+    return 0;
+}
+
+/*
+ * read(path, most[, folder]): at most the first `most` bytes of a regular file,
+ * which must be in the folder: "outside". Nothing makes this wait. The buffer
+ * is userdata, so that an error raised for lack of memory loses nothing.
+ */
+static int l_disk_read(lua_State *L)
+{
+    const char *path = check_path(L, 1);
+    lua_Integer most = luaL_checkinteger(L, 2);
+    bool has_folder = !lua_isnoneornil(L, 3);
+    const char *folder = has_folder ? check_path(L, 3) : NULL;
+    struct qm_buf *buf;
+    struct qm_span text;
+    bool inside = true;
+    enum qm_err err;
+
+    luaL_argcheck(L, most >= 0 && most <= READ_MAX, 2, "out of range");
+    if (path == NULL || (has_folder && folder == NULL)) {
+        return push_path_error(L);
+    }
+    buf = lq_new_object(L, sizeof(*buf), READ_CLASS);
+    qm_buf_init(buf, READ_MAX, false);
+    err = has_folder ? qm_path_read(folder, path, (size_t)most, buf, &inside)
+                     : qm_file_read(path, (size_t)most, buf);
+    if (err != QM_OK) {
+        return push_disk_error(L, err);
+    } else if (!inside) {
+        return push_failure(L, "outside", "it is not in the folder");
+    }
+    text = qm_buf_span(buf);
+    lua_pushlstring(L, text.len > 0 ? text.ptr : "", text.len);
+    qm_buf_deinit(buf);
+    return 1;
+}
+
 /* --- writers ------------------------------------------------------------- */
 
 static struct qm_file *check_writer(lua_State *L)
@@ -361,7 +408,7 @@ static const luaL_Reg lock_methods[] = {
     { NULL, NULL },
 };
 
-static const luaL_Reg list_methods[] = {
+static const luaL_Reg no_methods[] = {
     { NULL, NULL },
 };
 
@@ -375,6 +422,7 @@ static const luaL_Reg module_functions[] = {
     { "remove", l_disk_remove },
     { "size", l_disk_size },
     { "is_inside", l_disk_is_inside },
+    { "read", l_disk_read },
     { "lock", l_disk_lock },
     { "uid", l_disk_uid },
     { "pid", l_disk_pid },
@@ -390,7 +438,8 @@ int luaopen_qqmail_disk(lua_State *L)
     qm_os_pin_module();
     lq_class(L, WRITER_CLASS, writer_methods, NULL, l_writer_close);
     lq_class(L, LOCK_CLASS, lock_methods, NULL, l_lock_close);
-    lq_class(L, LIST_CLASS, list_methods, NULL, l_list_close);
+    lq_class(L, LIST_CLASS, no_methods, NULL, l_list_close);
+    lq_class(L, READ_CLASS, no_methods, NULL, l_read_close);
     lua_newtable(L);
     lq_setfuncs(L, module_functions);
     return 1;

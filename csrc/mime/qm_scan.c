@@ -2,6 +2,7 @@
 
 #include "base/qm_ascii.h"
 #include "base/qm_utf8.h"
+#include "codec/qm_run.h"
 
 static const char marker[] = "--=_";
 
@@ -108,20 +109,50 @@ static void see_ascii(struct qm_scan *scan, unsigned char c)
     see_in_line(scan, c);
 }
 
+static void see_byte(struct qm_scan *scan, unsigned char c)
+{
+    if (c < 0x80) {
+        see_ascii(scan, c);
+    } else {
+        see_high(scan, c);
+        see_in_line(scan, c);
+    }
+    scan->len++;
+}
+
+/*
+ * Takes bytes that add to nothing but the length of a line, as far as they go
+ * from `text` on; none where the start of the line still matters.
+ */
+static size_t see_plain(struct qm_scan *scan, struct qm_span text)
+{
+    size_t run;
+
+    if (scan->marking || scan->held_len > 0) {
+        return 0;
+    }
+    run = qm_run_of_plain(text.ptr, text.len);
+    scan->len += run;
+    scan->crlf_len += run;
+    if (scan->len - scan->line_at > QM_SCAN_LINE_MAX && !scan->too_long) {
+        scan->too_long = true;
+        scan->too_long_at = scan->line_at;
+    }
+    return run;
+}
+
 void qm_scan_update(struct qm_scan *scan, struct qm_span bytes)
 {
-    size_t i;
+    size_t at = 0;
 
-    for (i = 0; i < bytes.len; i++) {
-        unsigned char c = (unsigned char)bytes.ptr[i];
+    while (at < bytes.len) {
+        size_t run = see_plain(scan, qm_span_from(bytes, at));
 
-        if (c < 0x80) {
-            see_ascii(scan, c);
-        } else {
-            see_high(scan, c);
-            see_in_line(scan, c);
+        if (run == 0) {
+            see_byte(scan, (unsigned char)bytes.ptr[at]);
+            run = 1;
         }
-        scan->len++;
+        at += run;
     }
 }
 

@@ -86,6 +86,13 @@ local NGINX_CA_HINT = {
   zh = "此处由 nginx 完成 TLS：请在 nginx.conf 设置 lua_ssl_trusted_certificate 与 lua_ssl_verify_depth。",
 }
 
+-- Behind another hint. A server may offer SCRAM for accounts of which it has another
+-- form of the password only, and it does not say so.
+local SCRAM_HINT = {
+  en = ' If they are right, the server may have no SCRAM form of this password: auth = "PLAIN".',
+  zh = '若均无误，可能是服务器没有保存该密码的 SCRAM 形式：请设置 auth = "PLAIN"。',
+}
+
 -- What only the engine can do; nginx has directives for it.
 local ENGINE_ONLY = { "ca_file", "ca_path", "cert", "key", "min_version" }
 
@@ -159,10 +166,12 @@ local function session_options(settings, pace, secret)
   }
 end
 
-local function explain(why, settings, driver_tls)
+local function explain(why, settings, driver_tls, login)
   local err = failure.session(why, settings)
   if driver_tls and err.code == "tls.no_issuer" then
     err.hint = errors.resolve(NGINX_CA_HINT, settings.lang)
+  elseif login and login:is_scram() and err.code == "auth.refused" and settings.tls ~= "none" then
+    err.hint = (err.hint or "") .. errors.resolve(SCRAM_HINT, settings.lang)
   end
   return err
 end
@@ -173,6 +182,16 @@ local function was_refused(err, settings)
   return logins.is_refusal(err) and (err.smtp ~= nil or settings.quirks.eof_in_auth_is_auth == true)
 end
 
+-- The password and its SCRAM form are two secrets of the server: one may be refused where
+-- the other is taken.
+local function login_key(settings, secret)
+  local where = M.name(settings)
+  if sasl.knows_scram(settings.auth) then
+    where = where .. " SCRAM"
+  end
+  return logins.key(where, settings.user, secret or "")
+end
+
 -- One refused login is not tried again by any mailer of the process until the secret
 -- is another one, or a pause is over: each failure counts against the account.
 local function begin_login(self)
@@ -180,7 +199,7 @@ local function begin_login(self)
   if not settings.user then
     return true
   end
-  self.login = logins.key(M.name(settings), settings.user, self.secret or "")
+  self.login = login_key(settings, self.secret)
   self.turn = logins.enter(self.login, driver, self.deadline)
   local record = logins.check(self.login, driver:now())
   if record then
@@ -217,18 +236,22 @@ end
 local function connect(self, with)
   local settings = self.settings
   local has_password = settings.user and not settings.secret_is_token
+  local login
+  if has_password then
+    settings.login_memory = settings.login_memory or sasl.memory()
+    login = sasl.new(settings.user, self.secret or "", settings.login_memory)
+  end
   local connection, why = connections.open(self.driver, {
     target = { host = settings.host, port = settings.port, socket = settings.socket,
       source_ip = settings.source_ip },
     spare = with.spare, session = session_options(settings, with.pace, self.secret),
-    login = has_password and sasl.new(settings.user, self.secret or "") or nil,
-    make_filter = self.make_filter, driver_tls = self.driver_tls, timeout = settings.timeout,
-    deadline = self.deadline, watch = with.watch, look = with.look,
+    login = login, make_filter = self.make_filter, driver_tls = self.driver_tls,
+    timeout = settings.timeout, deadline = self.deadline, watch = with.watch, look = with.look,
   })
   if connection then
     return connection
   end
-  return nil, explain(why, settings, self.driver_tls)
+  return nil, explain(why, settings, self.driver_tls, login)
 end
 
 local function try(self, with)
@@ -247,10 +270,11 @@ end
 
 -- A token lives an hour or so, and whoever keeps it may not have noticed its end. The
 -- function that gives it is told, and asked once more: another token is another login.
+-- Also where it could give none when the server refused this one, a while ago.
 local function fresh_token(self, err)
   local settings = self.settings
-  if not settings.secret_is_token or settings.secret_is_fixed or not err.smtp
-    or not logins.is_refusal(err) then
+  local is_refused = err.not_tried or (err.smtp and logins.is_refusal(err))
+  if not settings.secret_is_token or settings.secret_is_fixed or not is_refused then
     return nil
   end
   local token = settings.secret(true)
@@ -275,6 +299,14 @@ function M.open(settings, driver, deadline, with)
   end
   return try({ settings = settings, driver = driver, deadline = deadline, secret = token },
     { pace = with.pace, watch = with.watch })
+end
+
+--- Wipe what logins have left for later ones.
+-- @tparam table settings
+function M.forget(settings)
+  if settings.login_memory then
+    settings.login_memory:forget()
+  end
 end
 
 -- --- who may share a connection ---------------------------------------------

@@ -187,7 +187,7 @@ end
 -- The name of an option stands in our own texts: to mask it there would tell that it is
 -- the secret, and leave nothing to read.
 local function is_no_word(text)
-  return #text >= SHORTEST and not require("qqmail.options").by_key[text]
+  return #text >= SHORTEST and not require("qqmail.options").is_name[text]
 end
 
 -- Puts all that a secret may look like into a set.
@@ -243,7 +243,7 @@ function Cover:learn(value)
 end
 
 -- Names under which a secret is given.
-local SECRET_NAMES = { password = true, token = true }
+local SECRET_NAMES = { password = true, token = true, passphrase = true }
 
 -- "user:code@": the code of a URL, also of one that is wrong in some other way.
 local function learn_url(self, text)

@@ -442,8 +442,9 @@ end
 local function mended(spec, defaults, err)
   local shown = {}
   for key, value in pairs(spec) do
-    -- Variables are shown nowhere, and may be many.
-    shown[key] = key ~= "vars" and value or nil
+    -- Variables are shown nowhere, and may be many; so are the parts of a compiled template.
+    local is_quoted = key ~= "vars" and not (key == "template" and type(value) == "table")
+    shown[key] = is_quoted and value or nil
   end
   covers.mend(err, shown)
   return defaults.cover and defaults.cover:mend(err) or err

@@ -295,8 +295,19 @@ M.list = {
   }),
   later("proxy", { en = "SOCKS5 or HTTP proxy", zh = "SOCKS5 或 HTTP 代理" }),
   later("lmtp", { en = "speak LMTP", zh = "使用 LMTP" }),
-  later("dkim", { en = "sign messages", zh = "DKIM 签名" }),
+  row("dkim", "dkim", {
+    en = "sign each mail (DKIM): { domain =, selector =, key_file = } or, for two signatures, a "
+      .. "list of such tables; further fields: key, passphrase, canonicalization, headers, "
+      .. "oversign, identity, expires, algorithm, see docs/dkim.md",
+    zh = "为每封邮件做 DKIM 签名：{ domain =, selector =, key_file = }，双签名时为其列表；其他字段："
+      .. "key、passphrase、canonicalization、headers、oversign、identity、expires、algorithm，"
+      .. "见 docs/dkim.zh-CN.md",
+  }),
 }
+
+--- The fields of a signature in `dkim`, which are named in errors as options are.
+M.dkim_fields = { "domain", "selector", "key", "key_file", "passphrase", "algorithm",
+  "canonicalization", "headers", "oversign", "identity", "expires" }
 
 -- What other libraries call it.
 local ELSEWHERE = {
@@ -355,6 +366,15 @@ end
 
 for _, entry in ipairs(M.list) do
   index(entry)
+end
+
+--- Words that stand in our own texts as names.
+M.is_name = {}
+for key in pairs(M.by_key) do
+  M.is_name[key] = true
+end
+for _, name in ipairs(M.dkim_fields) do
+  M.is_name[name] = true
 end
 
 --- The option that goes by another name elsewhere, or stands one level deeper.

@@ -73,6 +73,7 @@ function Route:close(for_good)
       self.pools[driver] = nil
     end
   end
+  account.forget(self.settings)
 end
 
 -- --- whether to try at all ------------------------------------------------------

@@ -15,6 +15,15 @@ local NONCE_BYTES = 18
 local Login = {}
 Login.__index = Login
 
+local Memory = {}
+Memory.__index = Memory
+
+function Memory:forget()
+  if self.salted then
+    self.salted:forget()
+  end
+end
+
 -- The module links OpenSSL. Where the process brings one that it cannot live with, the
 -- session still has the mechanisms that need none.
 local function load_crypto()
@@ -34,12 +43,32 @@ function M.preload(mechanisms)
   end
 end
 
+--- Is SCRAM among these?
+-- @tparam {string,...} mechanisms
+-- @treturn boolean
+function M.knows_scram(mechanisms)
+  for _, name in ipairs(mechanisms) do
+    if name:find("^SCRAM") then
+      return true
+    end
+  end
+  return false
+end
+
+--- What logins with one password leave for later ones: with SCRAM a server wants it hashed
+-- thousands of times, and each time in the same way.
+-- @treturn table memory, for `new`; its `forget` wipes what is in it
+function M.memory()
+  return setmetatable({}, Memory)
+end
+
 --- What is needed to answer challenges.
 -- @tparam string user
 -- @tparam string password
+-- @tparam ?table memory
 -- @treturn table login, for one connection
-function M.new(user, password)
-  return setmetatable({ user = user, password = password }, Login)
+function M.new(user, password, memory)
+  return setmetatable({ user = user, password = password, memory = memory or M.memory() }, Login)
 end
 
 local function refuse(session, why)
@@ -92,13 +121,16 @@ SCRAM[0] = function(self, session, _, about)
     may_bind = may_bind,
   })
   if not self.exchange then
+    self.mechanism = nil
     return session:decline()
   end
   session:respond(self.exchange:first(), false)
 end
 
 SCRAM[1] = function(self, session, challenge)
-  local answer, _, text = self.exchange:final(challenge)
+  local memory = self.memory
+  memory.salted = memory.salted or self.crypto.salted()
+  local answer, _, text = self.exchange:final(challenge, memory.salted)
   if not answer then
     return refuse(session, text)
   end
@@ -124,7 +156,8 @@ function Login:answer(session, wire)
   if not self.crypto then
     return session:decline()
   end
-  local is_scram = mechanism:find("^SCRAM") ~= nil
+  self.mechanism = mechanism
+  local is_scram = self:is_scram()
   local make = (is_scram and SCRAM or CRAM)[step]
   if not make then
     return refuse(session, "the login was over")
@@ -134,6 +167,12 @@ function Login:answer(session, wire)
   end
   make(self, session, challenge,
     { mechanism = mechanism, wire = wire, server_binds = server_binds })
+end
+
+--- Was SCRAM tried? Also after `close`.
+-- @treturn boolean
+function Login:is_scram()
+  return self.mechanism ~= nil and self.mechanism:find("^SCRAM") ~= nil
 end
 
 --- Forget the password.

@@ -27,6 +27,12 @@ static void reads_names(void)
     check_read("&apos;", 6, '\'');
     check_read("&mdash;", 7, 0x2014);
     check_read("&Prime;", 7, 0x2033);
+    check_read("&check;", 7, 0x2713);
+    check_read("&commat;", 8, '@');
+    check_read("&NewLine;", 9, '\n');
+    check_read("&AMP;", 5, '&');
+    check_read("&verbar;", 8, '|');
+    check_read("&lang;", 6, 0x27e8);
     check_read("&prime;", 7, 0x2032);
 }
 

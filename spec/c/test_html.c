@@ -49,6 +49,8 @@ static void passes_over_comments(void)
 {
     check_tokens("a<!-- <b> -- > -->c", "ac");
     check_tokens("a<!-->b<!--->c<!---->d", "abcd");
+    check_tokens("a<!-- --!>b<!----!>c<!--!>d-->e<!---!>f-->g", "abceg");
+    check_tokens("a<!-- >--!>b", "ab");
     check_tokens("a<!-- b", "a");
     check_tokens("a<!--", "a");
     check_tokens("<!DOCTYPE html>a<?xml?>b</ x>c", "abc");

@@ -5,7 +5,7 @@
 
 static struct guard_page guard;
 
-static enum qm_html_style style_of(const char *text)
+static unsigned style_of(const char *text)
 {
     return qm_html_style_of(guard_page_put(&guard, qm_span_of(text)));
 }
@@ -19,7 +19,9 @@ static void knows_what_hides(void)
     CHECK(style_of("visibility:hidden") == QM_HTML_STYLE_HIDDEN);
     CHECK(style_of("max-height:0px;overflow:hidden") == QM_HTML_STYLE_HIDDEN);
     CHECK(style_of("opacity:0.0") == QM_HTML_STYLE_HIDDEN);
-    CHECK(style_of("font-size:12px;max-height:0") == QM_HTML_STYLE_HIDDEN);
+    CHECK(style_of("font-size:12px;max-height:0") ==
+          (QM_HTML_STYLE_SIZED | QM_HTML_STYLE_HIDDEN));
+    CHECK(style_of("height:0;width:0;overflow:hidden") == QM_HTML_STYLE_HIDDEN);
 }
 
 /* Buttons for all but Outlook have the last of these. */
@@ -27,7 +29,9 @@ static void knows_what_does_not(void)
 {
     CHECK(style_of("") == QM_HTML_STYLE_NONE);
     CHECK(style_of(";;:;:none;display") == QM_HTML_STYLE_NONE);
-    CHECK(style_of("display:block;max-height:10px") == QM_HTML_STYLE_NONE);
+    CHECK(style_of("display:inline;max-height:10px") == QM_HTML_STYLE_NONE);
+    CHECK(style_of("height:0") == QM_HTML_STYLE_NONE);
+    CHECK(style_of("overflow:hidden;line-height:0") == QM_HTML_STYLE_NONE);
     CHECK(style_of("max-height:none;opacity:.5") == QM_HTML_STYLE_NONE);
     CHECK(style_of("x-display:none") == QM_HTML_STYLE_NONE);
     CHECK(style_of("mso-hide:all") == QM_HTML_STYLE_NONE);
@@ -45,12 +49,22 @@ static void knows_font_sizes(void)
     CHECK(style_of("font-size:") == QM_HTML_STYLE_NONE);
 }
 
+static void knows_blocks(void)
+{
+    CHECK(style_of("display: Block") == QM_HTML_STYLE_BLOCK);
+    CHECK(style_of("font-size:0;display:table") ==
+          (QM_HTML_STYLE_TINY | QM_HTML_STYLE_BLOCK));
+    CHECK(style_of("display:inline-block") == QM_HTML_STYLE_NONE);
+    CHECK(style_of("display:table-cell") == QM_HTML_STYLE_NONE);
+}
+
 int main(void)
 {
     guard = guard_page_open(4096);
     TEST(knows_what_hides);
     TEST(knows_what_does_not);
     TEST(knows_font_sizes);
+    TEST(knows_blocks);
     guard_page_close(&guard);
     return check_done();
 }

@@ -32,6 +32,11 @@ static void sets_blocks(void)
     check_text("<h1>T</h1>x<div>y</div>z", "T\n\nx\ny\nz\n");
     check_text("a<br>b<br><br>c<br/><br/><br/>d", "a\nb\n\nc\n\nd\n");
     check_text("<div>a<br></div><div>b</div><div><br></div>c", "a\nb\n\nc\n");
+    check_text("<b style='display:block'>a</b>b<a href='http://c' style="
+               "'display: block'>c</a>d",
+               "a\nb\nc\nd\n");
+    check_text("a<img alt=b style='display:block'>c<img alt=d>e",
+               "a\nb\ncde\n");
     check_text("a<hr>b", "a\n------------------------\nb\n");
     check_text("<dl><dt>a<dd>b<dt>c<dd>d</dl>e", "a\n  b\nc\n  d\n\ne\n");
 }
@@ -55,6 +60,12 @@ static void joins_chinese_lines(void)
     check_text("\xe4\xb8\xad \xe6\x96\x87\nx\n\xe5\xa5\xbd",
                "\xe4\xb8\xad \xe6\x96\x87 x \xe5\xa5\xbd\n");
     check_text("\xed\x95\x9c\n\xea\xb5\xad", "\xed\x95\x9c \xea\xb5\xad\n");
+    check_text("\xe8\xaf\xb4\n\xe2\x80\x9c\xe5\xa5\xbd\xe2\x80\x9d\n"
+               "\xe2\x80\xa6\n\xe5\xa5\xbd",
+               "\xe8\xaf\xb4\xe2\x80\x9c\xe5\xa5\xbd\xe2\x80\x9d "
+               "\xe2\x80\xa6\xe5\xa5\xbd\n");
+    check_text("he\n\xe2\x80\x9cx\xe2\x80\x9d\ny",
+               "he \xe2\x80\x9cx\xe2\x80\x9d y\n");
 }
 
 static void numbers_lists(void)
@@ -125,6 +136,9 @@ static void leaves_out_what_is_hidden(void)
     check_text("<a href='https://e.com' style='mso-hide:all'>a</a>",
                "a <https://e.com>\n");
     check_text("<a href='https://e.com' style='display:none'>a</a>b", "b\n");
+    check_text("<i hidden>a<i>b</i>c<b>d</i>e", "e\n");
+    check_text("<i style='font-size:0'><b style='font-size:9px'>a</b>b</i>c",
+               "ac\n");
 }
 
 /* What newsletters push the body out of the preview with. */
@@ -155,6 +169,32 @@ static void survives_nesting(void)
     page[len] = '\0';
     check_text(page, "> > > > > > > >                                       - "
                      "x\n\ny\n");
+}
+
+static void check_repeated(size_t count, const char *piece, const char *rest,
+                           const char *expected)
+{
+    static char page[60000];
+    size_t len = strlen(piece);
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        memcpy(page + i * len, piece, len);
+    }
+    memcpy(page + i * len, rest, strlen(rest) + 1);
+    check_text(page, expected);
+}
+
+/* Neither loses text that follows, nor tables their shape. */
+static void survives_what_is_never_ended(void)
+{
+    check_repeated(1000, "<font color=red>",
+                   "<table><tr><td>a</td><td>b</td></tr><tr><td>c</table>",
+                   "a | b\nc\n");
+    check_repeated(200, "<b>", "<div hidden><i><u></div>x", "x\n");
+    check_repeated(1, "<div hidden>", "<div><b><b></div></div>x", "x\n");
+    /* one more than the stack has places */
+    check_repeated(129, "<div>", "a</i></div>b</div>c", "ab\nc\n");
 }
 
 static const char sample[] =
@@ -233,6 +273,7 @@ int main(void)
     TEST(leaves_out_what_is_hidden);
     TEST(leaves_out_fillers);
     TEST(survives_nesting);
+    TEST(survives_what_is_never_ended);
     TEST(never_fails);
     TEST(keeps_to_its_limits);
     TEST(survives_without_memory);

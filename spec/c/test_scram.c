@@ -54,7 +54,7 @@ static void test_exchange(void)
     CHECK(qm_scram_first(&scram, &out) == QM_OK);
     CHECK(qm_span_equal(qm_buf_span(&out), qm_span_of("n,,n=user,r=" NONCE)));
     qm_buf_reset(&out);
-    CHECK(qm_scram_final(&scram, qm_span_of(FIRST), &out) == QM_OK);
+    CHECK(qm_scram_final(&scram, qm_span_of(FIRST), NULL, &out) == QM_OK);
     CHECK(qm_span_equal(qm_buf_span(&out),
                         qm_span_of("c=biws,r=" SERVER_NONCE "," PROOF)));
     CHECK(qm_scram_verify(&scram, qm_span_of(LAST)) == QM_OK);
@@ -76,12 +76,37 @@ static void test_binding(void)
     CHECK(qm_span_equal(qm_buf_span(&out),
                         qm_span_of("p=tls-exporter,,n=a=2Cb=3Dc,r=" NONCE)));
     qm_buf_reset(&out);
-    CHECK(qm_scram_final(&scram, qm_span_of(FIRST), &out) == QM_OK);
+    CHECK(qm_scram_final(&scram, qm_span_of(FIRST), NULL, &out) == QM_OK);
     /* base64 of "p=tls-exporter,," and 00 01 02 */
     CHECK(memcmp(qm_buf_span(&out).ptr,
                  "c=cD10bHMtZXhwb3J0ZXIsLAABAg==,r=" SERVER_NONCE ",p=",
                  33 + sizeof(SERVER_NONCE) + 2) == 0);
     end(&scram, &out);
+}
+
+/* The second login is proved with what the first one left. */
+static void test_remembered(void)
+{
+    struct qm_salted salted;
+    int i;
+
+    memset(&salted, 0, sizeof(salted));
+    for (i = 0; i < 2; i++) {
+        struct qm_scram scram;
+        struct qm_buf out;
+
+        begin(&scram, &out);
+        CHECK(qm_scram_final(&scram, qm_span_of(FIRST), &salted, &out) ==
+              QM_OK);
+        CHECK(qm_span_equal(qm_buf_span(&out),
+                            qm_span_of("c=biws,r=" SERVER_NONCE "," PROOF)));
+        CHECK(qm_scram_verify(&scram, qm_span_of(LAST)) == QM_OK);
+        qm_scram_deinit(&scram);
+        qm_buf_deinit(&out);
+        CHECK(salted.rounds == 4096);
+    }
+    qm_salted_forget(&salted);
+    CHECK(qm_mem_test_live() == 0);
 }
 
 static void check_first_fault(const char *message, enum qm_scram_fault fault)
@@ -90,7 +115,8 @@ static void check_first_fault(const char *message, enum qm_scram_fault fault)
     struct qm_buf out;
 
     begin(&scram, &out);
-    CHECK(qm_scram_final(&scram, qm_span_of(message), &out) == QM_E_SYNTAX);
+    CHECK(qm_scram_final(&scram, qm_span_of(message), NULL, &out) ==
+          QM_E_SYNTAX);
     CHECK(scram.fault == fault);
     CHECK(qm_buf_len(&out) == 0);
     CHECK(scram.password.data == NULL);
@@ -126,8 +152,8 @@ static void check_last_fault(const char *message, enum qm_scram_fault fault)
     struct qm_buf out;
 
     begin(&scram, &out);
-    CHECK(qm_scram_final(&scram, qm_span_of("r=" NONCE "x,s=YQ==,i=1"), &out) ==
-          QM_OK);
+    CHECK(qm_scram_final(&scram, qm_span_of("r=" NONCE "x,s=YQ==,i=1"), NULL,
+                         &out) == QM_OK);
     CHECK(qm_scram_verify(&scram, qm_span_of(message)) == QM_E_SYNTAX);
     CHECK(scram.fault == fault);
     end(&scram, &out);
@@ -158,8 +184,9 @@ static void test_cut(void)
         enum qm_err err;
 
         begin(&scram, &out);
-        err = qm_scram_final(
-            &scram, guard_page_put(&guard, qm_span_make(FIRST, len)), &out);
+        err = qm_scram_final(&scram,
+                             guard_page_put(&guard, qm_span_make(FIRST, len)),
+                             NULL, &out);
         /* the last digits of the count may be missed by nobody */
         CHECK(err == (len >= whole - 3 ? QM_OK : QM_E_SYNTAX));
         err = qm_scram_verify(&scram,
@@ -208,7 +235,7 @@ static void test_memory(void)
         }
         if (err == QM_OK) {
             err = qm_scram_final(&scram, qm_span_of("r=" NONCE "x,s=YQ==,i=1"),
-                                 &out);
+                                 NULL, &out);
         }
         qm_mem_test_fail_after(-1);
         CHECK(err == QM_OK || err == QM_E_MEMORY);
@@ -221,6 +248,7 @@ int main(void)
 {
     TEST(test_exchange);
     TEST(test_binding);
+    TEST(test_remembered);
     TEST(test_bad_first);
     TEST(test_bad_last);
     TEST(test_cut);

@@ -2,10 +2,10 @@
 -- slices of 64 KiB and prints "size=<bytes> read=<bytes> before=<KiB> peak=<KiB>".
 --
 -- usage: big_message.lua file PATH | string MEGABYTES | collected MEGABYTES |
---   reader MEGABYTES
+--   reader MEGABYTES | signed PATH
 --
--- `collected` is `string` with the slices given up at once: what remains is what
--- the message itself holds.
+-- `signed` is `file` with two signatures, `collected` is `string` with the slices given
+-- up at once: what remains is what the message itself holds.
 
 local message = require "qqmail.message"
 
@@ -28,7 +28,7 @@ local function reset_peak()
 end
 
 local attachment = { name = "big.bin" }
-if kind == "file" then
+if kind == "file" or kind == "signed" then
   attachment.path = value
 elseif kind == "string" or kind == "collected" then
   attachment.data = ("x"):rep(tonumber(value) * 1024 * 1024)
@@ -47,6 +47,12 @@ local before = memory("VmRSS")
 
 local built = assert(message.new({ from = "a@example.com", to = "b@example.com", subject = "s",
   text = "body\n", attachments = { attachment } }))
+if kind == "signed" then
+  local samples = require "spec.support.dkim_samples"
+  local settings = samples.mailer({ samples.rsa({ canonicalization = "simple/simple" }),
+    samples.ed25519() }).settings
+  built = assert(require("qqmail.dkim").signer(settings, {})(built))
+end
 local total = 0
 for chunk in built:chunks(65536) do
   total = total + #chunk

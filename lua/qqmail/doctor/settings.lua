@@ -57,6 +57,7 @@ end
 -- Warnings that belong to a later step, by their code or the option they are about.
 local LATER = {
   ["config.from_differs"] = "from", ["config.user_provider"] = "from",
+  ["config.dkim_alignment"] = "from",
   ["config.secret_newline"] = "code", ["config.secret_blanks"] = "code",
   ["config.not_a_code"] = "code", ["config.password_refused"] = "code",
 }

@@ -3,6 +3,7 @@
 
 local callback = require "qqmail.callback"
 local core = require "qqmail.core"
+local disk = require "qqmail.disk"
 local fault = require "qqmail.message.fault"
 local media_types = require "qqmail.media_types"
 local suggest = require "qqmail.suggest"
@@ -91,29 +92,41 @@ local function unreadable(lang, field, why)
 end
 
 local function read_file(lang, field, path)
-  local file, why = io.open(path, "rb")
-  if not file then
+  local text, _, why = disk.read(path, HELD_MAX + 1)
+  if not text then
     return nil, unreadable(lang, field, why)
+  elseif #text > HELD_MAX then
+    return nil, too_large(lang, field)
   end
-  local text, err = read_function(lang, field, function(n)
-    return file:read(n)
-  end)
-  file:close()
-  return text, err
+  return text
 end
 
--- Big5 that is none is GB18030, and the other way round.
-local OTHER = { gb18030 = "big5", big5 = "gb18030" }
+-- What is tried for a guess, in order. What looks like Big5 and is none may be
+-- traditional text of the mainland, or a longer one of Hong Kong, whose characters fill
+-- the gaps of Big5. GB18030 is never taken for another one: nearly all of Big5 is valid
+-- in it, so that where it fails Big5 would only make other characters of the whole text.
+local GB18030 = { "gb18030" }
+local BIG5_SHORT = { "big5", "gb18030" }
+local BIG5_LONG = { "big5", "big5-hkscs", "gb18030" }
+local LONG = 12 -- bytes beyond ASCII, of some eight characters
 
--- Characters of private use, U+E000 to U+F8FF, are what no font shows: what is
--- decoded to some was something else.
-local function decoded(text, charset)
-  local out, _, _, position = codec.convert(text, charset)
-  local private = out and (out:find("\238[\128-\191]") or out:find("\239[\128-\163]"))
-  if out and not private then
-    return out
+local function candidates(text, charset)
+  if charset == "gb18030" then
+    return GB18030
   end
-  return nil, position or text:find("[\128-\255]")
+  local _, count = text:gsub("[\128-\255]", "")
+  return count > LONG and BIG5_LONG or BIG5_SHORT
+end
+
+-- Where words of Latin letters have accents, a byte each: GB18030 would make one character
+-- of each and the letter behind it. In Chinese text nearly no character ends in a letter
+-- and stands alone within a word of them.
+local function find_latin(text)
+  if text:find("[\128-\255][^A-Za-z]") or text:find("[\128-\191]") then
+    return nil
+  end
+  return text:match("()[\192-\255][A-Za-z][A-Za-z]") or text:match("^[A-Za-z]()[\192-\255]")
+    or text:match("[^\128-\255][A-Za-z]()[\192-\255]")
 end
 
 -- Where a text that begins as Chinese in UTF-8 ceases to be UTF-8: GB18030 would
@@ -128,22 +141,37 @@ local function broken_utf8(text)
   return count >= 2 and position or nil
 end
 
+-- Characters of private use, U+E000 to U+F8FF, are what no font shows: what is decoded
+-- to some was something else.
+local PRIVATE = { "\238[\128-\191]", "\239[\128-\163]" }
+
+local function decoded(text, charset)
+  local out, _, _, position = codec.convert(text, charset)
+  local private = out and (out:find(PRIVATE[1]) or out:find(PRIVATE[2]))
+  if out and not private then
+    return out
+  end
+  return nil, position or text:find("[\128-\255]")
+end
+
 -- The text, and the charset it was in; or nil, and where it is in none.
 local function guess(text)
   local charset = codec.guess_charset(text)
   if charset == "utf-8" then
     return text, charset
   end
-  local broken = broken_utf8(text)
+  local broken = broken_utf8(text) or find_latin(text)
   if broken then
     return nil, broken
   end
-  local out, position = decoded(text, charset)
-  if not out then
-    charset = OTHER[charset]
-    out = decoded(text, charset)
+  for _, name in ipairs(candidates(text, charset)) do
+    local out, position = decoded(text, name)
+    if out then
+      return out, name
+    end
+    broken = broken or position
   end
-  return out, out and charset or position
+  return nil, broken
 end
 
 -- Of each text by itself; what was guessed is noted in `guessed`.
@@ -165,7 +193,7 @@ end
 
 --- The converter for texts in another charset.
 -- @tparam ?string lang
--- @param charset as the user gave it; "auto": UTF-8, GB18030 or Big5
+-- @param charset as the user gave it; "auto": UTF-8, GB18030 or Big5, with its form of Hong Kong
 -- @treturn ?function f(text, field) -> text | nil, error; false: nothing to do
 -- @treturn ?table error
 -- @treturn ?table with "auto": the charset of each text with more than ASCII, by
@@ -278,22 +306,13 @@ function M.text_source(ctx, field, value)
   return nil, fault.type(ctx.lang, field, TEXT_FORMS, value)
 end
 
--- A file that cannot be read is an error of the HTML, not of this.
-local function short_file(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read(DERIVED_MAX + 1)
-  if file then
-    file:close()
-  end
-  return text
-end
-
 --- The plain text of HTML, where none was given.
 -- @tparam table source of the HTML, from `text_source`
 -- @treturn ?table source of the core; nil when the HTML holds no text, or more
 -- than 4 MiB
 function M.derived_text(source)
-  local html = source.data or short_file(source.path)
+  -- A file that cannot be read is an error of the HTML, not of this.
+  local html = source.data or disk.read(source.path, DERIVED_MAX + 1)
   if not html or #html > DERIVED_MAX then
     return nil
   end
@@ -349,7 +368,8 @@ local function count_sources(value)
 end
 
 local function part_name(ctx, field, value)
-  local name = value.name or (value.path and codec.base_name(value.path))
+  -- A backslash is half a character in some charsets: only what is converted is cut there.
+  local name = value.name or (value.path and value.path:match("[^/]*$"))
   if not name or (name == "" and not value.name) then
     return nil
   end

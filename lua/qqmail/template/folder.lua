@@ -37,34 +37,20 @@ end
 -- The second: a part of the path is a file.
 local ABSENT = { ENOENT = true, ENOTDIR = true }
 
-local function unreadable(name, why, lang)
-  return nil, fault.new(lang, "template.unreadable", { en = "it cannot be read: " .. why,
-    zh = "无法读取：" .. why }, { source = { name = name, text = "" } })
-end
-
 -- The text; nil: there is no such file.
 local function read_file(self, name, lang)
-  local path = self.path .. "/" .. name
-  local is_inside, code, why = disk.is_inside(self.path, path)
-  if ABSENT[code] then
+  local text, code, why = disk.read(self.path .. "/" .. name, limits.template_bytes + 4, self.path)
+  if text then
+    return text
+  elseif ABSENT[code] then
     return nil
-  elseif is_inside == nil then
-    return unreadable(name, why, lang)
-  elseif not is_inside then
+  elseif code == "outside" then
     return nil, fault.new(lang, "template.bad_name", {
       en = "a symbolic link leads out of the folder", zh = "符号链接指向模板目录之外",
     }, { source = { name = name, text = "" } })
   end
-  local file, text
-  file, why = io.open(path, "rb")
-  if file then
-    text, why = file:read(limits.template_bytes + 4)
-    file:close()
-  end
-  if not file or (not text and why) then
-    return unreadable(name, tostring(why):match("([^:]+)$"):gsub("^ +", ""), lang)
-  end
-  return text or ""
+  return nil, fault.new(lang, "template.unreadable", { en = "it cannot be read: " .. why,
+    zh = "无法读取：" .. why }, { source = { name = name, text = "" } })
 end
 
 local function keep(self, name, source)
@@ -112,9 +98,13 @@ local function find_partial(self, name, from, lang)
   if not name:find("%.html$") and not name:find("%.txt$") then
     name = name .. from.extension
   end
-  local source, err = load(self, from.folder .. name, lang)
-  if not source and not err and from.folder ~= "" then
+  local near = from.folder .. name
+  local source, err = load(self, near, lang)
+  if not source and not err and near ~= name then
     source, err = load(self, name, lang)
+    if source and not self.reload then
+      keep(self, near, source)
+    end
   end
   return source, err
 end

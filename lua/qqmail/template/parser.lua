@@ -112,7 +112,10 @@ end
 
 local function stands_alone(self, items)
   local tags = tags_only(items)
-  return tags ~= nil and (#tags == 1 or is_inheritance(self, tags))
+  if not tags or not tags[1] then
+    return false
+  end
+  return #tags == 1 or is_inheritance(self, tags)
 end
 
 -- --- tags -------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 -- be run.
 -- @module qqmail.template.renderer
 
+local core = require "qqmail.core"
 local fault = require "qqmail.template.fault"
 local limits = require "qqmail.template.limits"
 
@@ -14,6 +15,7 @@ local ENTITIES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&qu
   ["'"] = "&#39;" }
 
 local floor, huge = math.floor, math.huge
+local utf8_fault = core.codec.utf8_fault
 
 -- Lua 5.3 and later have integers, which may be too long for a number with a fraction.
 local number_type = rawget(math, "type") or function() return "float" end
@@ -104,10 +106,22 @@ local function number_text(value)
   return (("%.14g"):format(value):gsub(",", "."))
 end
 
+local function checked(self, text, op, frame)
+  local at = utf8_fault(text)
+  if not at then
+    return text
+  end
+  local name = fault.shown(op.name)
+  return nil, fail(self, frame, op, "template.bad_utf8", {
+    en = ('"%s" is not valid UTF-8 (at byte %d)'):format(name, at),
+    zh = ('"%s" 不是合法的 UTF-8（第 %d 字节）'):format(name, at),
+  }, { field = "vars." .. name, variable = op.name })
+end
+
 local function text_of(self, value, op, frame)
   local kind = type(value)
   if kind == "string" then
-    return value
+    return checked(self, value, op, frame)
   elseif kind == "boolean" then
     return value and "true" or "false"
   end

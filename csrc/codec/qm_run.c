@@ -1,0 +1,263 @@
+#include "codec/qm_run.h"
+
+#include "base/qm_vector.h"
+
+enum { BLOCK = 64 };
+
+/* A bit for each byte of a block, the first byte lowest. */
+struct line_marks {
+    uint64_t cr;
+    uint64_t lf;
+    uint64_t dot;
+};
+
+#if defined(QM_VECTOR_X86)
+
+static __m128i load16(const char *text)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)text);
+}
+
+static uint64_t bits16(__m128i bytes, unsigned shift)
+{
+    return (uint64_t)(unsigned)_mm_movemask_epi8(bytes) << shift;
+}
+
+static uint64_t equal16(__m128i bytes, char c, unsigned shift)
+{
+    return bits16(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)), shift);
+}
+
+static struct line_marks mark_lines(const char *text)
+{
+    struct line_marks marks = { 0, 0, 0 };
+    unsigned at;
+
+    for (at = 0; at < BLOCK; at += 16) {
+        __m128i bytes = load16(text + at);
+
+        marks.cr |= equal16(bytes, '\r', at);
+        marks.lf |= equal16(bytes, '\n', at);
+        marks.dot |= equal16(bytes, '.', at);
+    }
+    return marks;
+}
+
+/* Bytes above 127 are negative here, and so below the space. */
+static uint64_t mark_plain(const char *text)
+{
+    uint64_t marks = 0;
+    unsigned at;
+
+    for (at = 0; at < BLOCK; at += 16) {
+        __m128i bytes = load16(text + at);
+        uint64_t printing =
+            bits16(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(' ' - 1)), at);
+
+        printing &= ~(equal16(bytes, '=', at) | equal16(bytes, 0x7f, at));
+        marks |= printing | equal16(bytes, '\t', at);
+    }
+    return marks;
+}
+
+#elif defined(QM_VECTOR_NEON)
+
+/* One bit of each byte: each is left with its own, then they are added up. */
+static uint64_t bits64(const uint8x16_t flags[4])
+{
+    const uint8x16_t own = { 1, 2, 4, 8, 16, 32, 64, 128,
+                             1, 2, 4, 8, 16, 32, 64, 128 };
+    uint8x16_t low =
+        vpaddq_u8(vandq_u8(flags[0], own), vandq_u8(flags[1], own));
+    uint8x16_t high =
+        vpaddq_u8(vandq_u8(flags[2], own), vandq_u8(flags[3], own));
+    uint8x16_t sum = vpaddq_u8(low, high);
+
+    sum = vpaddq_u8(sum, sum);
+    return vgetq_lane_u64(vreinterpretq_u64_u8(sum), 0);
+}
+
+static uint64_t equal64(const uint8x16_t bytes[4], uint8_t c)
+{
+    uint8x16_t flags[4];
+    size_t i;
+
+    for (i = 0; i < 4; i++) {
+        flags[i] = vceqq_u8(bytes[i], vdupq_n_u8(c));
+    }
+    return bits64(flags);
+}
+
+static void load64(const char *text, uint8x16_t bytes[4])
+{
+    size_t i;
+
+    for (i = 0; i < 4; i++) {
+        bytes[i] = vld1q_u8((const uint8_t *)text + 16 * i);
+    }
+}
+
+static struct line_marks mark_lines(const char *text)
+{
+    struct line_marks marks;
+    uint8x16_t bytes[4];
+
+    load64(text, bytes);
+    marks.cr = equal64(bytes, '\r');
+    marks.lf = equal64(bytes, '\n');
+    marks.dot = equal64(bytes, '.');
+    return marks;
+}
+
+/* From the space on, "~" is number 94. */
+static uint64_t mark_plain(const char *text)
+{
+    uint8x16_t bytes[4];
+    uint8x16_t printing[4];
+    size_t i;
+
+    load64(text, bytes);
+    for (i = 0; i < 4; i++) {
+        printing[i] = vcleq_u8(vsubq_u8(bytes[i], vdupq_n_u8(' ')),
+                               vdupq_n_u8('~' - ' '));
+    }
+    return (bits64(printing) & ~equal64(bytes, '=')) | equal64(bytes, '\t');
+}
+
+#else
+
+static struct line_marks mark_lines(const char *text)
+{
+    struct line_marks marks = { 0, 0, 0 };
+    size_t i;
+
+    for (i = 0; i < BLOCK; i++) {
+        marks.cr |= (uint64_t)(text[i] == '\r') << i;
+        marks.lf |= (uint64_t)(text[i] == '\n') << i;
+        marks.dot |= (uint64_t)(text[i] == '.') << i;
+    }
+    return marks;
+}
+
+static uint64_t mark_plain(const char *text)
+{
+    uint64_t marks = 0;
+    size_t i;
+
+    for (i = 0; i < BLOCK; i++) {
+        char c = text[i];
+        bool plain = (c >= ' ' && c <= '~' && c != '=') || c == '\t';
+
+        marks |= (uint64_t)plain << i;
+    }
+    return marks;
+}
+
+#endif
+
+/* Number of the lowest bit that is set; `bits` is not 0. */
+static size_t lowest(uint64_t bits)
+{
+#if defined(__GNUC__)
+    return (size_t)__builtin_ctzll(bits);
+#else
+    size_t i = 0;
+
+    while ((bits >> i & 1) == 0) {
+        i++;
+    }
+    return i;
+#endif
+}
+
+/* The end of a text as a block: what follows it there is NUL. */
+struct last_block {
+    char bytes[BLOCK];
+};
+
+static struct last_block take_last(const char *text, size_t len)
+{
+    struct last_block last;
+
+    memset(last.bytes, 0, BLOCK);
+    if (len > 0) {
+        memcpy(last.bytes, text, len);
+    }
+    return last;
+}
+
+/* What one block leaves to the next: at most one bit each. */
+struct line_carry {
+    uint64_t after_cr;
+    uint64_t at_start;
+};
+
+/*
+ * Bytes of a block until something is wrong, or BLOCK. One less than 0 may be
+ * the answer: that a CR at the end of the block before lacks its LF.
+ */
+static ptrdiff_t lines_in_block(const struct line_marks *marks,
+                                struct line_carry *carry, bool dots)
+{
+    uint64_t due = marks->cr << 1 | carry->after_cr; /* a LF, here */
+    uint64_t starts = marks->lf << 1 | carry->at_start;
+    uint64_t wrong = (marks->lf ^ due) | (dots ? marks->dot & starts : 0);
+    size_t at;
+
+    carry->after_cr = marks->cr >> (BLOCK - 1);
+    carry->at_start = marks->lf >> (BLOCK - 1);
+    if (wrong == 0) {
+        return BLOCK;
+    }
+    at = lowest(wrong);
+    return (ptrdiff_t)at - ((due & ~marks->lf) >> at & 1 ? 1 : 0);
+}
+
+size_t qm_run_of_lines(const char *text, size_t len, bool at_line_start,
+                       bool dots)
+{
+    struct line_carry carry = { 0, at_line_start ? 1 : 0 };
+    struct line_marks marks;
+    struct last_block last;
+    size_t at = 0;
+    ptrdiff_t run;
+
+    for (; len - at >= BLOCK; at += BLOCK) {
+        marks = mark_lines(text + at);
+        run = lines_in_block(&marks, &carry, dots);
+        if (run < BLOCK) {
+            return (size_t)((ptrdiff_t)at + run);
+        }
+    }
+    last = take_last(text + at, len - at);
+    marks = mark_lines(last.bytes);
+    run = lines_in_block(&marks, &carry, dots);
+    if (run > (ptrdiff_t)(len - at)) {
+        run = (ptrdiff_t)(len - at);
+    }
+    return (size_t)((ptrdiff_t)at + run);
+}
+
+/* Plain bytes at the start of a block, BLOCK when all are. */
+static size_t plain_in_block(const char *text)
+{
+    uint64_t marks = mark_plain(text);
+
+    return marks == UINT64_MAX ? BLOCK : lowest(~marks);
+}
+
+size_t qm_run_of_plain(const char *text, size_t len)
+{
+    struct last_block last;
+    size_t at = 0;
+
+    for (; len - at >= BLOCK; at += BLOCK) {
+        size_t run = plain_in_block(text + at);
+
+        if (run < BLOCK) {
+            return at + run;
+        }
+    }
+    last = take_last(text + at, len - at);
+    return at + plain_in_block(last.bytes); /* NUL is not plain */
+}

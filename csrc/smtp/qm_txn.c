@@ -196,6 +196,18 @@ struct qm_dsn_mail qm_txn_dsn(const struct qm_txn *txn)
     return dsn;
 }
 
+/* What append_notify() and the original address behind it say. */
+static struct qm_dsn_rcpt read_asked(struct qm_span asked)
+{
+    struct qm_dsn_rcpt dsn = { 0, { NULL, 0 } };
+
+    if (asked.len > 0) {
+        dsn.notify = (unsigned)(asked.ptr[0] - NOTIFY_BASE);
+        dsn.orcpt = qm_span_from(asked, 1);
+    }
+    return dsn;
+}
+
 struct qm_span qm_txn_next_rcpt(struct qm_txn *txn, struct qm_dsn_rcpt *dsn_out)
 {
     struct qm_span path = part_at(txn, txn->next_path);
@@ -208,8 +220,7 @@ struct qm_span qm_txn_next_rcpt(struct qm_txn *txn, struct qm_dsn_rcpt *dsn_out)
     asked = part_at(txn, txn->next_path);
     txn->next_path += asked.len + 1;
     if (dsn_out != NULL) {
-        dsn_out->notify = (unsigned)(asked.ptr[0] - NOTIFY_BASE);
-        dsn_out->orcpt = qm_span_from(asked, 1);
+        *dsn_out = read_asked(asked);
     }
     return path;
 }

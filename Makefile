@@ -62,7 +62,8 @@ DISK_SRC  := $(sort $(wildcard csrc/disk/*.c))
 
 CORE_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) \
   csrc/lua/lq_core.c csrc/lua/lq_codec.c csrc/lua/lq_message.c csrc/lua/lq_signing.c \
-  csrc/lua/lq_session.c csrc/lua/lq_event.c csrc/lua/lq_entropy.c csrc/lua/lq_util.c
+  csrc/lua/lq_session.c csrc/lua/lq_envelope.c csrc/lua/lq_event.c csrc/lua/lq_entropy.c \
+  csrc/lua/lq_util.c
 TLSMOD_SRC := $(BASE_SRC) $(TLS_SRC) csrc/lua/lq_tls.c csrc/lua/lq_util.c
 CRYPTOMOD_SRC := $(BASE_SRC) $(wildcard csrc/codec/qm_base64*.c) csrc/codec/qm_canon.c \
   csrc/mime/qm_source.c $(CRYPTO_SRC) csrc/lua/lq_crypto.c csrc/lua/lq_cms.c \

@@ -77,6 +77,30 @@ local FIELDS = {
   envelope_to = { field = "envelope.to", put = function(spec, value)
     spec.envelope = { to = value }
   end },
+  dsn_envid = { field = "dsn.envid", put = function(spec, value)
+    spec.dsn = { envid = value }
+  end },
+  dsn_ret = { field = "dsn.ret", put = function(spec, value)
+    spec.dsn = { ret = value }
+  end },
+  dsn_notify = { field = "dsn.notify", put = function(spec, value)
+    spec.dsn = { notify = value }
+  end },
+  dsn_notify_event = { field = "dsn.notify", put = function(spec, value)
+    spec.dsn = { notify = { "failure", value } }
+  end },
+  dsn_notify_recipient = { field = "dsn.notify", put = function(spec, value)
+    spec.dsn = { notify = { [value] = "never" } }
+  end },
+  dsn_orcpt = { field = "dsn.orcpt", put = function(spec, value)
+    spec.dsn = { orcpt = { ["rcpt@example.com"] = value } }
+  end },
+  dsn_orcpt_recipient = { field = "dsn.orcpt", put = function(spec, value)
+    spec.dsn = { orcpt = { [value] = "rcpt@example.com" } }
+  end },
+  require_tls = { field = "require_tls", put = function(spec, value)
+    spec.require_tls = value
+  end },
   body = { field = "text", put = function(spec, value)
     spec.text = value
   end },

@@ -131,6 +131,16 @@ local qqmail = {}
 ---@field hint? string | { en: string?, zh: string? }
 ---@field help_url? string
 
+---@alias qqmail.DsnEvents "never" | "success" | "failure" | "delay" | ("success" | "failure" | "delay")[]
+
+---Delivery reports to ask for (RFC 3461).
+---@class qqmail.Dsn
+---@field notify? qqmail.DsnEvents | table<string | integer, qqmail.DsnEvents> for all, or by recipient
+---@field ret? "full" | "headers" what a report of a failure brings back
+---@field envid? string printable ASCII, up to 100 characters
+---@field orcpt? boolean | table<string, string> original addresses by recipient
+---@field soft? boolean true: send without where the server offers none
+
 ---@class qqmail.DkimOptions
 ---@field domain string
 ---@field selector string
@@ -176,6 +186,7 @@ local qqmail = {}
 ---@field chunking? boolean
 ---@field pipelining? boolean
 ---@field smtputf8? boolean
+---@field dsn? qqmail.Dsn | false for messages that have none of their own
 ---@field io? "auto" | "blocking" | "ngx" | "cqueues" | "luv" | "memory" | { file: string } | { wait: function, sleep: function }
 ---@field on? qqmail.Hooks
 ---@field log? fun(level: qqmail.LogLevel, text: string, record: qqmail.LogRecord) | string "off", "stderr", "json:warning:/var/log/qqmail.log"
@@ -240,6 +251,8 @@ local qqmail = {}
 ---@field list_unsubscribe? string | string[] | { url: string?, mailto: string?, one_click: boolean? }
 ---@field read_receipt? boolean | qqmail.Mailboxes where readers send a receipt to; true: the sender
 ---@field envelope? { from: qqmail.Mailbox?, to: qqmail.Mailboxes? }
+---@field dsn? qqmail.Dsn | false
+---@field require_tls? boolean true: over verified TLS on the whole way; false: not needed
 ---@field deadline? number seconds after which the message is not sent any more
 ---@field cancel? qqmail.Canceller | fun(): boolean? stops the sending when true
 
@@ -273,6 +286,8 @@ local qqmail = {}
 ---@field seconds? number of the whole call
 ---@field peer? string
 ---@field tls? table version, cipher, resumed, the names of the certificate and the chain it came in
+---@field dsn? boolean whether delivery reports were asked for; nil where nobody wanted them
+---@field require_tls? boolean
 ---@field times table<string, number> seconds for each phase
 
 ---@class qqmail.Error

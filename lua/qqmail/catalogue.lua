@@ -430,10 +430,14 @@ M.codes = {
     hint = { en = "Use bare ASCII addresses of usual length in envelope.",
       zh = "envelope 中请使用普通长度的纯 ASCII 地址。" } },
   { code = "message.smtputf8_required", retry = "never",
-    cause = { en = "An address has characters outside ASCII, and the server does not offer "
-        .. "SMTPUTF8.",
-      zh = "地址含有非 ASCII 字符，而服务器不支持 SMTPUTF8。" },
-    hint = { en = "Use an address in ASCII.", zh = "请改用 ASCII 地址。" } },
+    cause = { en = "An address, or a field of a raw message, has characters outside ASCII, and "
+        .. "the server does not offer SMTPUTF8, or it is switched off.",
+      zh = "地址（或 raw 邮件的某个头字段）含有非 ASCII 字符，而服务器不支持 SMTPUTF8，或已将其关闭。" },
+    hint = { en = "Use an address that is ASCII before the @ (domains of options are converted "
+        .. "by themselves); in the header of a raw message write domains in their xn-- form and "
+        .. "texts as encoded-words.",
+      zh = "请改用 @ 前为 ASCII 的地址（选项中的域名会自动转换）；raw 邮件的头中，域名请写成 xn-- 形式，"
+        .. "文字请用 encoded-word 编码。" } },
   { code = "message.eightbit_required", retry = "never",
     cause = { en = "A raw message, or one that is attached, holds bytes above 127, and the server "
         .. "does not offer 8BITMIME.",
@@ -442,6 +446,26 @@ M.codes = {
         .. "application/octet-stream.",
       zh = "请把其中的文本编码为 quoted-printable 或 base64；作为附件的邮件也可改用 "
         .. "application/octet-stream 类型。" } },
+  { code = "message.dsn_not_offered", retry = "never",
+    cause = { en = "Delivery reports were asked for (dsn), and the server does not offer DSN.",
+      zh = "请求了投递状态通知（dsn），而服务器不支持 DSN。" },
+    hint = { en = "Set soft = true in dsn to send without reports where there are none, "
+        .. "dsn = false to ask for none, or send through a server that offers DSN.",
+      zh = "请在 dsn 中设置 soft = true（不支持时照常发送）、设 dsn = false 不再请求，或改用支持 DSN 的"
+        .. "服务器。" } },
+  { code = "message.require_tls_not_offered", retry = "never",
+    cause = { en = "The message may travel over verified TLS only (require_tls), and the server "
+        .. "does not promise that: it does not offer REQUIRETLS.",
+      zh = "邮件要求全程经校验的 TLS 传送（require_tls），而服务器不支持 REQUIRETLS，无法保证。" },
+    hint = { en = "Send through a server that offers REQUIRETLS, or leave require_tls out; the "
+        .. "way to this server is encrypted and verified all the same.",
+      zh = "请改用支持 REQUIRETLS 的服务器，或去掉 require_tls；到该服务器的连接仍会加密并校验。" } },
+  { code = "message.require_tls_unverified", retry = "never",
+    cause = { en = "The message may travel over verified TLS only (require_tls), and this "
+        .. "connection is in clear text or its certificate is not verified.",
+      zh = "邮件要求全程经校验的 TLS 传送（require_tls），而当前连接是明文，或证书未经校验。" },
+    hint = { en = 'Set tls = "implicit" or "starttls" and leave tls_options.verify at true.',
+      zh = '请设置 tls = "implicit" 或 "starttls"，并保持 tls_options.verify 为 true。' } },
   { code = "message.unknown_field", retry = "never",
     cause = { en = "The message has a field that does not exist.", zh = "邮件含有不存在的字段。" },
     hint = { en = "Use the suggested name; options of the account belong into qqmail.new.",
@@ -1283,8 +1307,9 @@ M.codes = {
   { code = "protocol.parameter_refused", retry = "never",
     cause = { en = "The server does not know a parameter of MAIL or RCPT.",
       zh = "服务器不支持 MAIL 或 RCPT 命令的某个参数。" },
-    hint = { en = "Set smtputf8 = false and use addresses in ASCII.",
-      zh = "请设置 smtputf8 = false，并使用 ASCII 地址。" } },
+    hint = { en = "Set smtputf8 = false and use addresses in ASCII; leave dsn and require_tls "
+        .. "out.",
+      zh = "请设置 smtputf8 = false，使用 ASCII 地址，并去掉 dsn 与 require_tls。" } },
   { code = "protocol.too_many_commands", retry = "later", retry_after = 60,
     cause = { en = "The server counted too many wrong or superfluous commands on this "
         .. "connection.",

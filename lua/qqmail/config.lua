@@ -17,6 +17,7 @@ local providers = require "qqmail.providers"
 local rules = require "qqmail.config.rules"
 local server = require "qqmail.config.server"
 local validate = require "qqmail.validate"
+local where = require "qqmail.where"
 
 local M = {}
 
@@ -358,8 +359,8 @@ local description = {
 local function account_names(accounts)
   local out = {}
   for i, account in ipairs(accounts) do
-    local where = account.socket or ("%s:%d"):format(account.host, account.port)
-    out[i] = (account.user and account.user .. " at " or "") .. where
+    local place = account.socket or where.with_port(account.host, account.port)
+    out[i] = (account.user and account.user .. " at " or "") .. place
   end
   return out
 end
@@ -385,6 +386,9 @@ local function value_of(settings, key)
   end
   if key == "provider" then
     return settings.provider and settings.provider.key
+  end
+  if key == "dsn" and settings.dsn ~= nil then
+    return require("qqmail.dsn").describe(settings.dsn)
   end
   return settings[key]
 end

@@ -15,6 +15,7 @@ local from_template = require "qqmail.message.from_template"
 local headers = require "qqmail.message.headers"
 local images = require "qqmail.message.images"
 local raw = require "qqmail.message.raw"
+local sending = require "qqmail.message.sending"
 local suggest = require "qqmail.suggest"
 
 local M = {}
@@ -22,15 +23,12 @@ local M = {}
 local KEYS = { "from", "sender", "to", "cc", "bcc", "reply_to", "subject", "text", "html",
   "attachments", "attach", "inline", "embed_images", "calendar", "headers", "date", "id", "raw",
   "in_reply_to", "references", "priority", "list_unsubscribe", "read_receipt", "charset",
-  "envelope", "deadline", "cancel", "template", "vars", "dsn", "smime" }
+  "envelope", "deadline", "cancel", "template", "vars", "dsn", "require_tls", "smime" }
 
 local KNOWN = {}
 for _, key in ipairs(KEYS) do
   KNOWN[key] = true
 end
-
--- Part of the interface, not of this version.
-local LATER = { dsn = true }
 
 -- What other libraries call it.
 local ELSEWHERE = {
@@ -45,11 +43,7 @@ local ELSEWHERE = {
 
 local function check_keys(lang, spec)
   for key in pairs(spec) do
-    if LATER[key] then
-      return nil, fault.new(lang, "message.unsupported", key, {
-        en = "is not available in this version", zh = "当前版本尚不支持",
-      })
-    elseif not KNOWN[key] then
+    if not KNOWN[key] then
       local name = tostring(key)
       local meant = ELSEWHERE[name:lower()] or suggest.closest(key, KEYS)
       return nil, fault.new(lang, "message.unknown_field", name, {
@@ -101,26 +95,6 @@ local function read_people(self, spec, defaults)
   return people
 end
 
--- What is said about the sending, not the mail: kept beside it.
-local function check_sending(lang, spec)
-  local deadline, cancel = spec.deadline, spec.cancel
-  if deadline ~= nil then
-    if type(deadline) ~= "number" or not (deadline > 0 and deadline < math.huge) then
-      return nil, fault.new(lang, "message.bad_value", "deadline", {
-        en = "must be a number of seconds above 0", zh = "必须是大于 0 的秒数",
-      })
-    end
-  end
-  local is_token = type(cancel) == "table" and type(cancel.cancelled) == "boolean"
-  if cancel ~= nil and type(cancel) ~= "function" and not is_token then
-    return nil, fault.type(lang, "cancel", {
-      en = "a function, or a table with a field `cancelled` that is true or false",
-      zh = "函数，或含布尔字段 cancelled 的表",
-    }, cancel)
-  end
-  return true
-end
-
 local function check_envelope(lang, given)
   if given == nil then
     return {}
@@ -143,16 +117,16 @@ local function envelope_sender(lang, given, sender)
     return ""
   elseif given.from ~= nil then
     local one, err = addresses.one(lang, "envelope.from", given.from)
-    return one and one.address, err, one and one.utf8
+    return one and one.address, err
   elseif sender then
-    return sender.address, nil, sender.utf8
+    return sender.address
   end
   return nil, fault.new(lang, "message.no_sender", "envelope.from",
     { en = "is missing: there is no sender", zh = "缺失：没有发件人" })
 end
 
 local function make_envelope(self, given, sender, lists)
-  local from, err, from_utf8 = envelope_sender(self.lang, given, sender)
+  local from, err = envelope_sender(self.lang, given, sender)
   if not from then
     return nil, err
   end
@@ -164,19 +138,29 @@ local function make_envelope(self, given, sender, lists)
     end
     lists = { list }
   end
-  local to, to_utf8 = addresses.unique(lists)
+  local to = addresses.unique(lists)
   if #to == 0 then
     return nil, fault.new(self.lang, "message.no_recipients", "to",
       { en = "is empty: a message needs at least one recipient", zh = "为空：邮件至少需要一个收件人" })
   end
-  return { from = from, to = to, utf8 = from_utf8 or to_utf8 or false }
+  return { from = from, to = to }
 end
 
 -- --- header -----------------------------------------------------------------
 
-local function people_fields(people)
+-- The first address that needs SMTPUTF8: what has to be said of it.
+local function note_utf8(self, field, list)
+  for _, address in ipairs(list) do
+    if address.utf8 and not self.international then
+      self.international = { field = field, name = address.address }
+    end
+  end
+end
+
+local function people_fields(self, people)
   local out = {}
   local function add(name, field, list)
+    note_utf8(self, field, list)
     if #list > 0 then
       out[#out + 1] = { name = name, field = field, addresses = list }
     end
@@ -235,6 +219,9 @@ local function option_fields(self, spec, from)
       out[#out + 1] = { name = row[2], raw = ids, field = row[1] }
     end
   end
+  if spec.require_tls == false then
+    out[#out + 1] = { name = "TLS-Required", raw = "No", field = "require_tls" }
+  end
   for _, key in ipairs({ "priority", "list_unsubscribe", "read_receipt" }) do
     if spec[key] ~= nil then
       local list, err = headers[key](self.lang, spec[key], from)
@@ -248,7 +235,7 @@ local function option_fields(self, spec, from)
 end
 
 local function make_header(self, spec, defaults, people)
-  local out = people_fields(people)
+  local out = people_fields(self, people)
   local subject = spec.subject
   if type(subject) == "string" then
     out[#out + 1] = { name = "Subject", field = "subject", text = subject, words = true }
@@ -374,7 +361,7 @@ local function make_parts(self, spec, defaults)
   if not self.envelope then
     return nil, err
   end
-  local parts = { utf8 = self.envelope.utf8 }
+  local parts = {}
   parts.headers, err = make_header(self, spec, defaults, people)
   if not parts.headers then
     return nil, err
@@ -457,6 +444,7 @@ local function build_raw(self, spec, defaults)
     end
   end
   self.core, self.id, self.raw = made.handle, made.id, made.source
+  self.international = made.international
   self.envelope, err = make_envelope(self, self.given_envelope, sender, made.recipients or {})
   if not self.envelope then
     return nil, err
@@ -470,11 +458,12 @@ local function make(spec, defaults)
   if not ok then
     return nil, err
   end
-  ok, err = check_sending(lang, spec)
-  if not ok then
+  local self
+  self, err = sending.read(lang, spec)
+  if not self then
     return nil, err
   end
-  local self = { lang = lang, deadline = spec.deadline, cancel = spec.cancel }
+  self.lang = lang
   self.given_envelope, err = check_envelope(lang, spec.envelope)
   if not self.given_envelope then
     return nil, err
@@ -486,7 +475,10 @@ local function make(spec, defaults)
     end
   end
   self, err = (spec.raw ~= nil and build_raw or build)(self, spec, defaults)
-  return self and built.wrap(self), err
+  if self then
+    ok, err = sending.check_recipients(self)
+  end
+  return self and ok and built.wrap(self) or nil, err
 end
 
 -- A field that was given a code for an address may be quoted in what is wrong with it.
@@ -503,8 +495,8 @@ end
 
 --- Build a message.
 -- @tparam table spec the fields of a message, or a built message (answered as
--- it is). `deadline` (seconds from the call that sends it) and `cancel` stay in
--- fields of that name and are no part of the mail.
+-- it is). `deadline` (seconds from the call that sends it), `cancel`, `dsn` and
+-- `require_tls` stay in fields of that name.
 -- @tparam ?table defaults `from`, `reply_to`, `headers`, `lang`, `message_id`, `templates`,
 -- `smime`
 -- @treturn ?table see `qqmail.message.built`

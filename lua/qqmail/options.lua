@@ -171,9 +171,19 @@ M.list = {
     zh = "强制开启或关闭 PIPELINING；默认按服务器声明",
   }, { query = true }),
   row("smtputf8", "boolean", {
-    en = "force SMTPUTF8 on or off; default: when needed and offered",
-    zh = "强制开启或关闭 SMTPUTF8；默认按需使用",
+    en = "true: say SMTPUTF8 with each mail where the server offers it; false: never; default: "
+      .. "when needed and offered",
+    zh = "true：服务器支持时每封邮件都声明 SMTPUTF8；false：从不使用；默认仅在需要且服务器支持时使用",
   }, { query = true }),
+  row("dsn", "dsn", {
+    en = 'delivery reports to ask for with each message that has no `dsn` of its own: { notify = '
+      .. '"never" or a list of "success", "failure", "delay", ret = "full" or "headers", envid =, '
+      .. "orcpt = true, soft = true: go without where the server does not offer DSN }, see "
+      .. "docs/delivery.md",
+    zh = '为未自带 dsn 的邮件请求的投递状态通知：{ notify = "never" 或 "success"、"failure"、"delay" 的列表，'
+      .. 'ret = "full" 或 "headers"，envid =，orcpt = true，soft = true（服务器不支持 DSN 时照常发送）}，'
+      .. "见 docs/delivery.zh-CN.md",
+  }),
   row("rate", "rate", {
     en = "most messages in a time, spread evenly: { 15, per = 60 } or \"15/60\"; workers of nginx "
       .. "share it through `lua_shared_dict qqmail_rate`, else each has its part of it",
@@ -182,9 +192,10 @@ M.list = {
   }, { env = "RATE", query = true }),
   row("retry.attempts", "integer", {
     en = "tries of one message before its error is returned; `retry = false` is short for 1, "
-      .. "`retry = true` for the default; a refused login is never tried again",
+      .. "`retry = true` for the default; a refused login is never tried again, "
+      .. "one that got no answer once",
     zh = "单封邮件的尝试次数，用完才返回错误；retry = false 等于 1，retry = true 等于默认值；"
-      .. "登录被拒绝后从不重试",
+      .. "登录被拒绝后从不重试，未得到答复的登录只再试一次",
   }, { env = "RETRY_ATTEMPTS", default = 3, min = 1, max = 100, query = true }),
   row("retry.base", "delay", {
     en = "seconds before the second try; doubled for each further one",
@@ -298,7 +309,6 @@ M.list = {
       .. "key、passphrase、canonicalization、headers、oversign、identity、expires、algorithm，"
       .. "见 docs/dkim.zh-CN.md",
   }),
-  later("dsn", { en = "ask for delivery reports", zh = "请求投递状态通知" }),
 }
 
 --- The fields of a signature in `dkim`, which are named in errors as options are.

@@ -528,6 +528,16 @@ function M.accounts(value)
   }
 end
 
+--- What to ask of delivery reports, see `qqmail.dsn`.
+function M.dsn(value)
+  local read, why, key = require("qqmail.dsn").read(value)
+  if read == nil and key then
+    return nil, { en = "has a field that is wrong: " .. key .. " " .. why.en,
+      zh = "中的 " .. key .. " 有误：" .. why.zh }
+  end
+  return read, why
+end
+
 --- A signature, or a list of them; false for none. What stands in them is checked where
 -- they are loaded.
 function M.dkim(value)

@@ -1,6 +1,8 @@
 --- A built message.
 -- `m.id`: its Message-ID with angle brackets (nil for a raw message without
--- one). `m.envelope`: `{ from =, to = { ... } }`. `m.deadline`, `m.cancel`: as given.
+-- one). `m.envelope`: `{ from =, to = { ... } }`. `m.deadline`, `m.cancel`,
+-- `m.require_tls`: as given; `m.dsn`: see `qqmail.dsn`. `m.international`: nil, or what in
+-- the header needs SMTPUTF8, `{ field =, name = }`.
 -- `m.guessed`: with `charset = "auto"`, what each text with more than ASCII was
 -- taken for, `{ subject = "gb18030", ... }`. `m.is_spent`: a function was asked for an
 -- attachment, which cannot be had again.

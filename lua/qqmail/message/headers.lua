@@ -17,6 +17,7 @@ local OPTION_OF = {
   from = "from", sender = "sender", ["reply-to"] = "reply_to", to = "to", cc = "cc", bcc = "bcc",
   subject = "subject", date = "date", ["message-id"] = "id", ["in-reply-to"] = "in_reply_to",
   references = "references", ["return-path"] = "envelope.from", ["resent-bcc"] = "bcc",
+  ["tls-required"] = "require_tls",
 }
 
 -- Fields that describe the body, which is made here.

@@ -11,7 +11,8 @@ local fault = require "qqmail.message.fault"
 local M = {}
 
 -- What may stand beside `raw`.
-local ALLOWED = { raw = true, envelope = true, deadline = true, cancel = true }
+local ALLOWED = { raw = true, envelope = true, deadline = true, cancel = true, dsn = true,
+  require_tls = true }
 
 local OVERRIDES = {
   syntax = { code = "message.bad_raw", where = true,
@@ -50,6 +51,22 @@ function M.fields_of(head)
     end
   end
   return fields
+end
+
+-- What is taken out on the way (see `qm_raw.h`).
+local function stays(key)
+  return key ~= "bcc" and key:sub(1, 15) ~= "x-qqmail-outbox"
+end
+
+-- The first field in UTF-8 itself, which SMTPUTF8 alone can send (RFC 6532), by name.
+local function first_international(head)
+  for line in head:gsub("\r\n([ \t])", "%1"):gmatch("([^\r\n]*[\128-\255][^\r\n]*)\r\n") do
+    local name = line:match("^([^:]-)[ \t]*:")
+    if name and stays(name:lower()) then
+      return { field = "raw", name = name }
+    end
+  end
+  return { field = "raw", name = "raw" }
 end
 
 local function listed(lang, fields, key)
@@ -115,8 +132,8 @@ end
 --- Build a raw message.
 -- @tparam ?string lang
 -- @tparam table spec the user's table
--- @treturn ?table `{ handle =, source =, id =, sender =, recipients = { list, ... } }`;
--- the last two are what its header says, where `spec.envelope` does not
+-- @treturn ?table `{ handle =, source =, id =, international =, sender =, recipients =
+-- { list, ... } }`; the last two are what its header says, where `spec.envelope` does not
 -- @treturn ?table error
 function M.build(lang, spec)
   for key in pairs(spec) do
@@ -130,10 +147,12 @@ function M.build(lang, spec)
   if not handle then
     return nil, source
   end
-  local fields = M.fields_of(handle:raw_head())
+  local head = handle:raw_head()
+  local fields = M.fields_of(head)
   local given = spec.envelope or {}
   local ids = fields["message-id"]
-  local out, err = { handle = handle, source = source, id = ids and ids[1] }
+  local out, err = { handle = handle, source = source, id = ids and ids[1],
+    international = handle:needs_utf8() and first_international(head) or nil }
   if given.from == nil then
     out.sender, err = sender(lang, fields)
     if err then

@@ -77,7 +77,7 @@ LUA_SRC := $(shell find lua -name '*.lua' | sort)
 
 objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 
-.PHONY: all help build deps deps-dev test test-all test-c test-lua test-gc \
+.PHONY: all help build deps deps-dev judges test test-all test-c test-lua test-gc \
   asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
   rules format-check warnings fmt demo docs options-doc doctor-doc errors-doc \
   providers-doc bench-nginx bench-roundtrips bench-many truth diagnosis-rows rockspec \
@@ -161,9 +161,15 @@ print-sources:
 
 deps:
 	@tools/deps.sh run
+	@tools/judges.sh
 
 deps-dev:
 	@tools/deps.sh run dev
+	@tools/judges.sh
+
+# The parsers that messages are judged by, see spec/judges.
+judges:
+	@tools/judges.sh
 
 install: build
 	install -d $(DESTDIR)$(INST_LIBDIR)/qqmail

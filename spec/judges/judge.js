@@ -90,7 +90,7 @@ function attachment(part) {
         size: part.content.length,
         sha256: sha256(part.content)
     };
-    if (part.contentType === 'text/calendar') {
+    if (/^(text\/calendar|application\/ics)$/.test(part.contentType)) {
         facts.calendar = calendar(part.content);
     }
     return facts;

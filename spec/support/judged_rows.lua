@@ -2,11 +2,13 @@
 --
 -- A row is `{ name, spec, want }`. `want` has the words of `judges.words_of_...`;
 -- `from`, `to` and `subject` are the usual ones where it does not say, texts,
--- parts and copies are none. A part is written with its `data`. Where a parser is
--- wrong and the message is right, `but = { mailparser = { why =, key = value } }`
--- holds what it says instead, and why.
+-- parts and copies are none. A part is written with its `data`. `calendar` is what
+-- ical.js must find, in each part that is one. Where a parser is wrong and the
+-- message is right, `but = { mailparser = { why =, key = value } }` holds what it
+-- says instead, and why.
 
 local codec = require("qqmail.core").codec
+local template = require "qqmail.template"
 
 local M = {}
 
@@ -32,6 +34,13 @@ local function image(cid, name, data)
     disposition = "inline" }
 end
 
+local function content_of(path)
+  local stream = assert(io.open(path, "rb"))
+  local data = stream:read("*a")
+  stream:close()
+  return data
+end
+
 local PNG = "\137PNG\r\n\26\n\0\0\0\13IHDR"
 local TEXT = "你好，world\n\n-- \n第二行\n"
 local HTML = "<p>你好，<b>world</b> &amp; more</p>\n<p>第二行</p>\n"
@@ -46,8 +55,9 @@ row("html with a text made of it", { html = HTML },
   { html = HTML, text = "你好，world & more\n\n第二行\n" })
 row("html alone", { text = false, html = HTML }, { html = HTML })
 row("text and html", { text = TEXT, html = HTML }, { text = TEXT, html = HTML })
-row("lines of 5000 characters", { text = ("长"):rep(5000) .. "\n", html = ("x y "):rep(1250) .. "\n" },
-  { text = ("长"):rep(5000) .. "\n", html = ("x y "):rep(1250) .. "\n" })
+local LONG, LONG_HTML = ("长"):rep(5000) .. "\n", ("x y "):rep(1250) .. "\n"
+row("lines of 5000 characters", { text = LONG, html = LONG_HTML },
+  { text = LONG, html = LONG_HTML })
 row("a text that looks like mail", {
   text = "From here\n.\n..\n.x\n--=_x\nContent-Type: text/html\n\n=20=\n \t\n",
 }, { text = "From here\n.\n..\n.x\n--=_x\nContent-Type: text/html\n\n=20=\n \t\n" })
@@ -76,7 +86,8 @@ row("text and attachment", { text = TEXT, attachments = { REPORT } },
 row("attachment alone", { attachments = { REPORT } },
   { parts = { file("报表 2026.pdf", "application/pdf", REPORT.data) } })
 row("everything at once", { text = TEXT, html = CID_HTML,
-  inline = { logo = LOGO, ["b@x"] = SECOND }, attachments = { REPORT, { data = "a,b\n", name = "c.csv" } } },
+  inline = { logo = LOGO, ["b@x"] = SECOND },
+  attachments = { REPORT, { data = "a,b\n", name = "c.csv" } } },
   { text = TEXT, html = CID_HTML, parts = { IMAGES[1], IMAGES[2],
     file("报表 2026.pdf", "application/pdf", REPORT.data), file("c.csv", "text/csv", "a,b\n") } })
 
@@ -89,12 +100,15 @@ EVERY_BYTE = table.concat(EVERY_BYTE)
 row("empty attachments", { text = "t\n", attachments = { { data = "", name = "empty.txt" },
   { data = "", name = "empty.bin" } } }, { text = "t\n", parts = {
     file("empty.txt", "text/plain", ""), file("empty.bin", "application/octet-stream", "") } })
+local MANY_BYTES = EVERY_BYTE:rep(200)
+
 row("every byte", { text = "t\n", attachments = {
-    { data = EVERY_BYTE, name = "a.bin" }, { data = EVERY_BYTE:rep(200), name = "b.txt" },
+    { data = EVERY_BYTE, name = "a.bin" }, { data = MANY_BYTES, name = "b.txt" },
     { data = "\0", name = "nul" }, { data = "\r\n.\r\n\n\r", name = "ends.html" } } },
   { text = "t\n", parts = {
-    file("a.bin", "application/octet-stream", EVERY_BYTE), file("b.txt", "text/plain", EVERY_BYTE:rep(200)),
-    file("nul", "application/octet-stream", "\0"), file("ends.html", "text/html", "\r\n.\r\n\n\r") } })
+    file("a.bin", "application/octet-stream", EVERY_BYTE), file("b.txt", "text/plain", MANY_BYTES),
+    file("nul", "application/octet-stream", "\0"),
+    file("ends.html", "text/html", "\r\n.\r\n\n\r") } })
 row("attachments from a function, and without a name", { text = "t\n", attachments = {
     { name = "r.zip", read = (function()
       local pieces = { "PK", "\3\4" }
@@ -103,14 +117,18 @@ row("attachments from a function, and without a name", { text = "t\n", attachmen
   { text = "t\n", parts = { file("r.zip", "application/zip", "PK\3\4"),
     file(nil, "application/octet-stream", "who am I") } })
 row("an attachment of a type of one's own", { text = "t\n",
-  attachments = { { data = "{}", name = "x.json", type = "application/problem+json; charset=utf-8" } } },
+  attachments = { { data = "{}", name = "x.json",
+    type = "application/problem+json; charset=utf-8" } } },
   { text = "t\n", parts = { file("x.json", "application/problem+json", "{}") } })
 
 -- Names, each with what is left of it where it is a path.
 local NAMES = {
   { "报告（终稿）.pdf" }, { "帳號與密碼.txt" }, { "レポート.csv" }, { "보고서.csv" }, { "😀🎉.txt" },
-  { "👩‍💻 zwj.txt" }, { 'say "hi".txt' }, { "back\\slash.txt", "slash.txt" }, { "semi;colon.txt" },
-  { "comma, and = sign.txt" }, { "per%41cent%.txt" }, { "apos'tro''phe.txt" }, { "(brackets) [x] <y>.txt" },
+  { "👩‍💻 zwj.txt" },
+  { 'say "hi".txt' }, { "back\\slash.txt", "slash.txt" },
+  { "semi;colon.txt" },
+  { "comma, and = sign.txt" }, { "per%41cent%.txt" }, { "apos'tro''phe.txt" },
+  { "(brackets) [x] <y>.txt" },
   { "=?UTF-8?B?eA==?=.txt", twice = "x.txt" }, { ("x"):rep(296) .. ".txt" }, { ("长"):rep(296) .. ".txt" },
   { ("😀"):rep(296) .. ".txt" }, { "تقرير نهائي.pdf" }, { "דוח.pdf" },
   { "right\226\128\174to left.txt" }, { "..hidden" }, { "...dots...txt" }, { ".env" },
@@ -128,10 +146,58 @@ for _, name in ipairs(NAMES) do
     { text = "t\n", html = "<p>x</p>\n",
       parts = { image("i", left, "y"), file(left, "application/x-thing", "x") } },
     name.twice and { mailparser = {
-      why = "decodes the value of filename* once more: RFC 2231 section 4 has no encoded-words there",
+      why = "decodes the value of filename* once more: RFC 2231 section 4 has no encoded-words",
       parts = { image("i", name.twice, "y"), file(name.twice, "application/x-thing", "x") },
     } })
 end
+
+-- --- calendars --------------------------------------------------------------
+
+local function event(method, lines)
+  return table.concat({ "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//example.com//Test//EN",
+    "METHOD:" .. method, "BEGIN:VEVENT", "UID:meeting-1@example.com",
+    "DTSTAMP:20260101T000000Z", "DTSTART:20260102T030000Z", "DTEND:20260102T040000Z",
+    "ORGANIZER;CN=张三:mailto:sender@example.com", table.concat(lines, "\r\n"),
+    "END:VEVENT", "END:VCALENDAR", "" }, "\r\n")
+end
+
+local ORGANIZER = { value = "mailto:sender@example.com", name = "张三" }
+
+local function meeting(method, more)
+  local facts = { method = method, uid = "meeting-1@example.com", organizer = ORGANIZER,
+    start = "2026-01-02T03:00:00.000Z" }
+  for key, value in pairs(more) do
+    facts[key] = value
+  end
+  return facts
+end
+
+local function attendee(name, address, partstat)
+  return { name = name, value = "mailto:" .. address, partstat = partstat }
+end
+
+row("an invitation", { text = "t\n", html = "<p>x</p>\n", calendar = event("REQUEST", {
+    "SUMMARY:评审会 😀\\, 第二轮", "LOCATION:三楼", "SEQUENCE:0",
+    "DESCRIPTION:" .. ("很长的说明，"):rep(4),
+    " " .. ("再说一遍，"):rep(4) .. "完\\n第二行",
+    "ATTENDEE;CN=王小明;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:rcpt@example.com",
+    'ATTENDEE;CN="Ann; B, C";PARTSTAT=NEEDS-ACTION:mailto:ann@example.com' }) },
+  { text = "t\n", html = "<p>x</p>\n", calendar = meeting("REQUEST", {
+    summary = "评审会 😀, 第二轮", location = "三楼", sequence = 0,
+    description = ("很长的说明，"):rep(4) .. ("再说一遍，"):rep(4) .. "完\n第二行",
+    attendees = { attendee("王小明", "rcpt@example.com", "NEEDS-ACTION"),
+      attendee("Ann; B, C", "ann@example.com", "NEEDS-ACTION") } }) })
+row("an invitation withdrawn", { text = "t\n", calendar = { method = "CANCEL",
+    data = event("CANCEL", { "SUMMARY:Review", "STATUS:CANCELLED", "SEQUENCE:1",
+      "ATTENDEE:mailto:rcpt@example.com" }):gsub("\r\n", "\n") } },
+  { text = "t\n", calendar = meeting("CANCEL", { summary = "Review", status = "CANCELLED",
+    sequence = 1, attendees = { attendee(nil, "rcpt@example.com") } }) })
+row("an invitation answered", { text = "t\n", calendar = event("REPLY", { "SUMMARY:Review",
+    "SEQUENCE:0", "ATTENDEE;PARTSTAT=ACCEPTED:mailto:rcpt@example.com" }),
+    attachments = { REPORT } },
+  { text = "t\n", parts = { file("报表 2026.pdf", "application/pdf", REPORT.data) },
+    calendar = meeting("REPLY", { summary = "Review", sequence = 0,
+      attendees = { attendee(nil, "rcpt@example.com", "ACCEPTED") } }) })
 
 -- --- header -----------------------------------------------------------------
 
@@ -204,14 +270,53 @@ for level, value in pairs({ high = { "1 (Highest)", "high" }, low = { "5 (Lowest
 end
 row("a list mail", { text = "t\n", list_unsubscribe = { "https://example.com/u?t=1&x=%20",
   "mailto:u@example.com?subject=stop" } }, { text = "t\n", fields = {
-    ["list-unsubscribe"] = { "<https://example.com/u?t=1&x=%20>, <mailto:u@example.com?subject=stop>" },
+    ["list-unsubscribe"] = {
+      "<https://example.com/u?t=1&x=%20>, <mailto:u@example.com?subject=stop>" },
     ["list-unsubscribe-post"] = { "List-Unsubscribe=One-Click" } } })
 row("fields of one's own", { text = "t\n", headers = { ["X-Text"] = "值 和 😀", ["X-Plain"] = "a  b;c",
   ["X-Many"] = { "one", "two" }, ["X-Long"] = ("word "):rep(200) .. "end" } },
   { text = "t\n", fields = { ["x-text"] = { "值 和 😀" }, ["x-plain"] = { "a  b;c" },
     ["x-many"] = { "one", "two" }, ["x-long"] = { ("word "):rep(200) .. "end" } } })
 row("an id of its own", { text = "t\n", id = "order-1", date = 1764000000 },
-  { text = "t\n", message_id = "<%s@example.com>" })
+  { text = "t\n", fields = { date = { codec.date(1764000000, 0) } } })
+
+-- --- made by others ----------------------------------------------------------
+
+row("a template", { template = template.mail({ subject = "{{name}}，你好", text = "{{name}}\n",
+    html = "<p>{{name}}</p>\n" }), vars = { name = "<Ann> & 安" } },
+  { subject = "<Ann> & 安，你好", text = "<Ann> & 安\n", html = "<p>&lt;Ann&gt; &amp; 安</p>\n" })
+row("files of the disk", { text = { path = "LICENSE" }, attachments = { "spec/judges/package.json",
+    { path = "LICENSE", name = "许可.txt" } } },
+  { text = content_of("LICENSE"), parts = {
+    file("package.json", "application/json", content_of("spec/judges/package.json")),
+    file("许可.txt", "text/plain", content_of("LICENSE")) } })
+
+local RAW = [[From: =?GB2312?B?1cXI/Q==?= <sender@example.com>
+To: rcpt@example.com
+Bcc: hidden@example.com
+Subject: =?iso-8859-1?q?caf=E9?=
+Message-ID: <raw@example.com>
+X-Odd:
+ folded   here
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=b
+
+--b
+Content-Type: text/plain; charset=gb2312
+Content-Transfer-Encoding: base64
+
+xOO6ww==
+--b
+Content-Type: application/x-thing; name="a.bin"
+Content-Disposition: attachment; filename="a.bin"
+Content-Transfer-Encoding: base64
+
+AAEC
+--b--
+]]
+row("a message as somebody else made it", { raw = RAW }, {
+  from = person("张三", M.FROM), subject = "café", text = "你好", message_id = "<raw@example.com>",
+  parts = { file("a.bin", "application/x-thing", "\0\1\2") }, fields = { bcc = {} } })
 
 --- All rows.
 M.list = rows

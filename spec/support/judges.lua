@@ -129,7 +129,7 @@ end
 
 local function part_of(part)
   return { name = part.name, type = part.type, cid = part.cid, disposition = part.disposition,
-    sha256 = part.sha256, calendar = part.calendar }
+    sha256 = part.sha256, calendar = part.calendar, method = part.params and part.params.method }
 end
 
 local function people_of(answer, facts)
@@ -170,7 +170,8 @@ function M.words_of_python(answer)
   end
   local fields = fields_of(answer.headers)
   return people_of(answer, {
-    subject = given(answer.subject), text = lf(given(answer.text)), html = lf(answer.html), parts = parts,
+    subject = given(answer.subject), text = lf(given(answer.text)), html = lf(answer.html),
+    parts = parts,
     message_id = fields["message-id"] and fields["message-id"][1],
     in_reply_to = fields["in-reply-to"] and fields["in-reply-to"][1],
     references = ids_of(fields.references and fields.references[1]), fields = fields,

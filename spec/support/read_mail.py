@@ -77,7 +77,7 @@ def leaf(part):
         "sha256": hashlib.sha256(data).hexdigest(),
     }
     if part.get_content_maintype() == "text":
-        facts["text"] = data.decode("utf-8", "backslashreplace")
+        facts["text"] = data.decode(facts["charset"] or "utf-8", "backslashreplace")
     return facts
 
 

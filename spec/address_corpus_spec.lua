@@ -22,7 +22,7 @@ end
 
 accept_instead("a domain without a dot is a host of one's own network: RFC 5321 2.3.5", "3 57")
 accept_instead("which top-level domains exist is for DNS to say", "58")
-accept_instead("only its host may read a local part (RFC 5321 2.3.11), so it stays as written", "54")
+accept_instead("only its host reads a local part (RFC 5321 2.3.11): it stays as written", "54")
 accept_instead("in ASCII a label is LDH, and DNS says whether it exists: RFC 5321 4.1.2", "59 60")
 accept_instead("address literals are part of RFC 5321, 4.1.3", "62 64")
 

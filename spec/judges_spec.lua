@@ -3,6 +3,7 @@
 local judged_rows = require "spec.support.judged_rows"
 local judges = require "spec.support.judges"
 local message = require "qqmail.message"
+local messages = require "spec.support.messages"
 
 local rows = judged_rows.list
 
@@ -55,6 +56,7 @@ local function all_answers()
   for name, list in pairs(found) do
     for index, answer in ipairs(judges[name](texts)) do
       list[index] = judges["words_of_" .. name](answer)
+      list[index].answer = answer
     end
   end
   answers = found
@@ -148,6 +150,7 @@ describe("a mail", function()
   for index, row in ipairs(rows) do
     it("is read as it was meant: " .. row.name, function()
       local all = all_answers()
+      messages.check(all.python[index].answer, row.want.columns)
       judge(row, "python", all.python[index])
       judge(row, "mailparser", all.mailparser[index])
     end)

@@ -129,7 +129,8 @@ local NAMES = {
   { "semi;colon.txt" },
   { "comma, and = sign.txt" }, { "per%41cent%.txt" }, { "apos'tro''phe.txt" },
   { "(brackets) [x] <y>.txt" },
-  { "=?UTF-8?B?eA==?=.txt", twice = "x.txt" }, { ("x"):rep(296) .. ".txt" }, { ("长"):rep(296) .. ".txt" },
+  { "=?UTF-8?B?eA==?=.txt", twice = "x.txt" }, { ("x"):rep(296) .. ".txt" },
+  { ("长"):rep(296) .. ".txt" },
   { ("😀"):rep(296) .. ".txt" }, { "تقرير نهائي.pdf" }, { "דוח.pdf" },
   { "right\226\128\174to left.txt" }, { "..hidden" }, { "...dots...txt" }, { ".env" },
   { "/etc/passwd", "passwd" }, { "../../up.txt", "up.txt" }, { "C:\\dir\\报告.txt", "报告.txt" },
@@ -251,7 +252,8 @@ for name, subject in pairs({
   ["of emoji"] = ("👩‍💻"):rep(30), ["without a blank"] = ("x"):rep(500),
 }) do
   row("subject " .. name, { subject = subject, text = "t\n" },
-    { subject = subject ~= "" and subject or nil, text = "t\n" })
+    { subject = subject ~= "" and subject or nil, text = "t\n",
+      columns = not subject:find(" ") and 998 or nil }) -- nowhere to break the line
 end
 row("a reply in its thread", { text = "t\n", in_reply_to = "<3@example.com>",
   references = { "<1@example.com>", "2@example.com", "<3@example.com>" } },

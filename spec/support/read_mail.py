@@ -51,13 +51,13 @@ def structure(part):
     return "%s(%s)" % (part.get_content_subtype(), inner)
 
 
-def all_defects(part):
+def all_defects(part, head):
     found = [type(d).__name__ for d in part.defects]
-    for name, value in part.items():
+    for name, value in head.items():
         found += ["%s: %s" % (name, type(d).__name__) for d in value.defects]
     if part.is_multipart():
         for inner in part.iter_parts():
-            found += all_defects(inner)
+            found += all_defects(inner, inner)
     return found
 
 
@@ -136,7 +136,7 @@ def read(path):
         "text": body_text(parts, "text/plain"),
         "html": body_text(parts, "text/html"),
         "compat": [p.get_filename() for p in old.walk() if not p.is_multipart()],
-        "defects": all_defects(message),
+        "defects": all_defects(message, head),
         "lines": lines_of(data),
         "size": len(data),
     }

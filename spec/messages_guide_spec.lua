@@ -1,0 +1,194 @@
+-- Every example of docs/messages.md is run, and its mail read by another parser.
+
+local judges = require "spec.support.judges"
+local messages = require "spec.support.messages"
+local send = require "spec.support.send"
+local shell = require "spec.support.shell"
+
+local PAGE = "docs/messages.md"
+
+-- The smallest picture and document there are, and what else the examples name.
+local FILES = {
+  ["report.pdf"] = "%PDF-1.4\n%%EOF\n",
+  ["report.html"] = "<p>from a file</p>\n",
+  ["logo.png"] = "\137PNG\r\n\26\n",
+  ["contract.eml"] = "From: ann@example.com\nTo: lei@example.com\nBcc: boss@example.com\n"
+    .. "Subject: contract\nMessage-ID: <7@example.com>\n\nas it is\n",
+  ["mails/welcome/subject.txt"] = "Welcome, {{name}}",
+  ["mails/welcome/body.txt"] = "Hello {{name}}\n",
+  ["mails/welcome/body.html"] = "<p>Hello {{name}}</p>\n",
+}
+
+local function first(facts, name)
+  return (facts.fields[name] or {})[1]
+end
+
+local function has_parts(facts, ...)
+  for index, name in ipairs({ ... }) do
+    assert.equal(name, facts.parts[index].name)
+  end
+end
+
+-- Beyond the structure that the page tells: what each example is there for.
+local LOOKED_AT = {
+  ["Plain text"] = function(facts)
+    assert.same({ "磁盘告警", "根分区已使用 91%。\n" }, { facts.subject, facts.text })
+    assert.same({ { name = "王小明", address = "ming@example.com" } }, facts.from)
+  end,
+  ["HTML"] = function(facts)
+    assert.matches("all of it <https://example.com/r>", facts.text, 1, true)
+    assert.matches("<h1>Report</h1>", facts.html, 1, true)
+  end,
+  ["HTML and a text of your own"] = function(facts)
+    assert.equal("All went well.\n", facts.text)
+  end,
+  ["From a file or a function"] = function(facts)
+    assert.same({ "one\ntwo\n", "<p>from a file</p>\n" }, { facts.text, facts.html })
+  end,
+  ["Other charsets"] = function(facts)
+    assert.same({ "主题", "你好，世界\n" }, { facts.subject, facts.text })
+  end,
+  ["A template"] = function(facts)
+    assert.same({ "Welcome, Ann <3", "Hello Ann <3\n", "<p>Hello Ann &lt;3</p>\n" },
+      { facts.subject, facts.text, facts.html })
+  end,
+  ["Attachments"] = function(facts)
+    has_parts(facts, "report.pdf", "报表（终稿）📊.pdf", "收入.csv")
+    assert.equal(facts.parts[1].sha256, facts.parts[2].sha256)
+  end,
+  ["From a function, of unknown size"] = function(facts)
+    local rows = {}
+    for row = 1, 1000 do
+      rows[row] = ("%d,%d\n"):format(row, row * row)
+    end
+    has_parts(facts, "export.csv")
+    assert.equal(judges.sha256({ table.concat(rows) })[1], facts.parts[1].sha256)
+  end,
+  ["Images inside HTML"] = function(facts)
+    assert.same({ "<logo>", "logo.png" }, { facts.parts[1].cid, facts.parts[1].name })
+  end,
+  ["All of it"] = function(facts)
+    has_parts(facts, "logo.png", "report.pdf")
+  end,
+  ["A complete message"] = function(facts, mail)
+    assert.same({ "contract", "as it is\n", "<7@example.com>" },
+      { facts.subject, facts.text, facts.message_id })
+    assert.same({ "lei@example.com", "boss@example.com" }, mail.to)
+    assert.is_nil(first(facts, "bcc"))
+  end,
+  ["Built, not sent"] = function(facts, mail, folder)
+    local file = assert(io.open(folder .. "/report.eml", "rb"))
+    assert.equal(file:read("*a"), mail.data)
+    file:close()
+    assert.equal("Report\n", facts.text)
+  end,
+  ["People"] = function(facts, mail)
+    assert.same({ { name = "", address = "bot@example.com" } }, facts.sender)
+    assert.same({ { name = "Ann", address = "ann@example.com" },
+      { name = "李雷", address = "lei@example.com" } }, facts.to)
+    assert.same({ { name = "", address = "a@example.com" },
+      { name = "B, C", address = "b@example.com" } }, facts.cc)
+    assert.same({ { name = "客服", address = "help@example.com" } }, facts.reply_to)
+    assert.equal("boss@example.com", mail.to[5])
+    assert.is_nil(first(facts, "bcc"))
+  end,
+  ["International addresses"] = function(facts, mail)
+    assert.equal("用户@xn--fsqu00a.xn--0zwm56d", facts.to[1].address)
+    assert.same({ "用户@xn--fsqu00a.xn--0zwm56d", "ann@xn--bcher-kva.example" }, mail.to)
+    assert.is_true(mail.params.SMTPUTF8)
+  end,
+  ["A reply in its thread"] = function(facts)
+    assert.equal("<2@example.com>", facts.in_reply_to)
+    assert.same({ "<1@example.com>", "<2@example.com>" }, facts.references)
+  end,
+  ["Priority and fields of your own"] = function(facts)
+    assert.same({ "high", "auto-generated", "web-1" },
+      { first(facts, "importance"), first(facts, "auto-submitted"), first(facts, "x-host") })
+  end,
+  ["A mail to a list"] = function(facts)
+    assert.equal("List-Unsubscribe=One-Click", first(facts, "list-unsubscribe-post"))
+    assert.equal("News <news.example.com>", first(facts, "list-id"))
+  end,
+  ["The same mail, once"] = function(facts)
+    local message = require "qqmail.message"
+    assert.equal(message.new({ from = "ming@example.com", to = "x@example.com",
+      id = "invoice-2026-11" }).id, facts.message_id)
+  end,
+  ["Another envelope"] = function(facts, mail)
+    assert.same({ "bounces+ann@example.com", "ann@example.com" }, { mail.from, mail.to[1] })
+    assert.equal("list@example.com", facts.to[1].address)
+  end,
+}
+
+-- The sections that are examples, with the structure each tells.
+local function examples_of(path)
+  local out, last = {}, {}
+  for line in io.lines(path) do
+    local heading = line:match("^### (.*)")
+    if heading then
+      last = { heading = heading, blocks = 0 }
+      out[#out + 1] = last
+    elseif line == "```lua" then
+      last.blocks = (last.blocks or 0) + 1
+    end
+    last.structure = last.structure or line:match("^Arrives as `([^`]+)`")
+  end
+  return out
+end
+
+local function run_examples(server, folder)
+  for name, content in pairs(FILES) do
+    shell.write(folder .. "/" .. name, content)
+  end
+  local root = shell.run("pwd"):gsub("%s+$", "")
+  local function absolute(path)
+    return (path:gsub("^%./", root .. "/"):gsub(";%./", ";" .. root .. "/"))
+  end
+  return shell.run(("cd %s && LUA_PATH=%s LUA_CPATH=%s %s %s %s %d"):format(folder,
+    shell.quote(absolute(package.path)), shell.quote(absolute(package.cpath)), shell.lua,
+    root .. "/spec/support/guide_runner.lua", root .. "/" .. PAGE, server.port))
+end
+
+describe("the guide to messages", function()
+  after_each(send.stop)
+
+  it("has examples that send what it says", function()
+    local examples = examples_of(PAGE)
+    local server = send.server()
+    local folder, remove = shell.folder()
+    local output, status = run_examples(server, folder)
+    assert.equal(0, status, output)
+    local expected = "0 Messages\n"
+    for _, example in ipairs(examples) do
+      expected = expected .. ("1 %s\n"):format(example.heading):rep(example.blocks)
+    end
+    assert.equal(expected, output)
+    local mails, texts = server:messages(), {}
+    for index, mail in ipairs(mails) do
+      texts[index] = mail.data
+    end
+    local answers = judges.python(texts)
+    assert.equal(#examples, #answers)
+    for index, example in ipairs(examples) do
+      local answer = answers[index]
+      assert.equal(1, example.blocks, example.heading)
+      assert.equal(example.structure, answer.structure, example.heading)
+      messages.check(answer)
+      LOOKED_AT[example.heading](judges.words_of_python(answer), mails[index], folder)
+    end
+    remove()
+  end)
+
+  it("has a look at every example", function()
+    local headings, looked_at = {}, {}
+    for _, example in ipairs(examples_of(PAGE)) do
+      headings[#headings + 1] = example.heading
+    end
+    for heading in pairs(LOOKED_AT) do
+      looked_at[#looked_at + 1] = heading
+    end
+    table.sort(headings)
+    table.sort(looked_at)
+    assert.same(headings, looked_at)
+  end)
+end)

@@ -1,4 +1,4 @@
--- Every example of docs/messages.md is run, and its mail read by another parser.
+-- Every example of docs/messages.md is run, and its mail read by other parsers.
 
 local judges = require "spec.support.judges"
 local messages = require "spec.support.messages"
@@ -168,13 +168,18 @@ describe("the guide to messages", function()
       texts[index] = mail.data
     end
     local answers = judges.python(texts)
+    local others = judges.is_here() and judges.mailparser(texts) or {}
     assert.equal(#examples, #answers)
     for index, example in ipairs(examples) do
-      local answer = answers[index]
+      local answer, other = answers[index], others[index]
       assert.equal(1, example.blocks, example.heading)
       assert.equal(example.structure, answer.structure, example.heading)
       messages.check(answer)
-      LOOKED_AT[example.heading](judges.words_of_python(answer), mails[index], folder)
+      local look = LOOKED_AT[example.heading]
+      look(judges.words_of_python(answer), mails[index], folder)
+      if other then
+        look(judges.words_of_mailparser(other), mails[index], folder)
+      end
     end
     remove()
   end)

@@ -169,12 +169,20 @@ local qqmail = {}
 ---@field rules? qqmail.Rule[] tried before those of the library
 
 ---@class qqmail.Attachment
----@field path? string
+---@field message? qqmail.Message | qqmail.MessageSpec | { raw: qqmail.Source } attached as message/rfc822
+---@field path? string a file, or a `data:` URL
 ---@field data? string
 ---@field read? fun(): string?
 ---@field name? string
 ---@field type? string
 ---@field size? integer
+
+---@class qqmail.Calendar
+---@field data? string iCalendar text
+---@field path? string
+---@field method? "PUBLISH" | "REQUEST" | "REPLY" | "ADD" | "CANCEL" | "REFRESH" | "COUNTER" | "DECLINECOUNTER"
+---@field name? string of the file, default "invite.ics"
+---@field attach? boolean false: no file beside the invitation
 
 ---@class qqmail.MessageSpec
 ---@field from? qqmail.Mailbox
@@ -190,7 +198,8 @@ local qqmail = {}
 ---@field vars? table variables of the template
 ---@field attachments? (string | qqmail.Attachment)[]
 ---@field inline? table<string, string | qqmail.Attachment> by Content-ID
----@field calendar? string | { method: string?, data: string?, path: string? }
+---@field embed_images? string | { folder: string?, data_urls: boolean? } folder of the pictures that `html` names
+---@field calendar? string | qqmail.Calendar an invitation, its answer or its withdrawal
 ---@field headers? table<string, string | string[]> | { [1]: string, [2]: string }[]
 ---@field date? number
 ---@field id? string | number idempotency key: makes the Message-ID stable

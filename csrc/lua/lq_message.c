@@ -72,7 +72,7 @@ static int fail_at(lua_State *L, enum qm_err err, const char *why,
 }
 
 static const char *const role_fields[] = {
-    "text", "html", "calendar", "inline", "attachments", "raw",
+    "text", "html", "calendar", "inline", "attachments", "attachments", "raw",
 };
 
 static const char *const fault_fields[] = {
@@ -86,9 +86,13 @@ static void push_part_field(lua_State *L, const struct qm_message *m)
     size_t i;
 
     for (i = 0; i < m->fault_part; i++) {
-        index += m->parts[i].role == part->role ? 1 : 0;
+        index += m->parts[i].role == part->role ||
+                         (qm_part_role_is_attached(m->parts[i].role) &&
+                          qm_part_role_is_attached(part->role))
+                     ? 1
+                     : 0;
     }
-    if (part->role == QM_PART_INLINE || part->role == QM_PART_ATTACHMENT) {
+    if (part->role == QM_PART_INLINE || qm_part_role_is_attached(part->role)) {
         lua_pushfstring(L, "%s[%d]%s", role_fields[part->role], index,
                         fault_fields[part->fault]);
     } else {
@@ -272,6 +276,10 @@ static enum qm_err add_part(lua_State *L, struct qm_message *m,
     luaL_checktype(L, table, LUA_TTABLE);
     memset(&part, 0, sizeof(part));
     part.role = role;
+    if (role == QM_PART_ATTACHMENT &&
+        lq_field_bool(L, table, "is_message", false)) {
+        part.role = QM_PART_MESSAGE;
+    }
     part.type = take_string(L, table, "type", anchor);
     part.name = take_string(L, table, "name", anchor);
     part.id = take_string(L, table, "cid", anchor);
@@ -351,7 +359,7 @@ static enum qm_err add_parts(lua_State *L, struct qm_message *m, int spec,
  * { name =, addresses = { { name =, address = }, ... } }, ... }, text = source,
  * html = source, calendar = { source =, method = }, inline = { { cid =,
  * source =, name =, type = }, ... }, attachments = { { source =, name =,
- * type = }, ... }, raw = source, boundary =, utf8 = }
+ * type =, is_message = }, ... }, raw = source, boundary =, utf8 = }
  * source = { data = } | { path = } | { read =, size = }
  */
 static int l_core_message(lua_State *L)
@@ -540,6 +548,12 @@ static int l_message_is_eightbit(lua_State *L)
     return 1;
 }
 
+static int l_message_needs_eightbit(lua_State *L)
+{
+    lua_pushboolean(L, qm_message_needs_eightbit(lq_message_check(L, 1)));
+    return 1;
+}
+
 static int l_message_needs_utf8(lua_State *L)
 {
     lua_pushboolean(L, qm_message_needs_utf8(lq_message_check(L, 1)));
@@ -569,6 +583,7 @@ static const luaL_Reg methods[] = {
     { "copy", l_message_copy },
     { "raw_head", l_message_raw_head },
     { "is_eightbit", l_message_is_eightbit },
+    { "needs_eightbit", l_message_needs_eightbit },
     { "needs_utf8", l_message_needs_utf8 },
     { "close", l_message_close },
     { NULL, NULL },

@@ -2,6 +2,7 @@
 
 #include "base/qm_ascii.h"
 #include "base/qm_mem.h"
+#include "base/qm_utf8.h"
 
 /* Levels differ in one letter at the end: none is the beginning of another. */
 enum level { LEVEL_MIXED = 'm', LEVEL_RELATED = 'r', LEVEL_ALTERNATIVE = 'a' };
@@ -162,6 +163,19 @@ static void add_role(struct layout *layout, enum qm_part_role role, int level)
     }
 }
 
+/* In the order in which they were given, whatever they are. */
+static void add_attached(struct layout *layout)
+{
+    size_t i;
+
+    for (i = 0; i < layout->m->part_count; i++) {
+        if (qm_part_role_is_attached(layout->m->parts[i].role)) {
+            delimit(layout, LEVEL_MIXED);
+            add_leaf(layout, i);
+        }
+    }
+}
+
 /* From the plainest to the richest (RFC 2046 section 5.1.4). */
 static void add_texts(struct layout *layout, int level)
 {
@@ -222,7 +236,7 @@ static void add_mixed(struct layout *layout)
     } else {
         add_role(layout, QM_PART_INLINE, LEVEL_MIXED);
     }
-    add_role(layout, QM_PART_ATTACHMENT, LEVEL_MIXED);
+    add_attached(layout);
     close_level(layout, LEVEL_MIXED);
 }
 
@@ -250,7 +264,7 @@ static void count_parts(struct layout *layout)
 
         if (role == QM_PART_INLINE) {
             layout->inlines++;
-        } else if (role == QM_PART_ATTACHMENT) {
+        } else if (qm_part_role_is_attached(role)) {
             layout->attachments++;
         } else {
             layout->bodies++;
@@ -321,6 +335,27 @@ static enum qm_err finish(struct layout *layout)
     return err == QM_OK ? sum_sizes(m, QM_PART_EIGHT) : err;
 }
 
+static bool is_high(unsigned char c)
+{
+    return c >= 0x80;
+}
+
+/*
+ * Bytes above 127 in a header are UTF-8 or nothing (RFC 6532), and need a
+ * server with SMTPUTF8.
+ */
+static enum qm_err check_raw_utf8(struct qm_message *m)
+{
+    struct qm_span head = qm_buf_span(&m->raw.head);
+
+    m->raw.fault_at = qm_utf8_valid_prefix(head);
+    if (m->raw.fault_at < head.len) {
+        return QM_E_UTF8;
+    }
+    m->header.utf8 = qm_ascii_has(qm_buf_span(&m->header.text), is_high);
+    return QM_OK;
+}
+
 static enum qm_err take_head(struct qm_message *m, struct qm_part *part)
 {
     struct qm_span bytes;
@@ -339,6 +374,9 @@ static enum qm_err take_head(struct qm_message *m, struct qm_part *part)
     }
     if (err == QM_OK) {
         err = qm_raw_append_public(&m->raw, &m->header.text);
+    }
+    if (err == QM_OK) {
+        err = check_raw_utf8(m);
     }
     part->fault = QM_PART_SOURCE;
     part->fault_at = m->raw.fault_at;

@@ -367,16 +367,26 @@ enum qm_err qm_message_size(const struct qm_message *m, bool eightbit,
     return m->sized ? QM_OK : QM_E_UNSUPPORTED;
 }
 
-bool qm_message_is_eightbit(const struct qm_message *m)
+static bool has_eightbit(const struct qm_message *m, size_t mode)
 {
     size_t i;
 
     for (i = 0; i < m->part_count; i++) {
-        if (m->parts[i].encoding[QM_PART_EIGHT] == QM_ENCODING_8BIT) {
+        if (m->parts[i].encoding[mode] == QM_ENCODING_8BIT) {
             return true;
         }
     }
     return false;
+}
+
+bool qm_message_is_eightbit(const struct qm_message *m)
+{
+    return has_eightbit(m, QM_PART_EIGHT);
+}
+
+bool qm_message_needs_eightbit(const struct qm_message *m)
+{
+    return has_eightbit(m, QM_PART_SEVEN);
 }
 
 bool qm_message_needs_utf8(const struct qm_message *m)

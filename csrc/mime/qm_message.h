@@ -120,7 +120,10 @@ enum qm_err qm_message_size(const struct qm_message *m, bool eightbit,
 /* Bytes above 127 are sent in bodies when `eightbit` is allowed. */
 bool qm_message_is_eightbit(const struct qm_message *m);
 
-/* Raw UTF-8 in header addresses: SMTPUTF8 (RFC 6531) is required. */
+/* They are sent in any mode: the server must offer 8BITMIME. */
+bool qm_message_needs_eightbit(const struct qm_message *m);
+
+/* Raw UTF-8 in the header: SMTPUTF8 (RFC 6531) is required. */
 bool qm_message_needs_utf8(const struct qm_message *m);
 
 QM_DECLS_END

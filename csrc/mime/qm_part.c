@@ -170,6 +170,10 @@ static enum qm_err measure_text(struct qm_part *part, char *slice, size_t cap)
     return err;
 }
 
+/*
+ * What must go as it is: 7bit or 8bit, the only encodings RFC 2046 section
+ * 5.2.1 allows for message/rfc822.
+ */
 static enum qm_err measure_raw(struct qm_part *part, char *slice, size_t cap)
 {
     struct qm_scan scan;
@@ -207,7 +211,7 @@ enum qm_err qm_part_measure(struct qm_part *part, char *slice, size_t cap)
     if (part->source.kind == QM_SOURCE_PULL) {
         return QM_E_UNSUPPORTED;
     }
-    if (part->role == QM_PART_RAW) {
+    if (part->role == QM_PART_RAW || part->role == QM_PART_MESSAGE) {
         return measure_raw(part, slice, cap);
     }
     return measure_text(part, slice, cap);
@@ -312,6 +316,16 @@ static bool is_composite(struct qm_span type)
     return begins_nocase(type, "multipart/") || begins_nocase(type, "message/");
 }
 
+/* RFC 2046 section 5.2.1, RFC 6532 section 3.7 */
+static bool is_allowed(const struct qm_part *part)
+{
+    if (part->role != QM_PART_MESSAGE) {
+        return !is_composite(part->type);
+    }
+    return qm_ascii_equal_nocase(part->type, qm_span_of("message/rfc822")) ||
+           qm_ascii_equal_nocase(part->type, qm_span_of("message/global"));
+}
+
 /* `type/subtype` and well-formed parameters, nothing else. */
 static enum qm_err check_type_syntax(struct qm_part *part)
 {
@@ -352,10 +366,10 @@ static enum qm_err check_type(struct qm_part *part)
         }
     }
     err = check_type_syntax(part);
-    if (err == QM_OK && is_composite(part->type)) {
-        return QM_E_UNSUPPORTED;
+    if (err != QM_OK) {
+        return err;
     }
-    return err;
+    return is_allowed(part) ? QM_OK : QM_E_UNSUPPORTED;
 }
 
 /* What may stand between the angle brackets of Content-ID. */
@@ -480,7 +494,7 @@ enum qm_err qm_part_append_fields(struct qm_part *part, struct qm_buf *out)
     enum qm_err err;
 
     part->fault_at = 0;
-    if (qm_part_is_text(part)) {
+    if (qm_part_is_text(part) && part->role != QM_PART_MESSAGE) {
         return append_text_fields(part, out);
     }
     err = check_type(part);

@@ -9,6 +9,16 @@ local failure = require("qqmail.failure")
 
 local M = {}
 
+-- Sent all the same, such bytes are cut to 7 bits by some and refused by others, in the
+-- end by a server that this one hands the message on to.
+local function eightbit_error(settings, connection)
+  return errors.new({ kind = "message", code = "message.eightbit_required", phase = "mail",
+    delivered = "no", transcript = connection:trace(), retry = "never", lang = settings.lang,
+    text = { en = "a message that was made elsewhere holds bytes above 127, and the server "
+        .. "does not offer 8BITMIME",
+      zh = "外部生成的邮件含有大于 127 的字节，而服务器不支持 8BITMIME" } })
+end
+
 --- What a message will look like on this connection.
 -- @tparam table settings
 -- @tparam table built
@@ -22,7 +32,12 @@ function M.prepare(settings, built, to, connection)
   if built:is_busy(handle) then
     return nil, built:failure(handle, "unsupported")
   end
-  local eightbit = offered["8BITMIME"] == true and not settings.quirks.no_eightbit
+  local is_needed = handle:needs_eightbit()
+  if is_needed and not offered["8BITMIME"] then
+    return nil, eightbit_error(settings, connection)
+  end
+  local eightbit = offered["8BITMIME"] == true
+    and (is_needed or not settings.quirks.no_eightbit)
   local ok, name, text = handle:rewind(eightbit)
   if not ok then
     return nil, built:failure(handle, name, text)
@@ -41,8 +56,9 @@ local SUBMIT_ERRORS = {
     text = { en = "the message is larger than the server takes (%s bytes)",
       zh = "邮件超过服务器允许的大小（%s 字节）" } },
   unsupported = { code = "message.smtputf8_required",
-    text = { en = "an address needs SMTPUTF8, which the server does not offer",
-      zh = "地址含非 ASCII 字符，需要服务器支持 SMTPUTF8" } },
+    text = { en = "an address, or the header of a raw message, needs SMTPUTF8, which the "
+        .. "server does not offer",
+      zh = "地址或原始邮件的邮件头含非 ASCII 字符，需要服务器支持 SMTPUTF8" } },
 }
 
 local function submit_error(settings, name, connection)

@@ -4,22 +4,25 @@
 -- @module qqmail.message
 
 local addresses = require "qqmail.message.addresses"
+local attached = require "qqmail.message.attached"
 local content = require "qqmail.message.content"
 local built = require "qqmail.message.built"
+local calendar = require "qqmail.message.calendar"
 local covers = require "qqmail.cover"
 local core = require "qqmail.core"
 local fault = require "qqmail.message.fault"
 local from_template = require "qqmail.message.from_template"
 local headers = require "qqmail.message.headers"
+local images = require "qqmail.message.images"
 local raw = require "qqmail.message.raw"
 local suggest = require "qqmail.suggest"
 
 local M = {}
 
 local KEYS = { "from", "sender", "to", "cc", "bcc", "reply_to", "subject", "text", "html",
-  "attachments", "attach", "inline", "calendar", "headers", "date", "id", "raw", "in_reply_to",
-  "references", "priority", "list_unsubscribe", "charset", "envelope", "deadline", "cancel",
-  "template", "vars", "dsn" }
+  "attachments", "attach", "inline", "embed_images", "calendar", "headers", "date", "id", "raw",
+  "in_reply_to", "references", "priority", "list_unsubscribe", "charset", "envelope", "deadline",
+  "cancel", "template", "vars", "dsn" }
 
 local KNOWN = {}
 for _, key in ipairs(KEYS) do
@@ -35,7 +38,8 @@ local ELSEWHERE = {
   html_body = "html", body_html = "html", title = "subject", replyto = "reply_to",
   attachment = "attachments", files = "attachments", file = "attachments", images = "inline",
   embedded = "inline", message_id = "id", messageid = "id", recipients = "to", mailfrom = "from",
-  header = "headers", encoding = "charset", ical = "calendar", unsubscribe = "list_unsubscribe",
+  icalevent = "calendar", invite = "calendar", attachdataurls = "embed_images", header = "headers",
+  encoding = "charset", ical = "calendar", unsubscribe = "list_unsubscribe",
 }
 
 local function check_keys(lang, spec)
@@ -291,6 +295,13 @@ local function add_texts(self, spec, out)
       end
     end
   end
+  if spec.embed_images ~= nil then
+    local err
+    out.html, out.inline, err = images.embed(self.lang, spec.embed_images, out.html)
+    if err then
+      return nil, err
+    end
+  end
   if spec.text == nil and out.html then
     out.text = content.derived_text(out.html)
     self.has_derived_text = out.text ~= nil
@@ -298,18 +309,25 @@ local function add_texts(self, spec, out)
   return true
 end
 
-local function add_parts(self, spec, out)
-  local ctx = { lang = self.lang, convert = self.convert }
+local function add_parts(self, spec, out, defaults)
+  local ctx = { lang = self.lang, convert = self.convert, attach_message = attached.part,
+    build = function(inner)
+      -- A message of its own, with an id of its own.
+      return M.new(inner, setmetatable({ message_id = false }, { __index = defaults }))
+    end }
   local err
   local field = spec.attach ~= nil and "attach" or "attachments"
   if spec[field] ~= nil then
     out.attachments, err = content.attachments(ctx, field, spec[field])
   end
   if not err and spec.inline ~= nil then
+    local embedded = out.inline or {}
     out.inline, err = content.inline(ctx, spec.inline)
+    append(out.inline or {}, embedded)
   end
   if not err and spec.calendar ~= nil then
-    out.calendar, err = content.calendar(ctx, spec.calendar)
+    out.attachments = out.attachments or {}
+    out.calendar, out.attachments[#out.attachments + 1], err = calendar.make(ctx, spec.calendar)
   end
   if err then
     return nil, err
@@ -329,9 +347,6 @@ local OVERRIDES = {
   cid = {
     syntax = { code = "message.bad_cid", where = true, en = "is not a content id",
       zh = "不是合法的内容 ID" },
-  },
-  method = {
-    syntax = { code = "message.bad_value", en = "is not a calendar method", zh = "不是合法的日历方法" },
   },
   header = {
     too_long = { code = "message.line_too_long",
@@ -366,7 +381,7 @@ local function make_parts(self, spec, defaults)
   local ok
   ok, err = add_texts(self, spec, parts)
   if ok then
-    ok, err = add_parts(self, spec, parts)
+    ok, err = add_parts(self, spec, parts, defaults)
   end
   return ok and parts, err
 end

@@ -300,6 +300,70 @@ static void raw_messages(void)
     qm_message_deinit(&m);
 }
 
+static void raw_headers_beyond_ascii(void)
+{
+    struct qm_message m;
+
+    qm_message_init(&m);
+    CHECK(add(&m, QM_PART_RAW, "From: \xe4\xbd\xa0 <a@b>\n\nx") == QM_OK);
+    CHECK(build(&m) == QM_OK);
+    CHECK(qm_message_needs_utf8(&m) && !qm_message_is_eightbit(&m));
+    qm_message_deinit(&m);
+
+    qm_message_init(&m);
+    CHECK(add(&m, QM_PART_RAW, "A: b\nBcc: \xe4\xbd\xa0@b\n\nx") == QM_OK);
+    CHECK(build(&m) == QM_OK);
+    CHECK(!qm_message_needs_utf8(&m));
+    qm_message_deinit(&m);
+
+    qm_message_init(&m);
+    CHECK(add(&m, QM_PART_RAW, "From: \xc4\xe3 <a@b>\n\nx") == QM_OK);
+    CHECK(build(&m) == QM_E_UTF8);
+    CHECK(m.fault_part == 0 && m.parts[0].fault_at == 6);
+    qm_message_deinit(&m);
+}
+
+static void messages_as_attachments(void)
+{
+    struct qm_part part;
+    struct qm_message m;
+
+    qm_message_init(&m);
+    CHECK(add(&m, QM_PART_TEXT, "a\n") == QM_OK);
+    CHECK(add(&m, QM_PART_ATTACHMENT, "x") == QM_OK);
+    memset(&part, 0, sizeof(part));
+    part.role = QM_PART_MESSAGE;
+    part.type = qm_span_of("message/rfc822");
+    qm_source_memory(&part.source, qm_span_of("A: b\r\n\r\n.c\r\n"));
+    CHECK(qm_message_add_part(&m, &part) == QM_OK);
+    CHECK(add(&m, QM_PART_ATTACHMENT, "y") == QM_OK);
+    CHECK(build(&m) == QM_OK);
+    CHECK(!qm_message_needs_eightbit(&m));
+    CHECK_MESSAGE(
+        &m, false,
+        "MIME-Version: 1.0\r\n" TYPE(
+            "mixed",
+            "m") "\r\n\r\n" B
+                 "m\r\n" TEXT("plain", "a\r\n") "\r\n" B "m\r\n" PNG(
+                     "", "attachment",
+                     "eA==\r\n") "\r\n" B
+                                 "m\r\nContent-Type: message/rfc822\r\n"
+                                 "Content-Disposition: attachment\r\n"
+                                 "Content-Transfer-Encoding: 7bit\r\n\r\n"
+                                 "A: b\r\n\r\n.c\r\n\r\n" B
+                                 "m\r\n" PNG("", "attachment",
+                                             "eQ==\r\n") "\r\n" B "m--\r\n");
+    qm_message_deinit(&m);
+
+    qm_message_init(&m);
+    qm_source_memory(&part.source, qm_span_of("A: b\r\n\r\n\xff\r\n"));
+    CHECK(qm_message_add_part(&m, &part) == QM_OK);
+    CHECK(build(&m) == QM_OK);
+    CHECK(qm_message_needs_eightbit(&m) && qm_message_is_eightbit(&m));
+    CHECK(check_reading(&m, false) == check_reading(&m, true));
+    qm_message_deinit(&m);
+}
+
 static void faults_name_their_part(void)
 {
     struct qm_message m;
@@ -579,6 +643,8 @@ int main(void)
     TEST(levels_that_are_not_needed);
     TEST(many_bodies_in_both_modes);
     TEST(raw_messages);
+    TEST(raw_headers_beyond_ascii);
+    TEST(messages_as_attachments);
     TEST(faults_name_their_part);
     TEST(not_before_rewind);
     TEST(pulled_attachments);

@@ -87,6 +87,26 @@ def leaves(part):
     return [leaf(part)]
 
 
+def attached_messages(message):
+    """Messages within the message, as the outer one describes them."""
+    found = []
+    for part in message.walk():
+        if part.get_content_maintype() == "message":
+            inner = part.get_payload(0)
+            found.append({
+                "type": part.get_content_type(),
+                "name": part.get_filename(),
+                "disposition": part.get_content_disposition(),
+                "encoding": part["content-transfer-encoding"],
+                "headers": [[name, str(value)] for name, value in inner.items()],
+                "subject": inner["subject"],
+                "structure": structure(inner),
+                "bytes": inner.as_bytes(policy=email.policy.SMTP).decode("latin-1")
+                if not inner.is_multipart() else None,
+            })
+    return found
+
+
 def body_text(parts, kind):
     for part in parts:
         if part["type"] == kind and part["disposition"] is None:
@@ -133,6 +153,7 @@ def read(path):
         "subject": head["subject"],
         "structure": structure(message),
         "parts": parts,
+        "messages": attached_messages(message),
         "text": body_text(parts, "text/plain"),
         "html": body_text(parts, "text/html"),
         "compat": [p.get_filename() for p in old.walk() if not p.is_multipart()],

@@ -20,6 +20,8 @@ local OVERRIDES = {
     en = "has a line longer than 998 bytes", zh = "中有超过 998 字节的行" },
   control_character = { code = "message.control_character", where = true,
     en = "contains NUL", zh = "含有 NUL 字符" },
+  bad_utf8 = { code = "message.bad_utf8", where = true,
+    en = "has a header that is neither ASCII nor UTF-8", zh = "的邮件头既不是 ASCII 也不是 UTF-8" },
   limit = { code = "message.too_large", en = "has a header larger than 256 KiB",
     zh = "的邮件头超过 256 KiB" },
   unsupported = content.unreadable.unsupported,
@@ -92,6 +94,24 @@ local function sender(lang, fields)
   return nil
 end
 
+--- Read a complete message.
+-- @tparam ?string lang
+-- @tparam string field of errors
+-- @param value string, `{ path = }` or function
+-- @treturn ?userdata `qqmail.message` of the core
+-- @treturn ?table source; or an error
+function M.open(lang, field, value)
+  local source, err = content.text_source({ lang = lang }, field, value)
+  if not source then
+    return nil, err
+  end
+  local handle, name, text, _, position = core.message({ raw = source })
+  if not handle then
+    return nil, fault.core(lang, field, name, text, position, OVERRIDES)
+  end
+  return handle, source
+end
+
 --- Build a raw message.
 -- @tparam ?string lang
 -- @tparam table spec the user's table
@@ -106,18 +126,14 @@ function M.build(lang, spec)
       })
     end
   end
-  local source, err = content.text_source({ lang = lang }, "raw", spec.raw)
-  if not source then
-    return nil, err
-  end
-  local handle, name, text, _, position = core.message({ raw = source })
+  local handle, source = M.open(lang, "raw", spec.raw)
   if not handle then
-    return nil, fault.core(lang, "raw", name, text, position, OVERRIDES)
+    return nil, source
   end
   local fields = M.fields_of(handle:raw_head())
   local given = spec.envelope or {}
   local ids = fields["message-id"]
-  local out = { handle = handle, source = source, id = ids and ids[1] }
+  local out, err = { handle = handle, source = source, id = ids and ids[1] }
   if given.from == nil then
     out.sender, err = sender(lang, fields)
     if err then

@@ -64,8 +64,8 @@ CORE_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) \
   csrc/lua/lq_core.c csrc/lua/lq_codec.c csrc/lua/lq_message.c \
   csrc/lua/lq_session.c csrc/lua/lq_event.c csrc/lua/lq_entropy.c csrc/lua/lq_util.c
 TLSMOD_SRC := $(BASE_SRC) $(TLS_SRC) csrc/lua/lq_tls.c csrc/lua/lq_util.c
-CRYPTOMOD_SRC := $(BASE_SRC) csrc/codec/qm_base64.c $(CRYPTO_SRC) csrc/lua/lq_crypto.c \
-  csrc/lua/lq_util.c
+CRYPTOMOD_SRC := $(BASE_SRC) csrc/codec/qm_base64.c csrc/codec/qm_canon.c $(CRYPTO_SRC) \
+  csrc/lua/lq_crypto.c csrc/lua/lq_dkim.c csrc/lua/lq_util.c
 NETMOD_SRC := $(BASE_SRC) $(NET_SRC) csrc/lua/lq_net.c csrc/lua/lq_resolve.c \
   csrc/lua/lq_util.c
 DISKMOD_SRC := $(BASE_SRC) $(DISK_SRC) csrc/net/qm_errno.c csrc/net/qm_os.c \

@@ -48,6 +48,51 @@ enum qm_err qm_digest_of(enum qm_digest digest, struct qm_span bytes,
                              method_of(digest), NULL) == 1);
 }
 
+enum qm_err qm_digest_begin(struct qm_digest_run *run, enum qm_digest digest)
+{
+    bool worked;
+
+    ERR_clear_error();
+    run->ctx = EVP_MD_CTX_new();
+    if (run->ctx == NULL) {
+        ERR_clear_error();
+        return QM_E_MEMORY;
+    }
+    worked = EVP_DigestInit_ex(run->ctx, method_of(digest), NULL) == 1;
+    if (!worked) {
+        qm_digest_drop(run);
+    }
+    return ending(worked);
+}
+
+enum qm_err qm_digest_update(struct qm_digest_run *run, struct qm_span bytes)
+{
+    if (run->ctx == NULL) {
+        return QM_E_MISUSE;
+    }
+    ERR_clear_error();
+    return ending(EVP_DigestUpdate(run->ctx, bytes_of(bytes), bytes.len) == 1);
+}
+
+enum qm_err qm_digest_end(struct qm_digest_run *run, unsigned char *out)
+{
+    bool worked;
+
+    if (run->ctx == NULL) {
+        return QM_E_MISUSE;
+    }
+    ERR_clear_error();
+    worked = EVP_DigestFinal_ex(run->ctx, out, NULL) == 1;
+    qm_digest_drop(run);
+    return ending(worked);
+}
+
+void qm_digest_drop(struct qm_digest_run *run)
+{
+    EVP_MD_CTX_free(run->ctx);
+    run->ctx = NULL;
+}
+
 enum qm_err qm_digest_hmac(enum qm_digest digest, struct qm_span key,
                            struct qm_span bytes, unsigned char *out)
 {

@@ -20,6 +20,11 @@ enum qm_digest {
 
 enum { QM_DIGEST_SIZE_MAX = 64 };
 
+/* A value over bytes that come in pieces. */
+struct qm_digest_run {
+    struct evp_md_ctx_st *ctx; /* NULL: not begun, or ended */
+};
+
 QM_DECLS_BEGIN
 
 /* Bytes of a value of this digest. */
@@ -28,6 +33,16 @@ size_t qm_digest_size(enum qm_digest digest);
 /* `out` has room for qm_digest_size() bytes, here and below. */
 enum qm_err qm_digest_of(enum qm_digest digest, struct qm_span bytes,
                          unsigned char *out) QM_MUST_USE;
+
+/* Pieces: begin, update any number of times, end or drop; dropping twice is
+ * allowed. */
+enum qm_err qm_digest_begin(struct qm_digest_run *run,
+                            enum qm_digest digest) QM_MUST_USE;
+enum qm_err qm_digest_update(struct qm_digest_run *run,
+                             struct qm_span bytes) QM_MUST_USE;
+enum qm_err qm_digest_end(struct qm_digest_run *run,
+                          unsigned char *out) QM_MUST_USE;
+void qm_digest_drop(struct qm_digest_run *run);
 
 /* HMAC (RFC 2104). */
 enum qm_err qm_digest_hmac(enum qm_digest digest, struct qm_span key,

@@ -1,13 +1,15 @@
 /*
- * lq_crypto.c: the module qqmail.crypto: what logins need of OpenSSL, for Lua.
+ * lq_crypto.c: the module qqmail.crypto: what logins and signatures need of
+ * OpenSSL, for Lua.
  *
- * Loaded by the first login that needs it, never by anything else. What cannot
- * be done is nil, a stable name and an English text.
+ * Loaded by the first of them that needs it, never by anything else. What
+ * cannot be done is nil, a stable name and an English text.
  */
 #include "base/qm_mem.h"
 #include "base/qm_version.h"
 #include "crypto/qm_cram.h"
 #include "crypto/qm_scram.h"
+#include "lua/lq_dkim.h"
 #include "lua/lq_util.h"
 
 #define SCRAM_CLASS "qqmail.scram"
@@ -217,5 +219,6 @@ int luaopen_qqmail_crypto(lua_State *L)
     lua_pushliteral(L, QM_VERSION);
     lua_setfield(L, -2, "_VERSION");
     lq_setfuncs(L, module_functions);
+    lq_dkim_open(L);
     return 1;
 }

@@ -533,6 +533,19 @@ static int l_message_copy(lua_State *L)
     return err == QM_OK ? 1 : lq_push_error(L, err);
 }
 
+/* seal(fields): see qm_message_seal() */
+static int l_message_seal(lua_State *L)
+{
+    struct qm_message *m = lq_message_check(L, 1);
+    enum qm_err err = qm_message_seal(m, lq_check_span(L, 2));
+
+    if (err != QM_OK) {
+        return lq_push_error(L, err);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 /* raw_head() -> the header block a raw message came with, Bcc included */
 static int l_message_raw_head(lua_State *L)
 {
@@ -581,6 +594,7 @@ static const luaL_Reg methods[] = {
     { "push", l_message_push },
     { "reader", l_message_reader },
     { "copy", l_message_copy },
+    { "seal", l_message_seal },
     { "raw_head", l_message_raw_head },
     { "is_eightbit", l_message_is_eightbit },
     { "needs_eightbit", l_message_needs_eightbit },

@@ -151,6 +151,73 @@ enum qm_err qm_message_copy(struct qm_message *to,
     return QM_OK;
 }
 
+/* What goes out with 8BITMIME becomes what goes out without. */
+static void keep_seven(struct qm_message *m)
+{
+    size_t i;
+
+    for (i = 0; i < m->segment_count; i++) {
+        bool *in_mode = m->segments[i].in_mode;
+
+        in_mode[QM_PART_EIGHT] = in_mode[QM_PART_SEVEN];
+    }
+    for (i = 0; i < m->part_count; i++) {
+        struct qm_part *part = &m->parts[i];
+
+        part->encoding[QM_PART_EIGHT] = part->encoding[QM_PART_SEVEN];
+        part->size[QM_PART_EIGHT] = part->size[QM_PART_SEVEN];
+    }
+    m->size[QM_PART_EIGHT] = m->size[QM_PART_SEVEN];
+}
+
+static enum qm_err make_segment_room(struct qm_message *m)
+{
+    size_t room = m->segment_count + 1;
+    struct qm_segment *segments;
+
+    if (room <= m->segment_room) {
+        return QM_OK;
+    }
+    segments = qm_mem_resize(m->segments, room * sizeof(*segments));
+    if (segments == NULL) {
+        return QM_E_MEMORY;
+    }
+    m->segments = segments;
+    m->segment_room = room;
+    return QM_OK;
+}
+
+enum qm_err qm_message_seal(struct qm_message *m, struct qm_span fields)
+{
+    struct qm_segment segment;
+    enum qm_err err;
+    size_t mode;
+
+    if (!m->built || m->reading) {
+        return QM_E_MISUSE;
+    }
+    memset(&segment, 0, sizeof(segment));
+    segment.start = qm_buf_len(&m->header.text);
+    segment.len = fields.len;
+    err = make_segment_room(m);
+    if (err == QM_OK) {
+        err = qm_buf_append(&m->header.text, fields);
+    }
+    if (err != QM_OK) {
+        return err;
+    }
+    memmove(m->segments + 1, m->segments,
+            m->segment_count * sizeof(*m->segments));
+    m->segments[0] = segment;
+    m->segment_count++;
+    keep_seven(m);
+    for (mode = 0; mode < QM_PART_MODES; mode++) {
+        m->segments[0].in_mode[mode] = true;
+        m->size[mode] += fields.len;
+    }
+    return QM_OK;
+}
+
 /* --- reading ------------------------------------------------------------- */
 
 size_t qm_message_reading_part(const struct qm_message *m)

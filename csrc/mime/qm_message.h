@@ -90,6 +90,15 @@ enum qm_err qm_message_copy(struct qm_message *to,
                             const struct qm_message *from) QM_MUST_USE;
 
 /*
+ * Puts finished fields in front of a message that nobody reads, and settles
+ * its form: from now on it is the same with and without 8BITMIME, as a
+ * signature over it must stay true (RFC 6376 section 5.3). `fields` end with
+ * CRLF and are copied.
+ */
+enum qm_err qm_message_seal(struct qm_message *m,
+                            struct qm_span fields) QM_MUST_USE;
+
+/*
  * Begins a reading from the start; `eightbit`: the server offers 8BITMIME
  * (RFC 6152). QM_E_UNSUPPORTED when pulled bytes are gone already.
  */

@@ -5,6 +5,7 @@
 local callback = require("qqmail.callback")
 local canceller = require("qqmail.canceller")
 local dispatch = require("qqmail.dispatch")
+local dkim = require("qqmail.dkim")
 local covers = require("qqmail.cover")
 local errors = require("qqmail.errors")
 local feeds = require("qqmail.feed")
@@ -177,9 +178,17 @@ function Batch:prepare(item)
     return false
   end
   lint_watch.look(self.mailer, built, self.feed.total or item.index)
-  -- Only another account may have to build it anew.
+  local given, sign = self.mailer.routes[2] and spec or built, self.sign
   item.began = net.now()
-  item.letter = letter.new(built, self.mailer.routes[2] and spec or built, settings.retry)
+  if sign then
+    built, err = sign(built)
+  end
+  if not built then
+    self:finish(item, nil, err)
+    return false
+  end
+  -- Only another account may have to build it anew.
+  item.letter = letter.new(built, given, settings.retry, sign)
   return true
 end
 
@@ -371,6 +380,7 @@ function M.run(mailer, driver, messages, options)
     started = driver.now and driver:now() or 0,
   }, Batch)
   self.cancel = guarded(self, options.cancel)
+  self.sign = dkim.signer(mailer.settings, driver)
   self.feed.is_stopped = function()
     return wants_stop(self)
   end;

@@ -190,6 +190,20 @@ M.codes = {
       zh = "存放密码的文件无法读取，或大得不像密码文件。" },
     hint = { en = "Check the path in QQMAIL_PASSWORD_FILE and that this process may read it.",
       zh = "请检查 QQMAIL_PASSWORD_FILE 的路径以及本进程的读取权限。" } },
+  { code = "config.dkim_key", retry = "never",
+    cause = { en = "The key for DKIM signatures cannot be used: it is no private key in PEM, is "
+        .. "encrypted, too short, or of another kind than RSA and Ed25519.",
+      zh = "DKIM 签名的私钥无法使用：不是 PEM 私钥、已加密、过短，或既非 RSA 也非 Ed25519。" },
+    hint = { en = "Make one as docs/dkim.md says and give it as key_file, with passphrase where "
+        .. "it is encrypted.",
+      zh = "请按 docs/dkim.zh-CN.md 生成私钥并用 key_file 给出；若已加密，同时给出 passphrase。" } },
+  { code = "config.dkim_unavailable", retry = "never",
+    cause = { en = "The module that makes DKIM signatures cannot be loaded, or the OpenSSL of "
+        .. "this process refuses to make one.",
+      zh = "DKIM 签名模块无法加载，或本进程的 OpenSSL 拒绝签名。" },
+    hint = { en = "Install qqmail with its module qqmail.crypto, built for the OpenSSL of this "
+        .. "process.",
+      zh = "请安装含 qqmail.crypto 模块的 qqmail，并针对本进程的 OpenSSL 编译。" } },
   { code = "config.plaintext_auth", retry = "never",
     cause = { en = "The settings would send the password over a connection without encryption.",
       zh = "按此设置，密码会在未加密的连接上发送。" },
@@ -572,6 +586,16 @@ M.codes = {
       zh = "来自函数的附件只能读取一次，此处需要再次读取。" },
     hint = { en = "Give data or path, or build a new message for each send.",
       zh = "请改用 data 或 path，或每次发送都新建邮件。" } },
+  { code = "message.dkim_no_from", retry = "never",
+    cause = { en = "A raw message without From is to be signed, which DKIM does not allow.",
+      zh = "要签名的原始邮件没有 From，DKIM 不允许。" },
+    hint = { en = "Give the message a From field, or send it with a mailer without dkim.",
+      zh = "请为邮件加上 From 字段，或用未设 dkim 的 mailer 发送。" } },
+  { code = "message.dkim_too_large", retry = "never",
+    cause = { en = "An attachment from a function can be read once only, so that a message to be "
+        .. "signed is held in memory, and this one is too large for that.",
+      zh = "来自函数的附件只能读取一次，待签名的邮件须留在内存中，而这封过大。" },
+    hint = { en = "Give the attachment as path or data.", zh = "请用 path 或 data 给出附件。" } },
   { code = "message.not_saved", retry = "never",
     cause = { en = "The message cannot be written to a file.", zh = "邮件无法写入文件。" },
     hint = { en = "See that the directory exists, is writable, and has room.",

@@ -24,7 +24,7 @@ local M = {}
 local BY_HAND = {
   url = true, provider = true, user = true, host = true, port = true, tls = true,
   password = true, token = true, auth = true, window = true, lang = true, failover = true,
-  rules = true,
+  rules = true, dkim = true,
 }
 
 local function settle_others(self)
@@ -227,9 +227,17 @@ local function settle_lang(self)
   return true
 end
 
+-- Loaded when used: it needs the core, and the options are documented without one.
+local function settle_dkim(self)
+  if not self:find("dkim") then
+    return true
+  end
+  return require("qqmail.config.dkim").settle(self)
+end
+
 local STEPS = {
   settle_lang, server.settle, settle_others, login.settle, settle_window, settle_tls_options,
-  settle_timeouts, settle_from, rules.settle, failover.settle, settle_policies,
+  settle_timeouts, settle_from, settle_dkim, rules.settle, failover.settle, settle_policies,
 }
 
 -- The layers are read.
@@ -341,6 +349,14 @@ local function account_names(accounts)
   return out
 end
 
+local function signature_names(list)
+  local out = {}
+  for i, entry in ipairs(list or {}) do
+    out[i] = require("qqmail.config.dkim").shown(entry)
+  end
+  return out[1] and out or nil
+end
+
 local function value_of(settings, key)
   local group, name = key:match("^([%w_]+)%.([%w_]+)$")
   if group and not settings[group] then
@@ -349,6 +365,8 @@ local function value_of(settings, key)
     return settings[group][name]
   elseif key == "failover" then
     return account_names(settings.failover)
+  elseif key == "dkim" then
+    return signature_names(settings.dkim)
   end
   if key == "provider" then
     return settings.provider and settings.provider.key

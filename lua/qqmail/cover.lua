@@ -243,7 +243,7 @@ function Cover:learn(value)
 end
 
 -- Names under which a secret is given.
-local SECRET_NAMES = { password = true, token = true }
+local SECRET_NAMES = { password = true, token = true, passphrase = true }
 
 -- "user:code@": the code of a URL, also of one that is wrong in some other way.
 local function learn_url(self, text)

@@ -36,13 +36,16 @@ local function copy(value, copies)
   return out
 end
 
---- @tparam table built message
+--- @tparam table built message, signed where that is to be
 -- @tparam table spec what it was built from: for an account with another From
 -- @tparam table|boolean policy of `qqmail.retry`
+-- @tparam ?function sign (built) -> what goes out in its place, or nil and an error: for
+-- one built anew
 -- @treturn table letter; `to`: who is still to get it, `tries`: made so far
-function M.new(built, spec, policy)
+function M.new(built, spec, policy, sign)
   return setmetatable({
     built = built, spec = has_own_from(spec) and spec or copy(spec, {}), policy = policy,
+    sign = sign,
     to = built.envelope.to, tries = 0, rounds = 0, waited = 0,
     accepted = {}, refused = {}, unknown = {},
   }, Letter)
@@ -64,6 +67,9 @@ function Letter:built_for(settings, is_first)
   if not self.variants[settings] then
     local defaults = setmetatable({ message_id = self.built.id }, { __index = settings })
     local built, err = message.new(self.spec, defaults)
+    if built and self.sign then
+      built, err = self.sign(built)
+    end
     if not built then
       return nil, err
     end

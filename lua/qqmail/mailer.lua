@@ -6,6 +6,7 @@ local batch = require("qqmail.batch")
 local config = require("qqmail.config")
 local core = require("qqmail.core")
 local dispatch = require("qqmail.dispatch")
+local dkim = require("qqmail.dkim")
 local drivers = require("qqmail.drivers")
 local errors = require("qqmail.errors")
 local letter = require("qqmail.letter")
@@ -60,12 +61,19 @@ local function deliver(self, built, spec, patience, policy)
   local driver, err = drivers.choose(self.settings)
   if not driver then
     return nil, err
+  end
+  local sign = dkim.signer(self.settings, driver)
+  if sign then
+    built, err = sign(built)
+  end
+  if not built then
+    return nil, err
   elseif driver.deliver then
     return driver:deliver(built, self)
   end
   local receipt
   -- Only another account may have to build it anew.
-  local waiting = letter.new(built, self.routes[2] and spec or built, policy)
+  local waiting = letter.new(built, self.routes[2] and spec or built, policy, sign)
   local began = driver:now()
   receipt, err = dispatch.send(self, waiting, {
     driver = driver, deadline = deadline_of(self, driver, built), patience = patience,

@@ -284,7 +284,14 @@ M.list = {
   }),
   later("proxy", { en = "SOCKS5 or HTTP proxy", zh = "SOCKS5 或 HTTP 代理" }),
   later("lmtp", { en = "speak LMTP", zh = "使用 LMTP" }),
-  later("dkim", { en = "sign messages", zh = "DKIM 签名" }),
+  row("dkim", "dkim", {
+    en = "sign each mail (DKIM): { domain =, selector =, key_file = } or, for two signatures, a "
+      .. "list of such tables; further fields: key, passphrase, canonicalization, headers, "
+      .. "oversign, identity, expires, algorithm, see docs/dkim.md",
+    zh = "为每封邮件做 DKIM 签名：{ domain =, selector =, key_file = }，双签名时为其列表；其他字段："
+      .. "key、passphrase、canonicalization、headers、oversign、identity、expires、algorithm，"
+      .. "见 docs/dkim.zh-CN.md",
+  }),
   later("dsn", { en = "ask for delivery reports", zh = "请求投递状态通知" }),
 }
 

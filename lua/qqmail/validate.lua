@@ -516,6 +516,19 @@ function M.accounts(value)
   }
 end
 
+--- A signature, or a list of them; false for none. What stands in them is checked where
+-- they are loaded.
+function M.dkim(value)
+  local is_one = type(value) == "table" and value[1] == nil
+  if value == false or is_one or is_list_of(value, { table = true }) then
+    return value
+  end
+  return nil, {
+    en = "must be a table { domain =, selector =, key_file = }, or a list of such tables",
+    zh = "必须是表 { domain =, selector =, key_file = }，或其列表",
+  }
+end
+
 --- An option of a later version: only "off" can be had.
 function M.unsupported(value)
   if value == false or value == "" or value == "0" or value == "false" or value == "off" then

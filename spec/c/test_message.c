@@ -588,7 +588,59 @@ static enum qm_err make_and_read(struct qm_message *m, struct qm_message *copy)
     if (err == QM_OK) {
         err = qm_message_copy(copy, m);
     }
+    if (err == QM_OK) {
+        err = qm_message_seal(copy, qm_span_of("X-A: 1\r\n"));
+    }
     return err;
+}
+
+/* The same with and without 8BITMIME, and a field in front. */
+static void sealed_messages(void)
+{
+    static const char front[] = "X-Seal: 1\r\nX-Seal: 2\r\n";
+    struct qm_message m;
+    struct qm_message copy;
+    size_t before;
+    size_t len;
+
+    qm_message_init(&m);
+    CHECK(add_subject(&m) == QM_OK);
+    CHECK(add(&m, QM_PART_TEXT, "\xe4\xbd\xa0 and more\r\n") == QM_OK);
+    CHECK(qm_message_seal(&m, qm_span_of(front)) == QM_E_MISUSE);
+    CHECK(build(&m) == QM_OK);
+    CHECK(qm_message_is_eightbit(&m));
+    CHECK(read_all(&m, false, 1000, again, &before) == QM_OK);
+    CHECK(qm_message_seal(&m, qm_span_of(front)) == QM_OK);
+    CHECK(!qm_message_is_eightbit(&m));
+    len = check_reading(&m, true);
+    CHECK(len == before + strlen(front));
+    CHECK(memcmp(out, front, strlen(front)) == 0);
+    CHECK(read_all(&m, false, 1000, again, &before) == QM_OK);
+    CHECK(before == len && memcmp(out, again, len) == 0);
+
+    CHECK(qm_message_copy(&copy, &m) == QM_OK);
+    CHECK(read_all(&copy, true, 7, again, &before) == QM_OK);
+    CHECK(before == len && memcmp(out, again, len) == 0);
+    qm_message_deinit(&copy);
+    CHECK(qm_message_rewind(&m, false) == QM_OK);
+    CHECK(qm_message_seal(&m, qm_span_of(front)) == QM_E_MISUSE);
+    qm_message_deinit(&m);
+}
+
+/* Bytes of a raw message are what they are. */
+static void sealed_raw_message(void)
+{
+    struct qm_message m;
+    size_t len;
+
+    qm_message_init(&m);
+    CHECK(add(&m, QM_PART_RAW, "A: b\n\n\xe4\xbd\xa0\n") == QM_OK);
+    CHECK(build(&m) == QM_OK);
+    CHECK(qm_message_seal(&m, qm_span_of("X: 1\r\n")) == QM_OK);
+    CHECK(qm_message_is_eightbit(&m));
+    len = check_reading(&m, false);
+    CHECK_BYTES(out, len, "X: 1\r\nA: b\r\n\r\n\xe4\xbd\xa0\r\n");
+    qm_message_deinit(&m);
 }
 
 static void short_of_memory(void)
@@ -652,6 +704,8 @@ int main(void)
     TEST(files);
     TEST(raw_file);
     TEST(copies_read_on_their_own);
+    TEST(sealed_messages);
+    TEST(sealed_raw_message);
     TEST(short_of_memory);
     TEST(too_many_parts);
     (void)remove(path);

@@ -25,7 +25,7 @@ end
 -- What a mailer has once, for all its accounts. An account that could give it would
 -- be given it in vain.
 local COMMON_GROUPS = { "retry", "outbox", "on" }
-local COMMON = { ["timeout.total"] = true, io = true, log = true }
+local COMMON = { ["timeout.total"] = true, io = true, log = true, dkim = true }
 
 for _, group in ipairs(COMMON_GROUPS) do
   for _, name in ipairs(options.groups[group]) do

@@ -3,6 +3,7 @@
 
 local addresses = require("qqmail.message.addresses")
 local delivery = require("qqmail.delivery")
+local dkim = require("qqmail.dkim")
 local failure = require("qqmail.failure")
 local login = require("qqmail.doctor.login")
 local message = require("qqmail.message")
@@ -169,6 +170,10 @@ function M.send(self, connection, to)
   local driver, settings = self.driver, self.settings
   local built, err = message.new({ to = to, subject = SUBJECT, text = TEXT }, settings)
   local began = driver:now()
+  local sign = dkim.signer(settings, driver)
+  if built and sign then
+    built, err = sign(built)
+  end
   local ok, receipt = built ~= nil, nil
   if ok then
     ok, err = turn.wait(settings, driver, (self.deadline - began) / 2)

@@ -159,6 +159,30 @@ local function read_piece(self, handle, len)
   end
 end
 
+--- The next piece of what is read through a handle.
+-- @tparam userdata handle rewound before
+-- @treturn ?string nil at the end
+-- @treturn ?table error
+function Message:piece(handle)
+  return read_piece(self, handle)
+end
+
+--- The same message read from another handle, as where it was signed.
+-- @tparam userdata handle
+-- @tparam ?table source of the bytes, where they are those of a raw message now
+-- @treturn table built message
+function Message:with_core(handle, source)
+  local other = {}
+  for name, value in pairs(self) do
+    other[name] = value
+  end
+  other.core, other.lent, other.reader = handle, nil, nil
+  if source then
+    other.raw, other.parts = source, nil
+  end
+  return M.wrap(other)
+end
+
 --- The message in pieces: `for bytes in m:chunks() do ... end`.
 -- A source that fails on the way raises its error.
 -- @tparam ?number bytes most bytes of a piece, default 65536

@@ -250,11 +250,71 @@ describe("the header", function()
     assert.equal("List-Unsubscribe=One-Click", header(facts, "List-Unsubscribe-Post"))
     assert.is_nil(header(read(build({ list_unsubscribe = "<mailto:u@x.org>" })),
       "List-Unsubscribe-Post"))
+    assert.is_nil(header(read(build({ list_unsubscribe = "http://x.org/u" })),
+      "List-Unsubscribe-Post"))
     refused({ list_unsubscribe = "x.org" }, "message.bad_url", "list_unsubscribe")
+    refused({ list_unsubscribe = "https:///x" }, "message.bad_url", "list_unsubscribe")
     refused({ list_unsubscribe = { "https://x.org/a b" } }, "message.bad_url",
       "list_unsubscribe[1]")
     refused({ list_unsubscribe = "https://x.org/>\r\nX: y" }, "message.bad_url",
       "list_unsubscribe")
+  end)
+
+  it("says how to unsubscribe with one click", function()
+    local function fields_of(value)
+      local facts = read(build({ list_unsubscribe = value }))
+      return { header(facts, "List-Unsubscribe"), header(facts, "List-Unsubscribe-Post") }
+    end
+    local url, post = "https://x.org/u?id=1", "List-Unsubscribe=One-Click"
+    assert.same({ "<https://x.org/u?id=1>, <mailto:u@x.org>", post },
+      fields_of({ url = url, mailto = "u@x.org", one_click = true }))
+    assert.same({ "<https://x.org/u?id=1>", post }, fields_of({ url = url }))
+    assert.same({ "<https://x.org/u?id=1>" }, fields_of({ url = url, one_click = false }))
+    assert.same({ "<mailto:u%26+1@x.org>" }, fields_of({ mailto = "u&+1@x.org" }))
+    assert.same({ "<mailto:u@x.org?subject=off>" },
+      fields_of({ mailto = "mailto:u@x.org?subject=off" }))
+    local long = "https://x.org/" .. ("u"):rep(900)
+    assert.same({ "<" .. long .. ">, <mailto:u@x.org>", post },
+      { tostring(build({ list_unsubscribe = { url = long, mailto = "u@x.org" } }))
+        :gsub(",\r\n ", ", "):match("List%-Unsubscribe:%s+(.-)\r\nList%-Unsubscribe%-Post: (%S+)") })
+  end)
+
+  it("refuses one click that cannot be", function()
+    local function bad(value, code, field, position)
+      refused({ list_unsubscribe = value }, code, "list_unsubscribe" .. field, position)
+    end
+    bad({ one_click = true }, "message.bad_url", "")
+    bad({ mailto = "u@x.org", one_click = true }, "message.bad_url", ".one_click")
+    bad({ url = "http://x.org/u", one_click = true }, "message.bad_url", ".one_click")
+    bad({ url = "https://x.org/u", one_click = 1 }, "message.bad_value", ".one_click")
+    bad({ url = "https://x.org/u", oneclick = true }, "message.unknown_field", ".oneclick")
+    bad({ url = "mailto" }, "message.bad_url", ".url")
+    bad({ mailto = "x" }, "message.bad_address", ".mailto", 1)
+    for _, ending in ipairs({ "\r\nX: y", "\nX: y", "\rX: y", "\0", " x", ">, <b:c" }) do
+      bad({ url = "https://x.org/" .. ending }, "message.bad_url", ".url")
+      bad({ mailto = "mailto:u@x.org" .. ending }, "message.bad_url", ".mailto")
+    end
+    bad({ mailto = "u@x.org\r\nX: y" }, "message.control_character", ".mailto", 8)
+  end)
+
+  it("asks for a receipt", function()
+    local function receipt(value, more)
+      local spec = { read_receipt = value }
+      for key, other in pairs(more or {}) do
+        spec[key] = other
+      end
+      return header(read(build(spec)), "Disposition-Notification-To")
+    end
+    assert.equal("sender@example.com", receipt(true))
+    assert.equal("监控 <ops@example.com>", receipt(true, { from = { "监控", "ops@example.com" } }))
+    assert.equal("a@x.org", receipt("a@x.org"))
+    assert.equal("王 <a@x.org>, b@x.org", receipt({ { "王", "a@x.org" }, "b@x.org" }))
+    assert.is_nil(receipt(false))
+    refused({ read_receipt = "x" }, "message.bad_address", "read_receipt", 1)
+    refused({ read_receipt = 5 }, "message.bad_value", "read_receipt")
+    refused({ read_receipt = {} }, "message.bad_value", "read_receipt")
+    refused({ read_receipt = true, headers = { ["Disposition-Notification-To"] = "a@x.org" } },
+      "message.duplicate_header", "headers.Disposition-Notification-To")
   end)
 end)
 

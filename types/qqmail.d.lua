@@ -208,7 +208,8 @@ local qqmail = {}
 ---@field references? string | string[]
 ---@field priority? "high" | "normal" | "low"
 ---@field charset? string | "auto" of the given texts, default "utf-8"
----@field list_unsubscribe? string | string[]
+---@field list_unsubscribe? string | string[] | { url: string?, mailto: string?, one_click: boolean? }
+---@field read_receipt? boolean | qqmail.Mailboxes where readers send a receipt to; true: the sender
 ---@field envelope? { from: qqmail.Mailbox?, to: qqmail.Mailboxes? }
 ---@field deadline? number seconds after which the message is not sent any more
 ---@field cancel? qqmail.Canceller | fun(): boolean? stops the sending when true

@@ -521,8 +521,9 @@ M.codes = {
       zh = "in_reply_to、references 或 id 不是合法的 Message-ID。" },
     hint = { en = "Write <left@right> in ASCII.", zh = "请写成 <左@右> 的 ASCII 形式。" } },
   { code = "message.bad_url", retry = "never",
-    cause = { en = "list_unsubscribe holds no https: or mailto: URL.",
-      zh = "list_unsubscribe 不是 https: 或 mailto: 地址。" },
+    cause = { en = "list_unsubscribe holds no https: or mailto: URL, or one_click has no "
+        .. "https: URL.",
+      zh = "list_unsubscribe 不是 https: 或 mailto: 地址，或 one_click 缺少 https: 地址。" },
     hint = { en = "Give a whole URL, with characters outside ASCII as %XX.",
       zh = "请给出完整地址，非 ASCII 字符写成 %XX。" } },
   { code = "message.bad_name", retry = "never",

@@ -21,8 +21,8 @@ local M = {}
 
 local KEYS = { "from", "sender", "to", "cc", "bcc", "reply_to", "subject", "text", "html",
   "attachments", "attach", "inline", "embed_images", "calendar", "headers", "date", "id", "raw",
-  "in_reply_to", "references", "priority", "list_unsubscribe", "charset", "envelope", "deadline",
-  "cancel", "template", "vars", "dsn" }
+  "in_reply_to", "references", "priority", "list_unsubscribe", "read_receipt", "charset",
+  "envelope", "deadline", "cancel", "template", "vars", "dsn" }
 
 local KNOWN = {}
 for _, key in ipairs(KEYS) do
@@ -40,6 +40,7 @@ local ELSEWHERE = {
   embedded = "inline", message_id = "id", messageid = "id", recipients = "to", mailfrom = "from",
   icalevent = "calendar", invite = "calendar", attachdataurls = "embed_images", header = "headers",
   encoding = "charset", ical = "calendar", unsubscribe = "list_unsubscribe",
+  receipt = "read_receipt", mdn = "read_receipt",
 }
 
 local function check_keys(lang, spec)
@@ -223,7 +224,7 @@ local function append(out, list)
 end
 
 -- Fields of the options that need no more than their value.
-local function option_fields(self, spec)
+local function option_fields(self, spec, from)
   local out = {}
   for _, row in ipairs({ { "in_reply_to", "In-Reply-To" }, { "references", "References" } }) do
     if spec[row[1]] ~= nil then
@@ -234,9 +235,9 @@ local function option_fields(self, spec)
       out[#out + 1] = { name = row[2], raw = ids, field = row[1] }
     end
   end
-  for _, key in ipairs({ "priority", "list_unsubscribe" }) do
+  for _, key in ipairs({ "priority", "list_unsubscribe", "read_receipt" }) do
     if spec[key] ~= nil then
-      local list, err = headers[key](self.lang, spec[key])
+      local list, err = headers[key](self.lang, spec[key], from)
       if not list then
         return nil, err
       end
@@ -267,7 +268,7 @@ local function make_header(self, spec, defaults, people)
   end
   append(out, { date, { name = "Message-ID", field = "id", raw = self.id } })
   local options, custom
-  options, err = option_fields(self, spec)
+  options, err = option_fields(self, spec, people.from)
   if options then
     custom, err = headers.custom(self.lang, spec.headers, defaults.headers)
   end

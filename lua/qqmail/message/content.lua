@@ -201,7 +201,8 @@ function M.converter(lang, charset)
   end
 end
 
-local CONVERTED = { "from", "sender", "to", "cc", "bcc", "reply_to", "subject", "headers" }
+local CONVERTED = { "from", "sender", "to", "cc", "bcc", "reply_to", "subject", "headers",
+  "read_receipt" }
 
 -- No field nests deeper than a list of tables; what does is refused later on.
 local function convert_value(convert, field, value, depth)

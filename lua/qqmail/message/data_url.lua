@@ -5,6 +5,9 @@ local codec = require("qqmail.core").codec
 
 local M = {}
 
+-- As many bytes as a media type may have, and a few more.
+local HEAD_MAX = 300
+
 -- Extensions of names made for what has none.
 local EXTENSIONS = { ["image/png"] = ".png", ["image/jpeg"] = ".jpg", ["image/gif"] = ".gif",
   ["image/webp"] = ".webp", ["image/svg+xml"] = ".svg", ["image/bmp"] = ".bmp",
@@ -32,7 +35,7 @@ end
 local function read_head(head)
   local media_type, parameters, is_base64 = nil, "", false
   for word in (head .. ";"):gmatch("([^;]*);") do
-    word = word:match("^%s*(%S*)")
+    word = word:match("^ *(.-) *$")
     is_base64 = word:lower() == "base64"
     if not media_type then
       media_type = word:lower()
@@ -55,11 +58,16 @@ local function decode(text)
   return (codec.base64_decode(text))
 end
 
+-- Where its data begin; a head is short, what is longer is none.
+local function find_comma(url)
+  return url:sub(1, HEAD_MAX):find(",", 1, true)
+end
+
 --- The type it says, without reading what it holds.
 -- @tparam string url
 -- @treturn ?string such as "image/png"; nil when it has no comma
 function M.type_of(url)
-  local comma = url:find(",", 1, true)
+  local comma = find_comma(url)
   return comma and (read_head(url:sub(6, comma - 1))) or nil
 end
 
@@ -68,7 +76,7 @@ end
 -- @treturn ?table `type`, `parameters` (";charset=utf-8" or ""), `data`, `extension`;
 -- nil: it is not well formed
 function M.read(url)
-  local comma = url:find(",", 1, true)
+  local comma = find_comma(url)
   if not comma then
     return nil
   end

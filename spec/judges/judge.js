@@ -78,7 +78,7 @@ function calendar(content) {
     };
 }
 
-function attachment(part) {
+async function attachment(part) {
     const type = part.headers.get('content-type');
     const facts = {
         name: part.filename || null,
@@ -92,12 +92,14 @@ function attachment(part) {
     };
     if (/^(text\/calendar|application\/ics)$/.test(part.contentType)) {
         facts.calendar = calendar(part.content);
+    } else if (part.contentType === 'message/rfc822') {
+        facts.message = await mail(part.content);
     }
     return facts;
 }
 
-async function mail(path) {
-    const found = await simpleParser(fs.readFileSync(path), AS_IT_IS);
+async function mail(content) {
+    const found = await simpleParser(content, AS_IT_IS);
     return {
         from: people(found.from),
         to: people(found.to),
@@ -115,7 +117,7 @@ async function mail(path) {
         headers: found.headerLines.map(field),
         text: text(found.text),
         html: text(found.html),
-        parts: found.attachments.map(attachment)
+        parts: await Promise.all(found.attachments.map(attachment))
     };
 }
 
@@ -134,8 +136,8 @@ function resolver(keys) {
     };
 }
 
-async function dkim(path, keys) {
-    const found = await dkimVerify(fs.readFileSync(path), { resolver: resolver(keys) });
+async function dkim(content, keys) {
+    const found = await dkimVerify(content, { resolver: resolver(keys) });
     return found.results.map(one => ({
         result: one.status.result,
         comment: one.status.comment || null,
@@ -148,7 +150,9 @@ async function dkim(path, keys) {
     }));
 }
 
-const answer = job => job.dkim ? dkim(job.dkim, job.keys || {}) : mail(job.mail);
+const answer = async job => job.dkim
+    ? dkim(fs.readFileSync(job.dkim), job.keys || {})
+    : mail(fs.readFileSync(job.mail));
 
 async function main(path) {
     const answers = [];

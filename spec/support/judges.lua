@@ -129,7 +129,8 @@ end
 
 local function part_of(part)
   return { name = part.name, type = part.type, cid = part.cid, disposition = part.disposition,
-    sha256 = part.sha256, calendar = part.calendar, method = part.params and part.params.method }
+    sha256 = part.sha256, calendar = part.calendar, method = part.params and part.params.method,
+    message = part.message }
 end
 
 local function people_of(answer, facts)

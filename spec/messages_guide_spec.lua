@@ -1,5 +1,6 @@
 -- Every example of docs/messages.md is run, and its mail read by other parsers.
 
+local dkim_samples = require "spec.support.dkim_samples"
 local judges = require "spec.support.judges"
 local messages = require "spec.support.messages"
 local send = require "spec.support.send"
@@ -12,6 +13,8 @@ local FILES = {
   ["report.pdf"] = "%PDF-1.4\n%%EOF\n",
   ["report.html"] = "<p>from a file</p>\n",
   ["logo.png"] = "\137PNG\r\n\26\n",
+  ["pictures/logo.png"] = "\137PNG\r\n\26\n",
+  ["dkim.pem"] = dkim_samples.keys.rsa,
   ["contract.eml"] = "From: ann@example.com\nTo: lei@example.com\nBcc: boss@example.com\n"
     .. "Subject: contract\nMessage-ID: <7@example.com>\n\nas it is\n",
   ["mails/welcome/subject.txt"] = "Welcome, {{name}}",
@@ -70,6 +73,28 @@ local LOOKED_AT = {
   ["All of it"] = function(facts)
     has_parts(facts, "logo.png", "report.pdf")
   end,
+  ["Images that HTML names"] = function(facts)
+    has_parts(facts, "logo.png")
+    assert.matches('src="cid:' .. facts.parts[1].cid:match("<(.*)>") .. '"', facts.html, 1, true)
+  end,
+  ["Forwarded as an attachment"] = function(facts)
+    assert.equal("See below.\n", facts.text)
+  end,
+  ["An invitation"] = function(facts)
+    local calendar = facts.parts[1].calendar
+    if calendar then
+      assert.same({ "REQUEST", "评审会", "mailto:ann@example.com" }, { calendar.method,
+        calendar.events[1].summary, calendar.events[1].attendees[1].value })
+    end
+    has_parts(facts, nil, "invite.ics")
+  end,
+  ["An answer to an invitation"] = function(facts)
+    local calendar = facts.parts[1].calendar
+    if calendar then
+      assert.same({ "REPLY", "ACCEPTED" },
+        { calendar.method, calendar.events[1].attendees[1].partstat })
+    end
+  end,
   ["A complete message"] = function(facts, mail)
     assert.same({ "contract", "as it is\n", "<7@example.com>" },
       { facts.subject, facts.text, facts.message_id })
@@ -108,6 +133,17 @@ local LOOKED_AT = {
   ["A mail to a list"] = function(facts)
     assert.equal("List-Unsubscribe=One-Click", first(facts, "list-unsubscribe-post"))
     assert.equal("News <news.example.com>", first(facts, "list-id"))
+  end,
+  ["A read receipt"] = function(facts)
+    assert.equal("王小明 <ming@example.com>", first(facts, "disposition-notification-to"))
+  end,
+  ["DKIM"] = function(_, mail)
+    local record = dkim_samples.records["test._domainkey.football.example.com"]
+    local list = { { message = mail.data, keys = { ["mail._domainkey.example.com"] = record } } }
+    if judges.is_here() then
+      assert.equal("pass", judges.mailauth(list)[1][1].result)
+    end
+    assert.matches("^DKIM%-Signature: ", mail.data)
   end,
   ["The same mail, once"] = function(facts)
     local message = require "qqmail.message"

@@ -87,6 +87,7 @@ all: build
 help:
 	@echo 'build       the five modules for LUA=$(LUA), into $(B)/qqmail'
 	@echo 'deps        install what building and testing need (Debian)'
+	@echo 'judges      the parsers that specs judge messages by, into build/judges (npm)'
 	@echo 'demo        deps, build, then send a mail to a private Postfix and show it'
 	@echo 'test        deps, build, then all tests under: $(LUAS)'
 	@echo 'test-c      the C unit tests alone'

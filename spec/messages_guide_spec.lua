@@ -1,10 +1,12 @@
 -- Every example of docs/messages.md is run, and its mail read by other parsers.
 
+local certs = require "spec.support.certs"
 local dkim_samples = require "spec.support.dkim_samples"
 local judges = require "spec.support.judges"
 local messages = require "spec.support.messages"
 local send = require "spec.support.send"
 local shell = require "spec.support.shell"
+local smime = require "spec.support.smime"
 
 local PAGE = "docs/messages.md"
 
@@ -145,6 +147,27 @@ local LOOKED_AT = {
     end
     assert.matches("^DKIM%-Signature: ", mail.data)
   end,
+  ["S/MIME, signed"] = function(facts, mail)
+    assert.equal("Signed\n", facts.text)
+    has_parts(facts, "report.pdf", "smime.p7s")
+    assert.is_string(smime.verify(mail.data))
+  end,
+  ["S/MIME, encrypted"] = function(facts, mail)
+    assert.equal("Contract", facts.subject)
+    assert.is_nil(facts.text)
+    local signed = assert(smime.decrypt(mail.data, "li"))
+    assert.matches("For Ann alone", smime.verify(signed), 1, true)
+  end,
+  ["Delivery reports"] = function(_, mail)
+    assert.same({ "HDRS", "contract-7" }, { mail.params.RET, mail.params.ENVID })
+    for _, params in ipairs(mail.to_params) do
+      assert.equal("SUCCESS,FAILURE", params.NOTIFY)
+    end
+    assert.equal(2, #mail.to_params)
+  end,
+  ["Over TLS, all the way"] = function(_, mail)
+    assert.is_true(mail.params.REQUIRETLS)
+  end,
   ["The same mail, once"] = function(facts)
     local message = require "qqmail.message"
     assert.equal(message.new({ from = "ming@example.com", to = "x@example.com",
@@ -176,21 +199,28 @@ local function run_examples(server, folder)
   for name, content in pairs(FILES) do
     shell.write(folder .. "/" .. name, content)
   end
+  for name, from in pairs({ ["ming.crt"] = "me.crt", ["ming.key"] = "me.key",
+    ["ann.crt"] = "li.crt" }) do
+    shell.write(folder .. "/" .. name, smime.read(from))
+  end
   local root = shell.run("pwd"):gsub("%s+$", "")
   local function absolute(path)
     return (path:gsub("^%./", root .. "/"):gsub(";%./", ";" .. root .. "/"))
   end
-  return shell.run(("cd %s && LUA_PATH=%s LUA_CPATH=%s %s %s %s %d"):format(folder,
+  return shell.run(("cd %s && LUA_PATH=%s LUA_CPATH=%s %s %s %s %d %s"):format(folder,
     shell.quote(absolute(package.path)), shell.quote(absolute(package.cpath)), shell.lua,
-    root .. "/spec/support/guide_runner.lua", root .. "/" .. PAGE, server.port))
+    root .. "/spec/support/guide_runner.lua", root .. "/" .. PAGE, server.port,
+    certs.path("ca.pem")))
 end
 
 describe("the guide to messages", function()
+  setup(smime.start)
+  teardown(smime.stop)
   after_each(send.stop)
 
   it("has examples that send what it says", function()
     local examples = examples_of(PAGE)
-    local server = send.server()
+    local server = send.server({ mode = "implicit", dsn = true, requiretls = true })
     local folder, remove = shell.folder()
     local output, status = run_examples(server, folder)
     assert.equal(0, status, output)

@@ -1,18 +1,18 @@
 -- Runs the examples of a guide, one after the other, as a program of its own in a
 -- folder that holds the files they name:
 --
---   lua guide_runner.lua PAGE PORT
+--   lua guide_runner.lua PAGE PORT CA
 --
 -- Each block of Lua is a whole program, but for `qqmail` and `mailer`, which the
 -- first block makes. Mailers get the scripted server at that port, and whatever else
 -- an example gives them. Prints a line for each block: mails sent, then its heading.
 
-local page, port = arg[1], tonumber(arg[2])
+local page, port, ca_file = arg[1], tonumber(arg[2]), arg[3]
 local qqmail = require "qqmail"
 
 local SERVER = {
-  host = "127.0.0.1", port = port, tls = "none", user = "user@qq.com",
-  password = "abcdefghijklmnop", allow_plaintext_auth = true, retry = false, lang = "en",
+  host = "localhost", port = port, tls = "implicit", tls_options = { ca_file = ca_file },
+  user = "user@qq.com", password = "abcdefghijklmnop", retry = false, lang = "en",
 }
 
 local sent = 0

@@ -79,7 +79,7 @@ LUA_SRC := $(shell find lua -name '*.lua' | sort)
 
 objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 
-.PHONY: all help build deps deps-dev test test-all test-c test-lua test-gc \
+.PHONY: all help build deps deps-dev judges test test-all test-c test-lua test-gc \
   test-neon asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
   rules format-check warnings fmt demo docs options-doc doctor-doc errors-doc \
   providers-doc bench-nginx bench-roundtrips bench-many truth diagnosis-rows rockspec \
@@ -89,6 +89,7 @@ all: build
 help:
 	@echo 'build       the five modules for LUA=$(LUA), into $(B)/qqmail'
 	@echo 'deps        install what building and testing need (Debian)'
+	@echo 'judges      the parsers that specs judge messages by, into build/judges (npm)'
 	@echo 'demo        deps, build, then send a mail to a private Postfix and show it'
 	@echo 'test        deps, build, then all tests under: $(LUAS)'
 	@echo 'test-c      the C unit tests alone (C_UNITS= for some of them)'
@@ -164,9 +165,15 @@ print-sources:
 
 deps:
 	@tools/deps.sh run
+	@tools/judges.sh
 
 deps-dev:
 	@tools/deps.sh run dev
+	@tools/judges.sh
+
+# The parsers that messages are judged by, see spec/judges.
+judges:
+	@tools/judges.sh
 
 install: build
 	install -d $(DESTDIR)$(INST_LIBDIR)/qqmail

@@ -7,7 +7,7 @@
 
 enum {
     VALUE_MAX = 255, /* no media type, content id or method has use for more */
-    NAME_MAX_LEN = 1024 /* what file systems allow, in UTF-8 */
+    NAME_MAX_LEN = 2048 /* over 500 characters of any script */
 };
 
 /* --- measuring ----------------------------------------------------------- */

@@ -250,7 +250,7 @@ static void allowed_types(void)
 
 static void refused_names(void)
 {
-    char name[1030];
+    char name[2050];
     struct qm_part part;
 
     check_fault(data_part("a/b", "in\r\nvoice"), QM_E_CONTROL, QM_PART_NAME, 2);

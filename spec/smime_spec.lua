@@ -424,22 +424,21 @@ end)
 
 describe("docs/smime.md", function()
   it("makes certificates that work", function()
-    for _, case in ipairs({ { "docs/smime.md", "ann" }, { "docs/smime.zh-CN.md", "zhang" } }) do
-      local file = assert(io.open(case[1], "rb"))
+    for _, page in ipairs({ "docs/smime.md", "docs/smime.zh-CN.md" }) do
+      local file = assert(io.open(page, "rb"))
       local script = file:read("*a"):match("```sh\n(openssl req.-)```")
       file:close()
       local folder, remove = shell.folder()
       local output, status = shell.run("cd " .. folder .. "\n" .. script)
       assert.equal(0, status, output)
-      local sign = { cert = folder .. "/" .. case[2] .. ".crt", key = folder .. "/" .. case[2]
-        .. ".key" }
-      local built = build({ from = case[2] .. "@example.com", smime = { sign = sign,
+      local sign = { cert = folder .. "/ann.crt", key = folder .. "/ann.key" }
+      local built = build({ from = "ann@example.com", smime = { sign = sign,
         encrypt = sign.cert } })
       built:save(folder .. "/mail.eml")
-      assert.same({ case[2] .. "@example.com" }, built.smime.signer)
-      local opening = "cd %s && openssl cms -decrypt -in mail.eml -recip %s.crt -inkey %s.key"
+      assert.same({ "ann@example.com" }, built.smime.signer)
+      local opening = "cd %s && openssl cms -decrypt -in mail.eml -recip ann.crt -inkey ann.key"
         .. " -out inner && openssl cms -verify -in inner -CAfile ca.crt"
-      output, status = shell.run(opening:format(folder, case[2], case[2]))
+      output, status = shell.run(opening:format(folder))
       assert.equal(0, status, output)
       remove()
     end

@@ -61,11 +61,13 @@ NET_SRC   := $(sort $(wildcard csrc/net/*.c))
 DISK_SRC  := $(sort $(wildcard csrc/disk/*.c))
 
 CORE_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) \
-  csrc/lua/lq_core.c csrc/lua/lq_codec.c csrc/lua/lq_message.c \
-  csrc/lua/lq_session.c csrc/lua/lq_event.c csrc/lua/lq_entropy.c csrc/lua/lq_util.c
+  csrc/lua/lq_core.c csrc/lua/lq_codec.c csrc/lua/lq_message.c csrc/lua/lq_signing.c \
+  csrc/lua/lq_session.c csrc/lua/lq_envelope.c csrc/lua/lq_event.c csrc/lua/lq_entropy.c \
+  csrc/lua/lq_util.c
 TLSMOD_SRC := $(BASE_SRC) $(TLS_SRC) csrc/lua/lq_tls.c csrc/lua/lq_util.c
 CRYPTOMOD_SRC := $(BASE_SRC) $(wildcard csrc/codec/qm_base64*.c) csrc/codec/qm_canon.c \
-  $(CRYPTO_SRC) csrc/lua/lq_crypto.c csrc/lua/lq_dkim.c csrc/lua/lq_util.c
+  csrc/mime/qm_source.c $(CRYPTO_SRC) csrc/lua/lq_crypto.c csrc/lua/lq_cms.c \
+  csrc/lua/lq_dkim.c csrc/lua/lq_util.c
 NETMOD_SRC := $(BASE_SRC) $(NET_SRC) csrc/lua/lq_net.c csrc/lua/lq_resolve.c \
   csrc/lua/lq_util.c
 DISKMOD_SRC := $(BASE_SRC) $(DISK_SRC) csrc/net/qm_errno.c csrc/net/qm_os.c \
@@ -77,7 +79,7 @@ LUA_SRC := $(shell find lua -name '*.lua' | sort)
 
 objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 
-.PHONY: all help build deps deps-dev test test-all test-c test-lua test-gc \
+.PHONY: all help build deps deps-dev judges test test-all test-c test-lua test-gc \
   test-neon asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
   rules format-check warnings fmt demo docs options-doc doctor-doc errors-doc \
   providers-doc bench-nginx bench-roundtrips bench-many truth diagnosis-rows rockspec \
@@ -87,6 +89,7 @@ all: build
 help:
 	@echo 'build       the five modules for LUA=$(LUA), into $(B)/qqmail'
 	@echo 'deps        install what building and testing need (Debian)'
+	@echo 'judges      the parsers that specs judge messages by, into build/judges (npm)'
 	@echo 'demo        deps, build, then send a mail to a private Postfix and show it'
 	@echo 'test        deps, build, then all tests under: $(LUAS)'
 	@echo 'test-c      the C unit tests alone (C_UNITS= for some of them)'
@@ -162,9 +165,15 @@ print-sources:
 
 deps:
 	@tools/deps.sh run
+	@tools/judges.sh
 
 deps-dev:
 	@tools/deps.sh run dev
+	@tools/judges.sh
+
+# The parsers that messages are judged by, see spec/judges.
+judges:
+	@tools/judges.sh
 
 install: build
 	install -d $(DESTDIR)$(INST_LIBDIR)/qqmail

@@ -6,7 +6,8 @@ local errors = require "qqmail.errors"
 local options = require "qqmail.options"
 
 -- First parts of codes that are no kinds.
-local PREFIXES = { url = "config", dotenv = "config", template = "message", outbox = true }
+local PREFIXES = { url = "config", dotenv = "config", template = "message", outbox = true,
+  smime = "message" }
 
 -- Files whose dotted words are names of something else.
 local OTHER_WORDS = { ["lua/qqmail/catalogue.lua"] = true, ["lua/qqmail/io/reasons.lua"] = true }
@@ -35,13 +36,17 @@ local function is_module(name)
   return file ~= nil and file:close() ~= nil
 end
 
+-- Fields of messages and names of files that look like codes.
+local NO_CODES = { ["smime.sign"] = true, ["smime.encrypt"] = true, ["smime.opaque"] = true,
+  ["smime.p7m"] = true }
+
 -- Strings of the sources that have the form of a code.
 local function codes_in(path)
   local out = {}
   for text in read(path):gmatch('"([a-z_]+%.[a-z0-9_]+)"') do
     local first = text:match("^[a-z_]+")
     if (errors.kinds[first] or PREFIXES[first]) and not options.by_key[text]
-      and not is_module(text) then
+      and not is_module(text) and not NO_CODES[text] then
       out[text] = path
     end
   end

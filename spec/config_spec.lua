@@ -111,7 +111,7 @@ describe("config", function()
 
   describe("options of later versions", function()
     it("are refused by name rather than ignored", function()
-      for _, key in ipairs { "proxy", "lmtp", "dsn" } do
+      for _, key in ipairs { "proxy", "lmtp" } do
         local err = bad(qq { [key] = true })
         assert.are.equal("config.unsupported_option", err.code)
         has(err, key)

@@ -196,8 +196,13 @@ describe("a signed mail", function()
     other.retry, other.timeout, other.lang = nil, nil, nil
     local mailer = send.mailer(first, { from = FROM, dkim = samples.ed25519(),
       failover = { other } })
-    send.bad(mailer, { code = "message.not_repeatable" }, send.message({
+    send.bad(mailer, { phase = "greeting", delivered = "no" }, send.message({
       attachments = { { read = reader(3, "abc"), name = "x" } } }))
+    local list = {}
+    for i = 1, 6 do
+      list[i] = send.message({ attachments = { { read = reader(3, "abc"), name = "x" } } })
+    end
+    assert.equal(6, mailer:send_all(list, { progress = false }).failed)
     assert.equal(0, #second:messages())
     -- With a From of its own it is one mail for both accounts.
     send.good(mailer, send.message({ from = FROM,
@@ -228,6 +233,22 @@ describe("a signed mail", function()
       attachments = { { read = reader(40, ("0123456789"):rep(1000)), name = "x.bin" } } }))
     assert.equal(2, receipt.attempts)
     check(data_of(server))
+  end)
+
+  it("that came from a function is not built anew for another account", function()
+    local first = send.server({ replies = { dot = { "421 4.3.2 Going down" } } })
+    local second = send.server({ users = { ["u@other.test"] = send.CODE } })
+    local spare = send.options(second, { user = "u@other.test", from = "u@other.test" })
+    spare.retry, spare.timeout, spare.lang = nil, nil, nil
+    local mailer = fake_time.mailer(first, options_for(first, { retry = { attempts = 3 },
+      failover = { spare }, breaker = false }))
+    local spec = send.message({
+      attachments = { { read = reader(40, ("0123456789"):rep(1000)), name = "x.bin" } } })
+    spec.from = nil
+    send.good(mailer, spec)
+    assert.same({}, second:messages())
+    assert.is_true(#first:messages()[1].data > 400000)
+    check(data_of(first))
   end)
 
   it("does not hold more from a function than it may", function()

@@ -55,6 +55,15 @@ describe("the example", function()
     assert.are.equal("<logo>", facts.parts[3].cid)
   end)
 
+  it("07_forward sends a mail within a mail", function()
+    local output, status = run(server, "07_forward")
+    assert.are.equal(0, status, output)
+    local facts = mail_reader.read({ server:messages()[1].data })[1]
+    assert.are.equal("mixed(text/plain,rfc822(text/plain))", facts.structure)
+    assert.are.equal("原邮件.eml", facts.messages[1].name)
+    assert.are.equal("How do I reset my password?", facts.messages[1].subject)
+  end)
+
   it("03_env shows the settings, and no secret", function()
     local output, status = run(server, "03_env")
     assert.are.equal(0, status, output)

@@ -185,43 +185,6 @@ describe("failover", function()
     assert.equal(OTHER, second:messages()[3].from)
   end)
 
-  describe("of a mail with an attachment from a function", function()
-    local PIECE = ("0123456789"):rep(1000)
-
-    local function message()
-      local left = 40
-      return send.message({ attachments = { { name = "x.bin", read = function()
-        left = left - 1
-        return left >= 0 and PIECE or nil
-      end } } })
-    end
-
-    it("happens as long as nothing was taken from it", function()
-      local first, second = send.server({ drop_at = "mail" }), other_server()
-      send.good(pair(first, second), message())
-      assert.is_true(#second:messages()[1].data > 40 * #PIECE)
-    end)
-
-    it("does not send the rest when something was taken from it", function()
-      local first = send.server({ replies = { dot = "421 4.3.2 Going down" } })
-      local second = other_server()
-      local mailer = pair(first, second)
-      send.bad(mailer, { code = "message.not_repeatable", delivered = "no" }, message())
-      local results = batch.run(mailer, { message() })
-      assert.equal("message.not_repeatable", results[1].err.code)
-      assert.equal(0, #first:messages() + #second:messages())
-    end)
-
-    it("does not send the rest when the other account took from it", function()
-      local first = send.server({ replies = { mail = { "421 4.3.2 Not now" } } })
-      local second = other_server({ replies = { dot = "451 4.3.0 Not now" } })
-      local mailer = fake_time.mailer(first, send.options(first, {
-        failover = { account(second) }, breaker = false, retry = { attempts = 3 } }))
-      send.bad(mailer, { code = "message.not_repeatable", delivered = "no" }, message())
-      assert.equal(0, #first:messages() + #second:messages())
-    end)
-  end)
-
   it("ends when another connection took the message that failed over", function()
     local limit = "450 4.7.1 Sender frequency limited"
     local first = send.server({ delay = { dot = 0.02 },

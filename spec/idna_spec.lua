@@ -16,7 +16,8 @@ describe("a domain in another script", function()
     local built = build({ from = "张三 <ops@例子.测试>", cc = { { "Faß", "a@Faß.de" } },
       to = { "x@Qq.例子.cn", { address = "y@bücher.com" } }, envelope = { from = "b@例子.cn" } })
     assert.same({ from = "b@xn--fsqu00a.cn", to = { "x@qq.xn--fsqu00a.cn", "y@xn--bcher-kva.com",
-      "a@xn--fa-hia.de" }, utf8 = false }, built.envelope)
+      "a@xn--fa-hia.de" } }, built.envelope)
+    assert.is_nil(built.international)
     local facts = messages.read(built)
     assert.same({ "张三", "ops@xn--fsqu00a.xn--0zwm56d" },
       { facts.from[1].name, facts.from[1].address })
@@ -24,8 +25,9 @@ describe("a domain in another script", function()
   end)
 
   it("leaves SMTPUTF8 to what stands before it", function()
-    assert.same({ to = { "用户@xn--fsqu00a.cn" }, from = messages.FROM, utf8 = true },
-      build({ to = "用户@例子.cn" }).envelope)
+    local built = build({ to = "用户@例子.cn" })
+    assert.same({ to = { "用户@xn--fsqu00a.cn" }, from = messages.FROM }, built.envelope)
+    assert.same({ field = "to", name = "用户@xn--fsqu00a.cn" }, built.international)
   end)
 
   it("is refused where it is none", function()

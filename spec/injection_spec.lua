@@ -45,11 +45,61 @@ local FIELDS = {
   message_id = { field = "in_reply_to", put = function(spec, value)
     spec.in_reply_to = value
   end },
+  read_receipt = { field = "read_receipt", put = function(spec, value)
+    spec.read_receipt = value
+  end },
+  unsubscribe_url = { field = "list_unsubscribe.url", put = function(spec, value)
+    spec.list_unsubscribe = { url = value }
+  end },
+  unsubscribe_mailto = { field = "list_unsubscribe.mailto", put = function(spec, value)
+    spec.list_unsubscribe = { mailto = value }
+  end },
+  calendar_name = { field = "calendar.name", put = function(spec, value)
+    spec.calendar = { data = "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", name = value }
+  end },
+  calendar_method = { field = "calendar.method", put = function(spec, value)
+    spec.calendar = { data = "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", method = value }
+  end },
+  message_name = { field = "attachments[1].name", put = function(spec, value)
+    spec.attachments = { { message = { raw = "A: b\n\nc\n" }, name = value } }
+  end },
+  message_subject = { field = "attachments[1].message.subject", put = function(spec, value)
+    local inner = base()
+    inner.subject = value
+    spec.attachments = { { message = inner } }
+  end },
+  data_url_type = { field = "attachments[1].type", put = function(spec, value)
+    spec.attachments = { { path = "data:x/y" .. value .. ",z" } }
+  end },
   envelope_from = { field = "envelope.from", put = function(spec, value)
     spec.envelope = { from = value }
   end },
   envelope_to = { field = "envelope.to", put = function(spec, value)
     spec.envelope = { to = value }
+  end },
+  dsn_envid = { field = "dsn.envid", put = function(spec, value)
+    spec.dsn = { envid = value }
+  end },
+  dsn_ret = { field = "dsn.ret", put = function(spec, value)
+    spec.dsn = { ret = value }
+  end },
+  dsn_notify = { field = "dsn.notify", put = function(spec, value)
+    spec.dsn = { notify = value }
+  end },
+  dsn_notify_event = { field = "dsn.notify", put = function(spec, value)
+    spec.dsn = { notify = { "failure", value } }
+  end },
+  dsn_notify_recipient = { field = "dsn.notify", put = function(spec, value)
+    spec.dsn = { notify = { [value] = "never" } }
+  end },
+  dsn_orcpt = { field = "dsn.orcpt", put = function(spec, value)
+    spec.dsn = { orcpt = { ["rcpt@example.com"] = value } }
+  end },
+  dsn_orcpt_recipient = { field = "dsn.orcpt", put = function(spec, value)
+    spec.dsn = { orcpt = { [value] = "rcpt@example.com" } }
+  end },
+  require_tls = { field = "require_tls", put = function(spec, value)
+    spec.require_tls = value
   end },
   body = { field = "text", put = function(spec, value)
     spec.text = value

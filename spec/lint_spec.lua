@@ -316,7 +316,8 @@ describe("message:lint", function()
   it("has a case for every code", function()
     local missing = {}
     for code in pairs(texts) do
-      missing[code] = true
+      -- Those of certificates are in smime_spec.lua, which has some.
+      missing[code] = not code:find("^lint%.smime_") or nil
     end
     for _, case in ipairs(CASES) do
       missing[case[1]] = nil

@@ -1,5 +1,6 @@
 local errors = require("qqmail.errors")
 local logins = require("qqmail.logins")
+local send = require("spec.support.send")
 
 local SECRET = "abcdefghijklmnop"
 local number = 0
@@ -22,7 +23,7 @@ local function refusal(fields)
   local spec = { kind = "auth", code = "auth.authorization_code_required", phase = "auth",
     retry = "never", lang = "en", smtp = { code = 535, text = "Login fail." } }
   for key, value in pairs(fields or {}) do
-    spec[key] = value
+    spec[key] = value or nil
   end
   return errors.new(spec)
 end
@@ -180,5 +181,61 @@ describe("a refused login", function()
     assert.is_table(own.check("key 2", 1003))
     assert.is_nil(own.check("key 3", 0))
     assert.is_table(own.check("key 4", 0))
+  end)
+end)
+
+describe("a login without an answer", function()
+  local function silence(fields)
+    return refusal(send.merge({ kind = "timeout", code = "timeout.reply", retry = "later",
+      smtp = false, text = "no reply" }, fields))
+  end
+
+  it("is one that was begun, and that nobody judged", function()
+    assert.is_true(logins.is_unanswered(silence()))
+    local hung_up = { kind = "auth", code = "auth.closed_during_login" }
+    assert.is_false(logins.is_unanswered(silence(hung_up)))
+    local rubbish = { kind = "protocol", code = "protocol.bad_reply" }
+    assert.is_false(logins.is_unanswered(silence(rubbish)))
+    assert.is_false(logins.is_unanswered(refusal()))
+    assert.is_false(logins.is_unanswered(silence({ phase = "ehlo" })))
+    assert.is_false(logins.is_unanswered(silence({ not_tried = true })))
+    assert.is_false(logins.is_unanswered(silence({ kind = "auth", code = "auth.no_mechanism" })))
+    assert.is_false(logins.is_unanswered(silence({ kind = "limit", code = "limit.memory" })))
+  end)
+
+  it("may be tried once more", function()
+    local key = new_key()
+    logins.note_unanswered(key, silence(), 100)
+    assert.is_nil(logins.check(key, 101))
+    logins.note_unanswered(key, silence(), 130)
+    local record = logins.check(key, 140)
+    assert.same({ 10, 890, true }, { record.ago, record.left, record.is_unanswered })
+    local err = logins.error(record, { host = "smtp.qq.com", port = 465, lang = "en" })
+    assert.same({ "timeout", "timeout.reply", "auth", "never", true },
+      { err.kind, err.code, err.phase, err.retry, err.not_tried })
+    assert.truthy(err.message:find("left two logins without an answer, the last 10 s ago", 1, true))
+    err = logins.error(record, { host = "smtp.qq.com", port = 465, lang = "zh" })
+    assert.truthy(err.message:find("连续两次未对登录作出答复", 1, true))
+    assert.is_nil(logins.check(key, 130 + logins.pause))
+  end)
+
+  it("tells nothing of a secret that has been taken before", function()
+    local key = new_key()
+    logins.note_unanswered(key, silence(), 100)
+    logins.leave(key, nil, true)
+    for now = 130, 190, 20 do
+      logins.note_unanswered(key, silence(), now)
+      assert.is_nil(logins.check(key, now))
+    end
+  end)
+
+  it("begins anew after the pause, or when somebody says so", function()
+    local key = new_key()
+    logins.note_unanswered(key, silence(), 100)
+    logins.note_unanswered(key, silence(), 100 + logins.pause)
+    assert.is_nil(logins.check(key, 101 + logins.pause))
+    logins.forget(key)
+    logins.note_unanswered(key, silence(), 102 + logins.pause)
+    assert.is_nil(logins.check(key, 103 + logins.pause))
   end)
 end)

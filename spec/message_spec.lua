@@ -99,8 +99,8 @@ describe("addresses", function()
   it("are each once in the envelope", function()
     local built = build({ to = "a@x.org, b@x.org", cc = "A@x.org, a@X.ORG",
       bcc = { "b@x.org", "hidden@x.org" } })
-    assert.same({ from = FROM, to = { "a@x.org", "b@x.org", "A@x.org", "hidden@x.org" },
-      utf8 = false }, built.envelope)
+    assert.same({ from = FROM, to = { "a@x.org", "b@x.org", "A@x.org", "hidden@x.org" } },
+      built.envelope)
   end)
 
   it("in Bcc never reach the header", function()
@@ -130,8 +130,9 @@ describe("addresses", function()
   it("in UTF-8 ask for SMTPUTF8, wherever they stand", function()
     assert.is_false(build():handle():needs_utf8())
     assert.is_true(build({ to = "用户@example.com" }):handle():needs_utf8())
-    assert.is_true(build({ bcc = "用户@example.com" }):handle():needs_utf8())
-    assert.is_true(build({ envelope = { from = "用户@example.com" } }):handle():needs_utf8())
+    -- The envelope's needs are not those of the header.
+    assert.is_false(build({ bcc = "用户@example.com" }):handle():needs_utf8())
+    assert.is_false(build({ envelope = { from = "用户@example.com" } }):handle():needs_utf8())
   end)
 
   it("that are wrong are refused with their place", function()
@@ -235,6 +236,12 @@ describe("the header", function()
     refused({ in_reply_to = "<a@b>\r\nX: y" }, "message.bad_message_id", "in_reply_to")
     refused({ references = { "a@b", "a\0b" } }, "message.bad_message_id", "references[2]")
     refused({ references = "" }, "message.bad_message_id", "references")
+    refused({ references = { "a@b", nil, "c@d" } }, "message.bad_value", "references")
+    local many = {}
+    for index = 1, 500 do
+      many[index] = ("<%d.%s@example.com>"):format(index, ("x"):rep(30))
+    end
+    assert.equal(table.concat(many, " "), header(read(build({ references = many })), "References"))
   end)
 
   it("tells the priority", function()
@@ -250,11 +257,72 @@ describe("the header", function()
     assert.equal("List-Unsubscribe=One-Click", header(facts, "List-Unsubscribe-Post"))
     assert.is_nil(header(read(build({ list_unsubscribe = "<mailto:u@x.org>" })),
       "List-Unsubscribe-Post"))
+    assert.is_nil(header(read(build({ list_unsubscribe = "http://x.org/u" })),
+      "List-Unsubscribe-Post"))
     refused({ list_unsubscribe = "x.org" }, "message.bad_url", "list_unsubscribe")
+    refused({ list_unsubscribe = "https:///x" }, "message.bad_url", "list_unsubscribe")
     refused({ list_unsubscribe = { "https://x.org/a b" } }, "message.bad_url",
       "list_unsubscribe[1]")
     refused({ list_unsubscribe = "https://x.org/>\r\nX: y" }, "message.bad_url",
       "list_unsubscribe")
+  end)
+
+  it("says how to unsubscribe with one click", function()
+    local function fields_of(value)
+      local facts = read(build({ list_unsubscribe = value }))
+      return { header(facts, "List-Unsubscribe"), header(facts, "List-Unsubscribe-Post") }
+    end
+    local url, post = "https://x.org/u?id=1", "List-Unsubscribe=One-Click"
+    assert.same({ "<https://x.org/u?id=1>, <mailto:u@x.org>", post },
+      fields_of({ url = url, mailto = "u@x.org", one_click = true }))
+    assert.same({ "<https://x.org/u?id=1>", post }, fields_of({ url = url }))
+    assert.same({ "<https://x.org/u?id=1>" }, fields_of({ url = url, one_click = false }))
+    assert.same({ "<mailto:u%26+1@x.org>" }, fields_of({ mailto = "u&+1@x.org" }))
+    assert.same({ "<mailto:u@x.org?subject=off>" },
+      fields_of({ mailto = "mailto:u@x.org?subject=off" }))
+    local long = "https://x.org/" .. ("u"):rep(900)
+    assert.same({ "<" .. long .. ">, <mailto:u@x.org>", post },
+      { tostring(build({ list_unsubscribe = { url = long, mailto = "u@x.org" } }))
+        :gsub(",\r\n ", ", ")
+        :match("List%-Unsubscribe:%s+(.-)\r\nList%-Unsubscribe%-Post: (%S+)") })
+  end)
+
+  it("refuses one click that cannot be", function()
+    local function bad(value, code, field, position)
+      refused({ list_unsubscribe = value }, code, "list_unsubscribe" .. field, position)
+    end
+    bad({ one_click = true }, "message.bad_url", "")
+    bad({ mailto = "u@x.org", one_click = true }, "message.bad_url", ".one_click")
+    bad({ url = "http://x.org/u", one_click = true }, "message.bad_url", ".one_click")
+    bad({ url = "https://x.org/u", one_click = 1 }, "message.bad_value", ".one_click")
+    bad({ url = "https://x.org/u", oneclick = true }, "message.unknown_field", ".oneclick")
+    bad({ url = "mailto" }, "message.bad_url", ".url")
+    bad({ mailto = "x" }, "message.bad_address", ".mailto", 1)
+    for _, ending in ipairs({ "\r\nX: y", "\nX: y", "\rX: y", "\0", " x", ">, <b:c" }) do
+      bad({ url = "https://x.org/" .. ending }, "message.bad_url", ".url")
+      bad({ mailto = "mailto:u@x.org" .. ending }, "message.bad_url", ".mailto")
+    end
+    bad({ mailto = "u@x.org\r\nX: y" }, "message.control_character", ".mailto", 8)
+  end)
+
+  it("asks for a receipt", function()
+    local function receipt(value, more)
+      local spec = { read_receipt = value }
+      for key, other in pairs(more or {}) do
+        spec[key] = other
+      end
+      return header(read(build(spec)), "Disposition-Notification-To")
+    end
+    assert.equal("sender@example.com", receipt(true))
+    assert.equal("监控 <ops@example.com>", receipt(true, { from = { "监控", "ops@example.com" } }))
+    assert.equal("a@x.org", receipt("a@x.org"))
+    assert.equal("王 <a@x.org>, b@x.org", receipt({ { "王", "a@x.org" }, "b@x.org" }))
+    assert.is_nil(receipt(false))
+    refused({ read_receipt = "x" }, "message.bad_address", "read_receipt", 1)
+    refused({ read_receipt = 5 }, "message.bad_value", "read_receipt")
+    refused({ read_receipt = {} }, "message.bad_value", "read_receipt")
+    refused({ read_receipt = true, headers = { ["Disposition-Notification-To"] = "a@x.org" } },
+      "message.duplicate_header", "headers.Disposition-Notification-To")
   end)
 end)
 
@@ -265,7 +333,7 @@ describe("options", function()
     err = refused({ body = "x" }, "message.unknown_field", "body")
     assert.matches("did you mean text?", err.message, 1, true)
     refused({ [1] = "x" }, "message.unknown_field", "1")
-    refused({ dsn = {} }, "message.unsupported", "dsn")
+    refused({ dsn = {} }, "message.bad_value", "dsn")
   end)
 
   it("about the sending are kept beside the mail", function()
@@ -322,18 +390,33 @@ describe("a raw message", function()
     assert.equal(expected, tostring(built))
     assert.equal(#expected, built:size())
     assert.equal("<1@x.org>", built.id)
-    assert.same({ from = "a@x.org", to = { "b@x.org", "c@x.org", "d@x.org", "e@x.org" },
-      utf8 = false }, built.envelope)
+    assert.same({ from = "a@x.org", to = { "b@x.org", "c@x.org", "d@x.org", "e@x.org" } },
+      built.envelope)
   end)
 
   it("may have another envelope", function()
     local built = assert(raw(RAW, { from = "s@x.org", to = "r@x.org" }))
-    assert.same({ from = "s@x.org", to = { "r@x.org" }, utf8 = false }, built.envelope)
+    assert.same({ from = "s@x.org", to = { "r@x.org" } }, built.envelope)
     built = assert(raw("X: y\n\nbody", { from = "s@x.org", to = "r@x.org" }))
     assert.is_nil(built.id)
     built = assert(raw("Sender: s@x.org\n" .. RAW, { to = "r@x.org" }))
     assert.equal("s@x.org", built.envelope.from)
   end)
+
+  it("may come out of a mailbox file", function()
+    assert.equal(tostring(raw(RAW)),
+      tostring(raw("From a@x.org Mon Jan  1 00:00:00 2024\n" .. RAW)))
+  end)
+
+  it("that is handed on keeps its Resent fields; the envelope is that of To, Cc and Bcc",
+    function()
+      local built = assert(raw("Resent-From: r@x.org\nResent-To: z@x.org\nResent-Bcc: y@x.org\n"
+        .. RAW))
+      assert.equal("a@x.org", built.envelope.from)
+      assert.same({ "b@x.org", "c@x.org", "d@x.org", "e@x.org" }, built.envelope.to)
+      assert.matches("Resent%-To: z@x.org", tostring(built))
+      assert.is_nil(tostring(built):find("Resent-Bcc", 1, true))
+    end)
 
   it("comes from a file or a function too", function()
     with_file(RAW, function(path)
@@ -360,6 +443,7 @@ describe("a raw message", function()
     raw_refused("From: a@x.org\n\nbody", "message.no_recipients")
     raw_refused("To: a@x.org\n\nbody", "message.no_sender")
     raw_refused("From: a@x.org\nTo: b@@x.org\n\nbody", "message.bad_address", 3)
+    raw_refused("From: a@x.org\nTo: b@x.org\nX: \196\227\n\nbody", "message.bad_utf8", 32)
     raw_refused({ path = "/nonexistent" }, "message.unreadable")
     raw_refused({ path = "/tmp" }, "message.unreadable")
     raw_refused(5, "message.bad_value")

@@ -170,8 +170,8 @@ describe("the READMEs and guides", function()
 
   it("have the same headings and the same code", function()
     for _, page in ipairs { "README", "docs/openresty", "docs/errors", "docs/troubleshooting",
-      "docs/providers", "docs/templates", "docs/login",
-      "docs/dkim" } do
+      "docs/providers", "docs/templates", "docs/login", "docs/dkim", "docs/smime",
+      "docs/messages" } do
       local depths, code = shape(read(page .. ".md"))
       local depths_zh, code_zh = shape(read(page .. ".zh-CN.md"))
       assert.are.same(depths, depths_zh)
@@ -182,7 +182,7 @@ describe("the READMEs and guides", function()
   it("point to files that are there", function()
     for _, page in ipairs { "README.md", "README.zh-CN.md", "CONTRIBUTING.md",
       "docs/openresty.md", "docs/openresty.zh-CN.md", "docs/templates.md",
-      "docs/templates.zh-CN.md" } do
+      "docs/templates.zh-CN.md", "docs/messages.md", "docs/messages.zh-CN.md" } do
       local folder = page:match("^.*/") or "./"
       for target in read(page):gmatch("%]%(([%w_%./%-]+)%)") do
         local _, status = shell.run("test -e " .. shell.quote(folder .. target))
@@ -194,6 +194,7 @@ describe("the READMEs and guides", function()
   it("hold Lua that compiles", function()
     local text = readme() .. read("docs/openresty.md") .. read("docs/errors.md")
       .. read("docs/troubleshooting.md") .. read("docs/templates.md") .. read("docs/dkim.md")
+      .. read("docs/smime.md") .. read("docs/messages.md")
     for chunk in text:gmatch("```lua\n(.-)```") do
       local load_text = loadstring or load
       assert.is_truthy(load_text(chunk:gsub("…", "x")), chunk)
@@ -213,7 +214,7 @@ end)
 describe("the examples", function()
   it("compile", function()
     for _, path in ipairs { "01_plain", "02_html_attachment", "03_env", "04_errors",
-      "05_many", "06_template",
+      "05_many", "06_template", "07_forward",
       "openresty/alert/alert", "openresty/contact/contact", "openresty/digest/digest" } do
       assert(loadfile("examples/" .. path .. ".lua"))
     end

@@ -104,6 +104,17 @@ describe("retry.decide", function()
       delivered = "unknown" }, { when_unknown = "retry" })
   end)
 
+  it("tries a login that got no answer once more, and not at once", function()
+    local silent = { kind = "timeout", code = "timeout.reply", phase = "auth" }
+    for _, answer in ipairs({ "now", "later" }) do
+      silent.retry = answer
+      assert.is_true(decide(silent, { jitter = 0 }, 1) > 0)
+      stops("auth", silent, nil, 2)
+    end
+    silent.retry = "never"
+    stops("auth", silent)
+  end)
+
   it("sends again what may have been delivered only when told to", function()
     local unknown = { kind = "closed", code = "closed.by_server", phase = "final",
       delivered = "unknown", retry = "never" }
@@ -190,6 +201,13 @@ describe("retry.is_of_account", function()
     for _, phase in ipairs({ "greeting", "ehlo", "auth", "mail", "rcpt", "data", "final" }) do
       assert.same({ true, true }, judged("reject", phase, { code = "reject.closing" }))
       assert.same({ true, true }, judged("rate", phase, { code = "rate.too_many_connections" }))
+    end
+  end)
+
+  it("lets another server have what this one does not offer", function()
+    for _, name in ipairs({ "smtputf8_required", "eightbit_required",
+      "dsn_not_offered", "require_tls_not_offered", "require_tls_unverified" }) do
+      assert.same({ true, false }, judged("message", "mail", { code = "message." .. name }))
     end
   end)
 

@@ -272,9 +272,9 @@ describe("a code that was pasted as", function()
   it("a field of a message is in no error", function()
     local server = send.server({ replies = { dot = "554 5.7.1 no" } })
     for _, field in ipairs({ "from", "sender", "to", "cc", "bcc", "reply_to", "subject", "text",
-      "html", "attachments", "attach", "inline", "calendar", "headers", "date", "id", "raw",
-      "in_reply_to", "references", "priority", "list_unsubscribe", "charset", "envelope",
-      "deadline", "cancel", "template", "vars", "dsn", CODE, GROUPED }) do
+      "html", "attachments", "attach", "inline", "embed_images", "calendar", "headers", "date",
+      "id", "raw", "in_reply_to", "references", "priority", "list_unsubscribe", "read_receipt",
+      "charset", "envelope", "deadline", "cancel", "template", "vars", "dsn", CODE, GROUPED }) do
       for _, value in ipairs({ CODE, GROUPED, { CODE }, { CODE, CODE }, { [CODE] = CODE },
         { path = CODE }, { { path = "/" .. CODE } }, { from = CODE, to = CODE }, { [CODE] = 1, 2 },
         { name = CODE, address = CODE }, CODE .. "@", { { CODE .. ":", "x" } } }) do

@@ -6,7 +6,7 @@ local wire = require("qqmail.testing.wire")
 
 -- A dialogue, greeted.
 local function new_dialogue(options, shared)
-  local all = {}
+  local all = { dsn = true }
   for key, value in pairs(basic.defaults) do
     all[key] = value
   end

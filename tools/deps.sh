@@ -37,6 +37,12 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   exit 0
 fi
 
+# Node runs the judges of spec/judges; one that did not come from Debian does.
+case " $* " in
+  *' run '*) command -v node >/dev/null && command -v npm >/dev/null ||
+    wanted="$wanted nodejs npm" ;;
+esac
+
 missing=
 for package in $wanted; do
   status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) || status=

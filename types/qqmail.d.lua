@@ -131,6 +131,16 @@ local qqmail = {}
 ---@field hint? string | { en: string?, zh: string? }
 ---@field help_url? string
 
+---@alias qqmail.DsnEvents "never" | "success" | "failure" | "delay" | ("success" | "failure" | "delay")[]
+
+---Delivery reports to ask for (RFC 3461).
+---@class qqmail.Dsn
+---@field notify? qqmail.DsnEvents | table<string | integer, qqmail.DsnEvents> for all, or by recipient
+---@field ret? "full" | "headers" what a report of a failure brings back
+---@field envid? string printable ASCII, up to 100 characters
+---@field orcpt? boolean | table<string, string> original addresses by recipient
+---@field soft? boolean true: send without where the server offers none
+
 ---@class qqmail.DkimOptions
 ---@field domain string
 ---@field selector string
@@ -159,6 +169,7 @@ local qqmail = {}
 ---@field reply_to? qqmail.Mailboxes
 ---@field headers? table<string, string>
 ---@field templates? string folder of templates
+---@field smime? qqmail.Smime | false for messages without that field
 ---@field hostname? string EHLO name
 ---@field socket? string path of a Unix socket
 ---@field source_ip? string
@@ -175,6 +186,7 @@ local qqmail = {}
 ---@field chunking? boolean
 ---@field pipelining? boolean
 ---@field smtputf8? boolean
+---@field dsn? qqmail.Dsn | false for messages that have none of their own
 ---@field io? "auto" | "blocking" | "ngx" | "cqueues" | "luv" | "memory" | { file: string } | { wait: function, sleep: function }
 ---@field on? qqmail.Hooks
 ---@field log? fun(level: qqmail.LogLevel, text: string, record: qqmail.LogRecord) | string "off", "stderr", "json:warning:/var/log/qqmail.log"
@@ -183,12 +195,33 @@ local qqmail = {}
 ---@field dkim? qqmail.DkimOptions | qqmail.DkimOptions[] | false signatures of each mail
 
 ---@class qqmail.Attachment
----@field path? string
+---@field message? qqmail.Message | qqmail.MessageSpec | { raw: qqmail.Source } attached as message/rfc822
+---@field path? string a file, or a `data:` URL
 ---@field data? string
 ---@field read? fun(): string?
 ---@field name? string
 ---@field type? string
 ---@field size? integer
+
+---@class qqmail.Calendar
+---@field data? string iCalendar text
+---@field path? string
+---@field method? "PUBLISH" | "REQUEST" | "REPLY" | "ADD" | "CANCEL" | "REFRESH" | "COUNTER" | "DECLINECOUNTER"
+---@field name? string of the file, default "invite.ics"
+---@field attach? boolean false: no file beside the invitation
+
+---@alias qqmail.Pem string | { path: string } | { data: string } path or PEM text
+
+---@class qqmail.SmimeSigner
+---@field cert qqmail.Pem certificate, with those of its authority behind it
+---@field key? qqmail.Pem | fun(): qqmail.Pem private key, default: in `cert`
+---@field passphrase? string | fun(): string of the key
+---@field chain? qqmail.Pem further certificates
+
+---@class qqmail.Smime
+---@field sign? string | qqmail.SmimeSigner
+---@field encrypt? qqmail.Pem | qqmail.Pem[] certificates of all who shall read it
+---@field opaque? boolean the signature around the message, not beside it
 
 ---@class qqmail.MessageSpec
 ---@field from? qqmail.Mailbox
@@ -204,17 +237,22 @@ local qqmail = {}
 ---@field vars? table variables of the template
 ---@field attachments? (string | qqmail.Attachment)[]
 ---@field inline? table<string, string | qqmail.Attachment> by Content-ID
----@field calendar? string | { method: string?, data: string?, path: string? }
+---@field embed_images? string | { folder: string?, data_urls: boolean? } folder of the pictures that `html` names
+---@field calendar? string | qqmail.Calendar an invitation, its answer or its withdrawal
+---@field smime? qqmail.Smime | false signs or encrypts, see docs/smime.md
 ---@field headers? table<string, string | string[]> | { [1]: string, [2]: string }[]
 ---@field date? number
 ---@field id? string | number idempotency key: makes the Message-ID stable
----@field raw? qqmail.Source a complete message
+---@field raw? qqmail.Source a complete message; `envelope`, else From, To, Cc and Bcc say where it goes, Resent fields do not
 ---@field in_reply_to? string | string[]
 ---@field references? string | string[]
 ---@field priority? "high" | "normal" | "low"
 ---@field charset? string | "auto" of the given texts, default "utf-8"
----@field list_unsubscribe? string | string[]
+---@field list_unsubscribe? string | string[] | { url: string?, mailto: string?, one_click: boolean? }
+---@field read_receipt? boolean | qqmail.Mailboxes where readers send a receipt to; true: the sender
 ---@field envelope? { from: qqmail.Mailbox?, to: qqmail.Mailboxes? }
+---@field dsn? qqmail.Dsn | false
+---@field require_tls? boolean true: over verified TLS on the whole way; false: not needed
 ---@field deadline? number seconds after which the message is not sent any more
 ---@field cancel? qqmail.Canceller | fun(): boolean? stops the sending when true
 
@@ -248,6 +286,8 @@ local qqmail = {}
 ---@field seconds? number of the whole call
 ---@field peer? string
 ---@field tls? table version, cipher, resumed, the names of the certificate and the chain it came in
+---@field dsn? boolean whether delivery reports were asked for; nil where nobody wanted them
+---@field require_tls? boolean
 ---@field times table<string, number> seconds for each phase
 
 ---@class qqmail.Error

@@ -202,10 +202,11 @@ static void note_attribute(struct qm_html_token *token, struct qm_span name,
     struct {
         const char *name;
         struct qm_span *place;
-    } rows[] = { { "href", &token->href },
-                 { "alt", &token->alt },
-                 { "style", &token->style },
-                 { "start", &token->start } };
+    } rows[] = {
+        { "href", &token->href },   { "alt", &token->alt },
+        { "style", &token->style }, { "start", &token->start },
+        { "src", &token->src },     { "background", &token->background }
+    };
     size_t i;
 
     if (compare(name, "hidden") == 0) {
@@ -323,11 +324,15 @@ static bool take_tag(struct qm_html *html, struct qm_html_token *token)
     token->kind = element->kind;
     token->breaks = element->breaks;
     token->name = hash_of(name);
+    token->tag = name;
     if (!take_attributes(html, token)) {
         return false;
     }
     if (token->kind == QM_HTML_RAW && token->type == QM_HTML_START) {
+        size_t first = html->at;
+
         skip_raw(html, name);
+        token->raw = qm_span_make(html->input.ptr + first, html->at - first);
     }
     return true;
 }

@@ -56,7 +56,10 @@ struct qm_html_token {
     uint8_t breaks;                         /* line ends around it: 0, 1 or 2 */
     bool is_closed;                         /* ends with "/>" */
     bool is_hidden;                         /* has the attribute `hidden` */
+    struct qm_span tag;                     /* the name as written */
+    struct qm_span raw;                     /* QM_HTML_RAW: what is inside */
     struct qm_span href, alt, style, start; /* as written; empty: none */
+    struct qm_span src, background;
 };
 
 struct qm_html {

@@ -77,16 +77,6 @@ static int open_place(struct place *place)
     return fd;
 }
 
-enum qm_err qm_path_is_inside(const char *folder, const char *path,
-                              bool *inside_out)
-{
-    struct place place;
-    enum qm_err err = find_place(folder, path, &place);
-
-    *inside_out = place.rest != NULL;
-    return err;
-}
-
 enum qm_err qm_path_read(const char *folder, const char *path, size_t most,
                          struct qm_buf *out, bool *inside_out)
 {

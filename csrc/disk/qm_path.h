@@ -1,5 +1,5 @@
 /*
- * qm_path.h: where a path leads once its symbolic links are followed.
+ * qm_path.h: files of one folder and of no other, wherever a path leads.
  */
 #ifndef QM_PATH_H
 #define QM_PATH_H
@@ -9,19 +9,13 @@
 QM_DECLS_BEGIN
 
 /*
- * Whether `path` is something in `folder` or further down, both as they are
- * without links and "..". What may be read of a folder that others fill must
- * not be decided by the text of a path alone. Both must exist; failures of the
- * system are QM_E_SYSTEM and leave their code in errno.
- */
-enum qm_err qm_path_is_inside(const char *folder, const char *path,
-                              bool *inside_out) QM_MUST_USE;
-
-/*
- * Appends at most the first `most` bytes of a regular file in `folder`; nothing
- * when it is not inside. Whoever changes links meanwhile gets an error, never
- * a file of elsewhere: no link is followed once the place is known. Anything
- * but a regular file is QM_E_UNSUPPORTED.
+ * Appends at most the first `most` bytes of a regular file in `folder` or
+ * further down, both as they are without links and "..": what may be read of a
+ * folder that others fill must not be decided by the text of a path alone.
+ * Nothing when it is not inside. Whoever changes links meanwhile gets an error,
+ * never a file of elsewhere: no link is followed once the place is known.
+ * Anything but a regular file is QM_E_UNSUPPORTED; failures of the system are
+ * QM_E_SYSTEM and leave their code in errno.
  */
 enum qm_err qm_path_read(const char *folder, const char *path, size_t most,
                          struct qm_buf *out, bool *inside_out) QM_MUST_USE;

@@ -14,6 +14,7 @@
 #include "codec/qm_date.h"
 #include "codec/qm_dot.h"
 #include "codec/qm_fold.h"
+#include "codec/qm_html_image.h"
 #include "codec/qm_html_text.h"
 #include "codec/qm_idna.h"
 #include "codec/qm_param.h"
@@ -490,6 +491,51 @@ static int l_codec_html_text(lua_State *L)
     return push_result(L, out, qm_html_text(out, html));
 }
 
+/* Fills the table on top of the stack; `first` is where the input begins. */
+static enum qm_err push_image(lua_State *L, struct qm_buf *scratch,
+                              const struct qm_html_value *address,
+                              const char *first)
+{
+    size_t at = (size_t)(address->text.ptr - first);
+    struct qm_span url;
+
+    qm_buf_truncate(scratch, 0);
+    if (qm_html_image_append(scratch, address) != QM_OK) {
+        return scratch->err;
+    }
+    url = qm_buf_span(scratch);
+    lua_createtable(L, 0, 4);
+    lua_pushinteger(L, (lua_Integer)at + 1);
+    lua_setfield(L, -2, "first");
+    lua_pushinteger(L, (lua_Integer)at + (lua_Integer)address->text.len);
+    lua_setfield(L, -2, "last");
+    lua_pushlstring(L, url.ptr, url.len);
+    lua_setfield(L, -2, "url");
+    lua_pushboolean(L, address->is_css);
+    lua_setfield(L, -2, "css");
+    return QM_OK;
+}
+
+/* html_images(s) -> list of { first =, last =, url =, css = } in order */
+static int l_codec_html_images(lua_State *L)
+{
+    struct qm_span html = lq_check_span(L, 1);
+    struct qm_buf *scratch = new_scratch(L, html.len);
+    struct qm_html_images images;
+    struct qm_html_value address;
+    int count = 0;
+
+    lua_newtable(L);
+    qm_html_images_init(&images, html);
+    while (qm_html_images_next(&images, &address)) {
+        if (push_image(L, scratch, &address, html.ptr) != QM_OK) {
+            return lq_push_error(L, scratch->err);
+        }
+        lua_rawseti(L, -2, ++count);
+    }
+    return 1;
+}
+
 /* utf8_fault(s) -> nil | position of the first byte that is wrong */
 static int l_codec_utf8_fault(lua_State *L)
 {
@@ -537,6 +583,7 @@ static const luaL_Reg functions[] = {
     { "guess_charset", l_codec_guess_charset },
     { "domain_to_ascii", l_codec_domain_to_ascii },
     { "html_text", l_codec_html_text },
+    { "html_images", l_codec_html_images },
     { "utf8_fault", l_codec_utf8_fault },
     { NULL, NULL },
 };

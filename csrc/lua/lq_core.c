@@ -1,5 +1,6 @@
 #include "lua/lq_core.h"
 
+#include "base/qm_hash.h"
 #include "base/qm_version.h"
 #include "lua/lq_entropy.h"
 #include "lua/lq_util.h"
@@ -34,9 +35,23 @@ static int l_core_file_mode(lua_State *L)
     return 1;
 }
 
+/* core.hash(text) -> 26 characters, the same in every version */
+static int l_core_hash(lua_State *L)
+{
+    unsigned char hash[QM_HASH_SIZE];
+    char text[QM_HASH_TEXT_SIZE];
+
+    qm_hash(lq_check_span(L, 1), hash);
+    qm_hash_to_text(hash, text);
+    lua_pushstring(L, text);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
+    { "hash", l_core_hash },
     { "random", l_core_random },
     { "file_mode", l_core_file_mode },
+    { "hash", l_core_hash },
     { NULL, NULL },
 };
 

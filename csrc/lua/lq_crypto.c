@@ -9,6 +9,7 @@
 #include "base/qm_version.h"
 #include "crypto/qm_cram.h"
 #include "crypto/qm_scram.h"
+#include "lua/lq_cms.h"
 #include "lua/lq_dkim.h"
 #include "lua/lq_util.h"
 
@@ -236,6 +237,7 @@ int luaopen_qqmail_crypto(lua_State *L)
     lua_pushliteral(L, QM_VERSION);
     lua_setfield(L, -2, "_VERSION");
     lq_setfuncs(L, module_functions);
+    lq_cms_open(L);
     lq_dkim_open(L);
     return 1;
 }

@@ -243,26 +243,6 @@ static int l_disk_size(lua_State *L)
     return 2;
 }
 
-/* is_inside(folder, path): whether the path leads to something in the folder,
- * symbolic links followed. */
-static int l_disk_is_inside(lua_State *L)
-{
-    const char *folder = check_path(L, 1);
-    const char *path = check_path(L, 2);
-    bool inside;
-    enum qm_err err;
-
-    if (folder == NULL || path == NULL) {
-        return push_path_error(L);
-    }
-    err = qm_path_is_inside(folder, path, &inside);
-    if (err != QM_OK) {
-        return push_disk_error(L, err);
-    }
-    lua_pushboolean(L, inside);
-    return 1;
-}
-
 /* --- readers ------------------------------------------------------------- */
 
 static int l_read_close(lua_State *L)
@@ -421,7 +401,6 @@ static const luaL_Reg module_functions[] = {
     { "rename", l_disk_rename },
     { "remove", l_disk_remove },
     { "size", l_disk_size },
-    { "is_inside", l_disk_is_inside },
     { "read", l_disk_read },
     { "lock", l_disk_lock },
     { "uid", l_disk_uid },

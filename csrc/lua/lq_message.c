@@ -10,8 +10,8 @@
  */
 #include "lua/lq_message.h"
 
-#include "base/qm_hash.h"
 #include "lua/lq_core.h"
+#include "lua/lq_signing.h"
 #include "lua/lq_util.h"
 
 #include <errno.h>
@@ -72,7 +72,8 @@ static int fail_at(lua_State *L, enum qm_err err, const char *why,
 }
 
 static const char *const role_fields[] = {
-    "text", "html", "calendar", "inline", "attachments", "raw",
+    "text",        "html",        "calendar", "inline",
+    "attachments", "attachments", "raw",      "smime",
 };
 
 static const char *const fault_fields[] = {
@@ -86,9 +87,10 @@ static void push_part_field(lua_State *L, const struct qm_message *m)
     size_t i;
 
     for (i = 0; i < m->fault_part; i++) {
-        index += m->parts[i].role == part->role ? 1 : 0;
+        index +=
+            strcmp(role_fields[m->parts[i].role], role_fields[part->role]) == 0;
     }
-    if (part->role == QM_PART_INLINE || part->role == QM_PART_ATTACHMENT) {
+    if (part->role == QM_PART_INLINE || qm_part_role_is_attached(part->role)) {
         lua_pushfstring(L, "%s[%d]%s", role_fields[part->role], index,
                         fault_fields[part->fault]);
     } else {
@@ -272,6 +274,10 @@ static enum qm_err add_part(lua_State *L, struct qm_message *m,
     luaL_checktype(L, table, LUA_TTABLE);
     memset(&part, 0, sizeof(part));
     part.role = role;
+    if (role == QM_PART_ATTACHMENT &&
+        lq_field_bool(L, table, "is_message", false)) {
+        part.role = QM_PART_MESSAGE;
+    }
     part.type = take_string(L, table, "type", anchor);
     part.name = take_string(L, table, "name", anchor);
     part.id = take_string(L, table, "cid", anchor);
@@ -310,7 +316,7 @@ static enum qm_err add_part_list(lua_State *L, struct qm_message *m, int spec,
     return err;
 }
 
-/* `text`, `html` and `raw` are sources themselves, `calendar` holds one. */
+/* `text`, `html` and `raw` are sources themselves, the others hold one. */
 static enum qm_err add_text_part(lua_State *L, struct qm_message *m, int spec,
                                  enum qm_part_role role, int anchor)
 {
@@ -318,7 +324,7 @@ static enum qm_err add_text_part(lua_State *L, struct qm_message *m, int spec,
     if (lua_isnil(L, -1)) {
         return QM_OK;
     }
-    if (role != QM_PART_CALENDAR) {
+    if (role != QM_PART_CALENDAR && role != QM_PART_SMIME) {
         lua_createtable(L, 0, 1);
         lua_insert(L, -2);
         lua_setfield(L, -2, "source");
@@ -330,7 +336,8 @@ static enum qm_err add_parts(lua_State *L, struct qm_message *m, int spec,
                              int anchor)
 {
     static const enum qm_part_role texts[] = { QM_PART_RAW, QM_PART_TEXT,
-                                               QM_PART_HTML, QM_PART_CALENDAR };
+                                               QM_PART_HTML, QM_PART_CALENDAR,
+                                               QM_PART_SMIME };
     enum qm_err err = QM_OK;
     size_t i;
 
@@ -351,7 +358,9 @@ static enum qm_err add_parts(lua_State *L, struct qm_message *m, int spec,
  * { name =, addresses = { { name =, address = }, ... } }, ... }, text = source,
  * html = source, calendar = { source =, method = }, inline = { { cid =,
  * source =, name =, type = }, ... }, attachments = { { source =, name =,
- * type = }, ... }, raw = source, boundary =, utf8 = }
+ * type =, is_message = }, ... }, raw = source, boundary =, utf8 =, smime = {
+ * source =, type =, name = } (in place of all other parts), signed =,
+ * entity = }
  * source = { data = } | { path = } | { read =, size = }
  */
 static int l_core_message(lua_State *L)
@@ -368,6 +377,8 @@ static int l_core_message(lua_State *L)
     lua_pushboolean(L, 0);
     lua_rawseti(L, 3, ANCHOR_PUSHED);
     m->header.utf8 = lq_field_bool(L, 1, "utf8", false);
+    m->is_signed = lq_field_bool(L, 1, "signed", false);
+    m->is_entity = lq_field_bool(L, 1, "entity", false);
     err = add_fields(L, m, 1);
     if (err != QM_OK) {
         return fail_at(L, err, m->header.why, m->header.fault_at);
@@ -413,13 +424,8 @@ static int l_message_size(lua_State *L)
 static int l_message_rewind(lua_State *L)
 {
     struct qm_message *m = lq_message_check(L, 1);
-    enum qm_err err = qm_message_rewind(m, lua_toboolean(L, 2) != 0);
 
-    if (err != QM_OK) {
-        return lq_push_error(L, err);
-    }
-    lua_pushboolean(L, 1);
-    return 1;
+    return lq_push_done(L, qm_message_rewind(m, lua_toboolean(L, 2) != 0));
 }
 
 /* Fills the buffer up to `len` bytes; `total_out` counts them. */
@@ -557,29 +563,23 @@ static int l_message_is_eightbit(lua_State *L)
     return 1;
 }
 
+static int l_message_needs_eightbit(lua_State *L)
+{
+    lua_pushboolean(L, qm_message_needs_eightbit(lq_message_check(L, 1)));
+    return 1;
+}
+
 static int l_message_needs_utf8(lua_State *L)
 {
     lua_pushboolean(L, qm_message_needs_utf8(lq_message_check(L, 1)));
     return 1;
 }
 
-/* --- names --------------------------------------------------------------- */
-
-/* core.hash(text) -> 26 characters, the same in every version */
-static int l_core_hash(lua_State *L)
-{
-    unsigned char hash[QM_HASH_SIZE];
-    char text[QM_HASH_TEXT_SIZE];
-
-    qm_hash(lq_check_span(L, 1), hash);
-    qm_hash_to_text(hash, text);
-    lua_pushstring(L, text);
-    return 1;
-}
-
 static const luaL_Reg methods[] = {
     { "size", l_message_size },
     { "rewind", l_message_rewind },
+    { "rewind_signed", lq_message_rewind_signed },
+    { "sign", lq_message_sign },
     { "read", l_message_read },
     { "push", l_message_push },
     { "reader", l_message_reader },
@@ -588,6 +588,7 @@ static const luaL_Reg methods[] = {
     { "seal", l_message_seal },
     { "raw_head", l_message_raw_head },
     { "is_eightbit", l_message_is_eightbit },
+    { "needs_eightbit", l_message_needs_eightbit },
     { "needs_utf8", l_message_needs_utf8 },
     { "close", l_message_close },
     { NULL, NULL },
@@ -595,7 +596,6 @@ static const luaL_Reg methods[] = {
 
 static const luaL_Reg functions[] = {
     { "message", l_core_message },
-    { "hash", l_core_hash },
     { NULL, NULL },
 };
 

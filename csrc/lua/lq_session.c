@@ -5,6 +5,7 @@
  * the encoder to the machine without making Lua strings of them.
  */
 #include "lua/lq_core.h"
+#include "lua/lq_envelope.h"
 #include "lua/lq_event.h"
 #include "lua/lq_message.h"
 #include "lua/lq_util.h"
@@ -348,68 +349,10 @@ static int l_session_note(lua_State *L)
 
 /* --- messages ------------------------------------------------------------ */
 
-static enum qm_err add_recipients(lua_State *L, struct session *session,
-                                  int *fault_index_out)
-{
-    size_t count = lq_rawlen(L, -1);
-    enum qm_err err = QM_OK;
-    size_t i;
-
-    for (i = 1; err == QM_OK && i <= count; i++) {
-        struct qm_span path = qm_span_make(NULL, 0);
-
-        lua_rawgeti(L, -1, (int)i);
-        path.ptr = lua_tolstring(L, -1, &path.len);
-        err = path.ptr == NULL ? QM_E_MISUSE
-                               : qm_smtp_add_rcpt(&session->smtp, path);
-        lua_pop(L, 1);
-        *fault_index_out = (int)i;
-    }
-    return err;
-}
-
-/*
- * begin{ from=, to={...}, size=, eightbit=, utf8=, eager=, check= } -> id, or
- * nil, name, text and the number of the recipient at fault (0: the sender or
- * the message).
- */
+/* begin{ ... } -> id, or nil, name, text and recipient: see lq_envelope.h */
 static int l_session_begin(lua_State *L)
 {
-    struct session *session = check(L);
-    struct qm_smtp_message message;
-    int64_t size;
-    uint32_t id = 0;
-    int fault_index = 0;
-    enum qm_err err;
-
-    luaL_checktype(L, 2, LUA_TTABLE);
-    size = lq_field_integer(L, 2, "size", -1);
-    message.from = lq_field_span(L, 2, "from", "");
-    message.has_size = size >= 0;
-    message.size = size >= 0 ? (uint64_t)size : 0;
-    message.eightbit = lq_field_bool(L, 2, "eightbit", false);
-    message.utf8 = lq_field_bool(L, 2, "utf8", false);
-    message.eager = lq_field_bool(L, 2, "eager", false);
-    message.check = lq_field_bool(L, 2, "check", false);
-    lua_getfield(L, 2, "to");
-    luaL_checktype(L, -1, LUA_TTABLE);
-    err = qm_smtp_begin(&session->smtp, &message, &id);
-    if (err == QM_OK) {
-        err = add_recipients(L, session, &fault_index);
-        if (err == QM_OK) {
-            err = qm_smtp_submit(&session->smtp);
-        }
-        if (err != QM_OK) {
-            qm_smtp_drop(&session->smtp);
-        }
-    }
-    if (err != QM_OK) {
-        (void)lq_push_error(L, err);
-        lua_pushinteger(L, fault_index);
-        return 4;
-    }
-    lua_pushnumber(L, (lua_Number)id);
-    return 1;
+    return lq_envelope_begin(L, &check(L)->smtp);
 }
 
 /*

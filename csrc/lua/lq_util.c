@@ -97,6 +97,15 @@ int lq_push_error(lua_State *L, enum qm_err err)
     return lq_push_error_text(L, err, NULL);
 }
 
+int lq_push_done(lua_State *L, enum qm_err err)
+{
+    if (err != QM_OK) {
+        return lq_push_error(L, err);
+    }
+    lua_pushboolean(L, true);
+    return 1;
+}
+
 static int wrong_type(lua_State *L, const char *key, const char *expected)
 {
     return luaL_error(L, "option '%s' must be a %s, not a %s", key, expected,

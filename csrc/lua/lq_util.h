@@ -35,6 +35,9 @@ int lq_push_error_text(lua_State *L, enum qm_err err, const char *text);
 /* Pushes what was written, or the error; the buffer is done with. */
 int lq_push_made(lua_State *L, struct qm_buf *made, enum qm_err err);
 
+/* true, or the failure. */
+int lq_push_done(lua_State *L, enum qm_err err);
+
 /*
  * Readers for a field of the option table at `table` (absent or nil gives the
  * fallback). Strings stay valid while the table holds them. They raise naming

@@ -15,7 +15,7 @@ struct qm_header {
     size_t name_len;       /* of the list being made */
     size_t fault_at;       /* after an error: offset in the value given */
     const char *why;       /* after an error: static English text, or NULL */
-    bool utf8;             /* an address holds bytes above 127 (RFC 6532) */
+    bool utf8;             /* it holds bytes above 127 (RFC 6532) */
 };
 
 QM_DECLS_BEGIN

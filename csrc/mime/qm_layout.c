@@ -2,9 +2,15 @@
 
 #include "base/qm_ascii.h"
 #include "base/qm_mem.h"
+#include "base/qm_utf8.h"
 
 /* Levels differ in one letter at the end: none is the beginning of another. */
-enum level { LEVEL_MIXED = 'm', LEVEL_RELATED = 'r', LEVEL_ALTERNATIVE = 'a' };
+enum level {
+    LEVEL_SIGNED = 's',
+    LEVEL_MIXED = 'm',
+    LEVEL_RELATED = 'r',
+    LEVEL_ALTERNATIVE = 'a'
+};
 
 struct layout {
     struct qm_message *m;
@@ -13,6 +19,7 @@ struct layout {
     size_t bodies; /* text, html, calendar */
     size_t inlines;
     size_t attachments;
+    bool is_sealed;  /* one part of role QM_PART_SMIME is all there is */
     enum qm_err err; /* first failure; every step after it does nothing */
 };
 
@@ -162,6 +169,19 @@ static void add_role(struct layout *layout, enum qm_part_role role, int level)
     }
 }
 
+/* In the order in which they were given, whatever they are. */
+static void add_attached(struct layout *layout)
+{
+    size_t i;
+
+    for (i = 0; i < layout->m->part_count; i++) {
+        if (qm_part_role_is_attached(layout->m->parts[i].role)) {
+            delimit(layout, LEVEL_MIXED);
+            add_leaf(layout, i);
+        }
+    }
+}
+
 /* From the plainest to the richest (RFC 2046 section 5.1.4). */
 static void add_texts(struct layout *layout, int level)
 {
@@ -222,8 +242,39 @@ static void add_mixed(struct layout *layout)
     } else {
         add_role(layout, QM_PART_INLINE, LEVEL_MIXED);
     }
-    add_role(layout, QM_PART_ATTACHMENT, LEVEL_MIXED);
+    add_attached(layout);
     close_level(layout, LEVEL_MIXED);
+}
+
+static void add_content(struct layout *layout)
+{
+    if (layout->is_sealed) {
+        add_role(layout, QM_PART_SMIME, 0);
+    } else if (layout->attachments > 0 || layout->bodies == 0) {
+        add_mixed(layout);
+    } else {
+        add_related(layout);
+    }
+}
+
+/* RFC 8551 section 3.5.3.2 names the parameters; SHA-256 is what it wants. */
+static void add_signed(struct layout *layout)
+{
+    struct qm_message *m = layout->m;
+
+    open_level(layout, LEVEL_SIGNED,
+               "signed;\r\n protocol=\"application/pkcs7-signature\"; "
+               "micalg=sha-256",
+               NULL);
+    delimit(layout, LEVEL_SIGNED);
+    flush_text(layout, true, true);
+    m->signed_start = m->segment_count;
+    add_content(layout);
+    flush_text(layout, true, true);
+    m->signed_end = m->segment_count;
+    delimit(layout, LEVEL_SIGNED);
+    add_role(layout, QM_PART_SMIME, 0);
+    close_level(layout, LEVEL_SIGNED);
 }
 
 /* --- the whole ----------------------------------------------------------- */
@@ -250,12 +301,14 @@ static void count_parts(struct layout *layout)
 
         if (role == QM_PART_INLINE) {
             layout->inlines++;
-        } else if (role == QM_PART_ATTACHMENT) {
+        } else if (qm_part_role_is_attached(role)) {
             layout->attachments++;
-        } else {
+        } else if (role != QM_PART_SMIME) {
             layout->bodies++;
         }
     }
+    layout->is_sealed =
+        layout->m->part_count == 1 && layout->m->parts[0].role == QM_PART_SMIME;
 }
 
 static enum qm_err measure_parts(struct qm_message *m, bool alone)
@@ -267,6 +320,7 @@ static enum qm_err measure_parts(struct qm_message *m, bool alone)
         enum qm_err err;
 
         part->alone = alone;
+        part->strict = m->is_signed || m->is_entity;
         err = qm_part_measure(part, m->slice, QM_MESSAGE_SLICE);
         if (err != QM_OK) {
             m->fault_part = i;
@@ -307,18 +361,40 @@ static enum qm_err sum_sizes(struct qm_message *m, size_t mode)
     return err;
 }
 
-static enum qm_err finish(struct layout *layout)
+enum qm_err qm_layout_sum(struct qm_message *m)
 {
-    struct qm_message *m = layout->m;
     enum qm_err err;
 
-    flush_text(layout, true, true);
-    if (layout->err != QM_OK) {
-        return layout->err;
-    }
     m->sized = true;
     err = sum_sizes(m, QM_PART_SEVEN);
     return err == QM_OK ? sum_sizes(m, QM_PART_EIGHT) : err;
+}
+
+static bool is_high(unsigned char c)
+{
+    return c >= 0x80;
+}
+
+/*
+ * Bytes above 127 in a header are UTF-8 or nothing (RFC 6532), and need a
+ * server with SMTPUTF8.
+ */
+static enum qm_err check_raw_utf8(struct qm_message *m)
+{
+    struct qm_span head = qm_buf_span(&m->raw.head);
+
+    m->raw.fault_at = qm_utf8_valid_prefix(head);
+    if (m->raw.fault_at < head.len) {
+        return QM_E_UTF8;
+    }
+    m->header.utf8 = qm_ascii_has(qm_buf_span(&m->header.text), is_high);
+    return QM_OK;
+}
+
+static enum qm_err finish(struct layout *layout)
+{
+    flush_text(layout, true, true);
+    return layout->err == QM_OK ? qm_layout_sum(layout->m) : layout->err;
 }
 
 static enum qm_err take_head(struct qm_message *m, struct qm_part *part)
@@ -339,6 +415,9 @@ static enum qm_err take_head(struct qm_message *m, struct qm_part *part)
     }
     if (err == QM_OK) {
         err = qm_raw_append_public(&m->raw, &m->header.text);
+    }
+    if (err == QM_OK) {
+        err = check_raw_utf8(m);
     }
     part->fault = QM_PART_SOURCE;
     part->fault_at = m->raw.fault_at;
@@ -381,18 +460,55 @@ static enum qm_err add_empty_text(struct qm_message *m)
     return qm_message_add_part(m, &part);
 }
 
+/* RFC 8551 section 3.2.1 names the file. */
+static enum qm_err add_signature(struct qm_message *m)
+{
+    struct qm_part part;
+
+    memset(&part, 0, sizeof(part));
+    part.role = QM_PART_SMIME;
+    part.type = qm_span_of("application/pkcs7-signature");
+    part.name = qm_span_of("smime.p7s");
+    qm_source_memory(&part.source, qm_span_make(NULL, 0));
+    return qm_message_add_part(m, &part);
+}
+
+static enum qm_err complete_parts(struct qm_message *m)
+{
+    enum qm_err err = m->part_count == 0 ? add_empty_text(m) : QM_OK;
+
+    if (err == QM_OK && m->is_signed) {
+        err = add_signature(m);
+    }
+    m->fault_part = m->part_count;
+    return err;
+}
+
+static void add_everything(struct layout *layout)
+{
+    if (!layout->m->is_entity) {
+        put(layout, "MIME-Version: 1.0\r\n");
+    }
+    if (layout->m->is_signed) {
+        add_signed(layout);
+    } else {
+        add_content(layout);
+    }
+    if (layout->m->part_count > 1 ||
+        (layout->bodies == 0 && !layout->is_sealed)) {
+        put(layout, "\r\n"); /* ends the line of the last boundary */
+    }
+}
+
 static enum qm_err lay_parts(struct layout *layout)
 {
     struct qm_message *m = layout->m;
-    enum qm_err err = QM_OK;
+    enum qm_err err;
 
     if (!is_boundary(layout->boundary)) {
         return QM_E_SYNTAX;
     }
-    if (m->part_count == 0) {
-        err = add_empty_text(m);
-        m->fault_part = m->part_count;
-    }
+    err = complete_parts(m);
     count_parts(layout);
     if (err == QM_OK) {
         bool alone = layout->bodies == 1 && m->part_count == 1;
@@ -402,15 +518,7 @@ static enum qm_err lay_parts(struct layout *layout)
     if (err != QM_OK) {
         return err;
     }
-    put(layout, "MIME-Version: 1.0\r\n");
-    if (layout->attachments > 0 || layout->bodies == 0) {
-        add_mixed(layout);
-    } else {
-        add_related(layout);
-    }
-    if (m->part_count > 1 || layout->bodies == 0) {
-        put(layout, "\r\n"); /* ends the line of the last boundary */
-    }
+    add_everything(layout);
     return finish(layout);
 }
 

@@ -21,6 +21,9 @@ QM_DECLS_BEGIN
  * mixed(related(alternative(text, html, calendar), inline...), attachments...)
  * without the levels that are not needed. A part with role QM_PART_RAW stands
  * alone: its header block becomes the header, less Bcc, and nothing is added.
+ * One with QM_PART_SMIME stands alone as well. A message that is to be signed
+ * gets a part of that role at its end, for the signature, and signed(...,
+ * signature) around it all.
  *
  * QM_E_SYNTAX for a boundary of other characters or length; else the errors of
  * qm_part_measure(), qm_part_append_fields() and qm_raw_update(), with
@@ -28,6 +31,9 @@ QM_DECLS_BEGIN
  */
 enum qm_err qm_layout_make(struct qm_message *m,
                            struct qm_span boundary) QM_MUST_USE;
+
+/* Adds up the sizes anew. QM_E_LIMIT for more than a number holds. */
+enum qm_err qm_layout_sum(struct qm_message *m) QM_MUST_USE;
 
 QM_DECLS_END
 

@@ -144,6 +144,11 @@ enum qm_err qm_message_copy(struct qm_message *to,
     }
     to->header.utf8 = from->header.utf8;
     to->is_raw = from->is_raw;
+    to->is_signed = from->is_signed;
+    to->is_entity = from->is_entity;
+    to->has_signature = from->has_signature;
+    to->signed_start = from->signed_start;
+    to->signed_end = from->signed_end;
     memcpy(to->size, from->size, sizeof(to->size));
     to->sized = from->sized;
     to->built = true;
@@ -158,6 +163,24 @@ void qm_message_watch(struct qm_message *m)
     for (i = 0; i < m->part_count; i++) {
         qm_source_watch(&m->parts[i].source);
     }
+}
+
+enum qm_err qm_message_sign(struct qm_message *m, struct qm_span signature)
+{
+    struct qm_part *part;
+    enum qm_err err;
+
+    if (!m->built || !m->is_signed || m->reading) {
+        return QM_E_MISUSE;
+    }
+    part = &m->parts[m->part_count - 1];
+    qm_source_memory(&part->source, signature);
+    err = qm_part_measure(part, NULL, 0);
+    if (err == QM_OK) {
+        err = qm_layout_sum(m);
+    }
+    m->has_signature = err == QM_OK;
+    return err;
 }
 
 /* What goes out with 8BITMIME becomes what goes out without. */
@@ -219,6 +242,8 @@ enum qm_err qm_message_seal(struct qm_message *m, struct qm_span fields)
             m->segment_count * sizeof(*m->segments));
     m->segments[0] = segment;
     m->segment_count++;
+    m->signed_start++;
+    m->signed_end++;
     keep_seven(m);
     for (mode = 0; mode < QM_PART_MODES; mode++) {
         m->segments[0].in_mode[mode] = true;
@@ -246,14 +271,13 @@ static bool has_taken_pull(const struct qm_message *m)
     return false;
 }
 
-enum qm_err qm_message_rewind(struct qm_message *m, bool eightbit)
+static enum qm_err begin_reading(struct qm_message *m, size_t mode,
+                                 size_t first, size_t stop)
 {
-    if (!m->built) {
-        return QM_E_MISUSE;
-    }
     stop_reading(m);
-    m->mode = eightbit ? QM_PART_EIGHT : QM_PART_SEVEN;
-    m->current = 0;
+    m->mode = mode;
+    m->current = first;
+    m->stop = stop;
     m->offset = 0;
     m->staged_at = 0;
     m->staged_end = 0;
@@ -265,6 +289,23 @@ enum qm_err qm_message_rewind(struct qm_message *m, bool eightbit)
     m->err = make_slice(m);
     m->reading = m->err == QM_OK;
     return m->err;
+}
+
+enum qm_err qm_message_rewind(struct qm_message *m, bool eightbit)
+{
+    if (!m->built || m->is_signed != m->has_signature) {
+        return QM_E_MISUSE;
+    }
+    return begin_reading(m, eightbit ? QM_PART_EIGHT : QM_PART_SEVEN, 0,
+                         m->segment_count);
+}
+
+enum qm_err qm_message_rewind_signed(struct qm_message *m)
+{
+    if (!m->built || !m->is_signed) {
+        return QM_E_MISUSE;
+    }
+    return begin_reading(m, QM_PART_SEVEN, m->signed_start, m->signed_end);
 }
 
 static void next_segment(struct qm_message *m)
@@ -360,11 +401,10 @@ static size_t take_staged(struct qm_message *m, char *out, size_t cap)
 /* The next segment that is there in this mode; false at the end. */
 static bool find_segment(struct qm_message *m)
 {
-    while (m->current < m->segment_count &&
-           !m->segments[m->current].in_mode[m->mode]) {
+    while (m->current < m->stop && !m->segments[m->current].in_mode[m->mode]) {
         next_segment(m);
     }
-    return m->current < m->segment_count;
+    return m->current < m->stop;
 }
 
 static enum qm_err fail_reading(struct qm_message *m, enum qm_err err)
@@ -443,16 +483,26 @@ enum qm_err qm_message_size(const struct qm_message *m, bool eightbit,
     return m->sized ? QM_OK : QM_E_UNSUPPORTED;
 }
 
-bool qm_message_is_eightbit(const struct qm_message *m)
+static bool has_eightbit(const struct qm_message *m, size_t mode)
 {
     size_t i;
 
     for (i = 0; i < m->part_count; i++) {
-        if (m->parts[i].encoding[QM_PART_EIGHT] == QM_ENCODING_8BIT) {
+        if (m->parts[i].encoding[mode] == QM_ENCODING_8BIT) {
             return true;
         }
     }
     return false;
+}
+
+bool qm_message_is_eightbit(const struct qm_message *m)
+{
+    return has_eightbit(m, QM_PART_EIGHT);
+}
+
+bool qm_message_needs_eightbit(const struct qm_message *m)
+{
+    return has_eightbit(m, QM_PART_SEVEN);
 }
 
 bool qm_message_needs_utf8(const struct qm_message *m)

@@ -39,6 +39,11 @@ struct qm_message {
     size_t part_room;
     struct qm_raw raw; /* the header block of a raw message */
     bool is_raw;
+    bool is_signed; /* set before the build: multipart/signed around it all */
+    bool is_entity; /* set before the build: no MIME-Version, 7 bits alone */
+    bool has_signature;
+    size_t signed_start; /* signed: the segments a signature is over */
+    size_t signed_end;
 
     struct qm_segment *segments;
     size_t segment_count;
@@ -54,6 +59,7 @@ struct qm_message {
     struct qm_span input; /* its bytes not yet encoded */
     size_t mode;          /* QM_PART_SEVEN or QM_PART_EIGHT */
     size_t current;       /* segment being read */
+    size_t stop;          /* segment before which the reading ends */
     size_t offset;        /* in a text segment */
     bool in_body;         /* the current part's source is open */
     bool reading;         /* between rewind and end */
@@ -80,6 +86,19 @@ enum qm_err qm_message_add_part(struct qm_message *m,
  */
 enum qm_err qm_message_build(struct qm_message *m,
                              struct qm_span boundary) QM_MUST_USE;
+
+/*
+ * Begins a reading of the entity that a signed message (RFC 1847) has to be
+ * signed over: exactly as it will be sent, its own fields included.
+ */
+enum qm_err qm_message_rewind_signed(struct qm_message *m) QM_MUST_USE;
+
+/*
+ * Puts the signature over that entity into its place: CMS as it is, in memory
+ * that outlives the message. A signed message can be read as a whole only now.
+ */
+enum qm_err qm_message_sign(struct qm_message *m,
+                            struct qm_span signature) QM_MUST_USE;
 
 /*
  * A second reader of the same message: `to` (not yet initialised) gets its own
@@ -132,7 +151,10 @@ enum qm_err qm_message_size(const struct qm_message *m, bool eightbit,
 /* Bytes above 127 are sent in bodies when `eightbit` is allowed. */
 bool qm_message_is_eightbit(const struct qm_message *m);
 
-/* Raw UTF-8 in header addresses: SMTPUTF8 (RFC 6531) is required. */
+/* They are sent in any mode: the server must offer 8BITMIME. */
+bool qm_message_needs_eightbit(const struct qm_message *m);
+
+/* Raw UTF-8 in the header: SMTPUTF8 (RFC 6531) is required. */
 bool qm_message_needs_utf8(const struct qm_message *m);
 
 QM_DECLS_END

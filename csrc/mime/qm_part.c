@@ -7,7 +7,7 @@
 
 enum {
     VALUE_MAX = 255, /* no media type, content id or method has use for more */
-    NAME_MAX_LEN = 1024 /* what file systems allow, in UTF-8 */
+    NAME_MAX_LEN = 2048 /* over 500 characters of any script */
 };
 
 /* --- measuring ----------------------------------------------------------- */
@@ -140,7 +140,10 @@ static void set_both(struct qm_part *part, enum qm_encoding encoding,
 
 /*
  * A line that begins as our boundaries do is hidden in an encoding, so that no
- * text can end its part, whatever the boundary is.
+ * text can end its part, whatever the boundary is. A strict text is never sent
+ * as it is: relays take blanks off the ends of lines and put `>` before "From",
+ * and each would break a signature (RFC 8551 section 3.1.2, RFC 1847 section
+ * 2.1). Quoted-printable hides both.
  */
 static enum qm_err measure_text(struct qm_part *part, char *slice, size_t cap)
 {
@@ -155,7 +158,7 @@ static enum qm_err measure_text(struct qm_part *part, char *slice, size_t cap)
         part->fault_at = scan.bad_at;
         return QM_E_UTF8;
     }
-    plain = !scan.too_long && !scan.control && !scan.boundary;
+    plain = !scan.too_long && !scan.control && !scan.boundary && !part->strict;
     set_both(part, QM_ENCODING_7BIT, plain_size(part, &scan));
     if (plain && !scan.high) {
         return QM_OK;
@@ -170,6 +173,10 @@ static enum qm_err measure_text(struct qm_part *part, char *slice, size_t cap)
     return err;
 }
 
+/*
+ * What must go as it is: 7bit or 8bit, the only encodings RFC 2046 section
+ * 5.2.1 allows for message/rfc822.
+ */
 static enum qm_err measure_raw(struct qm_part *part, char *slice, size_t cap)
 {
     struct qm_scan scan;
@@ -207,7 +214,7 @@ enum qm_err qm_part_measure(struct qm_part *part, char *slice, size_t cap)
     if (part->source.kind == QM_SOURCE_PULL) {
         return QM_E_UNSUPPORTED;
     }
-    if (part->role == QM_PART_RAW) {
+    if (part->role == QM_PART_RAW || part->role == QM_PART_MESSAGE) {
         return measure_raw(part, slice, cap);
     }
     return measure_text(part, slice, cap);
@@ -312,6 +319,16 @@ static bool is_composite(struct qm_span type)
     return begins_nocase(type, "multipart/") || begins_nocase(type, "message/");
 }
 
+/* RFC 2046 section 5.2.1, RFC 6532 section 3.7 */
+static bool is_allowed(const struct qm_part *part)
+{
+    if (part->role != QM_PART_MESSAGE) {
+        return !is_composite(part->type);
+    }
+    return qm_ascii_equal_nocase(part->type, qm_span_of("message/rfc822")) ||
+           qm_ascii_equal_nocase(part->type, qm_span_of("message/global"));
+}
+
 /* `type/subtype` and well-formed parameters, nothing else. */
 static enum qm_err check_type_syntax(struct qm_part *part)
 {
@@ -352,10 +369,10 @@ static enum qm_err check_type(struct qm_part *part)
         }
     }
     err = check_type_syntax(part);
-    if (err == QM_OK && is_composite(part->type)) {
-        return QM_E_UNSUPPORTED;
+    if (err != QM_OK) {
+        return err;
     }
-    return err;
+    return is_allowed(part) ? QM_OK : QM_E_UNSUPPORTED;
 }
 
 /* What may stand between the angle brackets of Content-ID. */
@@ -480,7 +497,7 @@ enum qm_err qm_part_append_fields(struct qm_part *part, struct qm_buf *out)
     enum qm_err err;
 
     part->fault_at = 0;
-    if (qm_part_is_text(part)) {
+    if (qm_part_is_text(part) && part->role != QM_PART_MESSAGE) {
         return append_text_fields(part, out);
     }
     err = check_type(part);

@@ -18,7 +18,9 @@ enum qm_part_role {
     QM_PART_CALENDAR,   /* text/calendar; method=...; charset=UTF-8 */
     QM_PART_INLINE,     /* data the HTML refers to by its content id */
     QM_PART_ATTACHMENT, /* data */
-    QM_PART_RAW         /* the body of a message somebody else made */
+    QM_PART_MESSAGE,    /* another message, complete, with CRLF line ends */
+    QM_PART_RAW,        /* the body of a message somebody else made */
+    QM_PART_SMIME       /* a signature over the rest, or all of it sealed */
 };
 
 /* Which of a part's inputs an error is about. */
@@ -29,6 +31,12 @@ enum qm_part_field {
     QM_PART_ID,
     QM_PART_METHOD
 };
+
+/* Is it one of what stands behind the text for a reader to save? */
+static inline bool qm_part_role_is_attached(enum qm_part_role role)
+{
+    return role == QM_PART_ATTACHMENT || role == QM_PART_MESSAGE;
+}
 
 /* How a part is sent to a server without and with 8BITMIME (RFC 6152). */
 enum { QM_PART_SEVEN, QM_PART_EIGHT, QM_PART_MODES };
@@ -41,7 +49,8 @@ struct qm_part {
     struct qm_span id;     /* inline: content id without angle brackets */
     struct qm_span method; /* calendar: iTIP method (RFC 5546) */
 
-    bool alone; /* the only body of the message */
+    bool alone;  /* the only body of the message */
+    bool strict; /* text must reach its reader bit by bit */
     enum qm_encoding encoding[QM_PART_MODES];
     uint64_t size[QM_PART_MODES]; /* encoded bytes, when sized */
     bool sized;
@@ -53,14 +62,15 @@ QM_DECLS_BEGIN
 
 static inline bool qm_part_is_text(const struct qm_part *part)
 {
-    return part->role != QM_PART_INLINE && part->role != QM_PART_ATTACHMENT;
+    return part->role != QM_PART_INLINE && part->role != QM_PART_ATTACHMENT &&
+           part->role != QM_PART_SMIME;
 }
 
 /*
  * Chooses the encodings and computes the sizes. `slice` is room for reading
  * files. On error `fault` and `fault_at` tell where: QM_E_UTF8 for a text that
  * is none, QM_E_CONTROL for NUL and QM_E_TOO_LONG for a line over 998 in a raw
- * body, QM_E_UNSUPPORTED for a text that is pulled.
+ * body or a message, QM_E_UNSUPPORTED for a text that is pulled.
  */
 enum qm_err qm_part_measure(struct qm_part *part, char *slice,
                             size_t cap) QM_MUST_USE;

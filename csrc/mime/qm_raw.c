@@ -81,10 +81,10 @@ enum qm_err qm_raw_finish(struct qm_raw *raw)
     return qm_buf_append_text(&raw->head, "\r\n");
 }
 
-void qm_raw_walk(const struct qm_raw *raw, struct qm_raw_field *field)
+static bool begins_with(struct qm_span text, struct qm_span start)
 {
-    memset(field, 0, sizeof(*field));
-    field->rest = qm_buf_span(&raw->head);
+    return text.len >= start.len &&
+           qm_ascii_equal_nocase(qm_span_make(text.ptr, start.len), start);
 }
 
 /* Length of the line at the front, its CRLF included. */
@@ -127,6 +127,31 @@ static bool split(struct qm_raw_field *field)
     return qm_fold_is_field_name(field->name);
 }
 
+/*
+ * "From user@host Mon Jan  1 ..." separates messages in a mailbox file
+ * (RFC 4155, appendix A) and belongs to none of them.
+ */
+static bool is_separator(struct qm_span line)
+{
+    struct qm_raw_field field;
+
+    memset(&field, 0, sizeof(field));
+    field.whole = line;
+    return begins_with(line, qm_span_of("From ")) && !split(&field);
+}
+
+void qm_raw_walk(const struct qm_raw *raw, struct qm_raw_field *field)
+{
+    struct qm_span head = qm_buf_span(&raw->head);
+    size_t len = head.len > 0 ? line_len(head) : 0;
+
+    memset(field, 0, sizeof(*field));
+    field->rest = head;
+    if (len > 0 && is_separator(qm_span_make(head.ptr, len))) {
+        field->rest = qm_span_from(head, len);
+    }
+}
+
 enum qm_err qm_raw_next(struct qm_raw_field *field)
 {
     struct qm_span rest = field->rest;
@@ -142,12 +167,6 @@ enum qm_err qm_raw_next(struct qm_raw_field *field)
     }
     field->rest = qm_span_from(rest, len);
     return QM_OK;
-}
-
-static bool begins_with(struct qm_span text, struct qm_span start)
-{
-    return text.len >= start.len &&
-           qm_ascii_equal_nocase(qm_span_make(text.ptr, start.len), start);
 }
 
 static bool is_hidden(struct qm_span name)

@@ -19,6 +19,14 @@ static enum qm_err check_bytes(struct qm_span line, bool utf8)
     return QM_OK;
 }
 
+/* A parameter cannot be written: takes the line back. */
+static enum qm_err take_back(const struct qm_cmd *cmd, size_t start,
+                             enum qm_err err)
+{
+    qm_buf_truncate(cmd->out, start);
+    return err;
+}
+
 /*
  * Judges the line that began at `start` and ends it, or takes it back.
  * `shown` is what the trace gets; NULL: the line itself.
@@ -71,6 +79,7 @@ enum qm_err qm_cmd_mail(const struct qm_cmd *cmd,
                         const struct qm_cmd_mail *mail)
 {
     size_t start = qm_buf_len(cmd->out);
+    enum qm_err err;
 
     (void)qm_buf_append_text(cmd->out, "MAIL FROM:<");
     (void)qm_buf_append(cmd->out, mail->path);
@@ -85,18 +94,30 @@ enum qm_err qm_cmd_mail(const struct qm_cmd *cmd,
     if (mail->utf8) {
         (void)qm_buf_append_text(cmd->out, " SMTPUTF8");
     }
+    if (mail->require_tls) {
+        (void)qm_buf_append_text(cmd->out, " REQUIRETLS");
+    }
+    err = qm_dsn_append_mail(cmd->out, &mail->dsn);
+    if (err != QM_OK) {
+        return take_back(cmd, start, err);
+    }
     return finish(cmd, start, QM_CMD_LINE_MAX, mail->utf8, NULL);
 }
 
-enum qm_err qm_cmd_rcpt(const struct qm_cmd *cmd, struct qm_span path,
-                        bool utf8)
+enum qm_err qm_cmd_rcpt(const struct qm_cmd *cmd,
+                        const struct qm_cmd_rcpt *rcpt)
 {
     size_t start = qm_buf_len(cmd->out);
+    enum qm_err err;
 
     (void)qm_buf_append_text(cmd->out, "RCPT TO:<");
-    (void)qm_buf_append(cmd->out, path);
+    (void)qm_buf_append(cmd->out, rcpt->path);
     (void)qm_buf_append_char(cmd->out, '>');
-    return finish(cmd, start, QM_CMD_LINE_MAX, utf8, NULL);
+    err = qm_dsn_append_rcpt(cmd->out, &rcpt->dsn, rcpt->utf8);
+    if (err != QM_OK) {
+        return take_back(cmd, start, err);
+    }
+    return finish(cmd, start, QM_CMD_LINE_MAX, rcpt->utf8, NULL);
 }
 
 enum qm_err qm_cmd_bdat(const struct qm_cmd *cmd, uint64_t size)

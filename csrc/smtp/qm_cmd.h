@@ -10,6 +10,7 @@
 #define QM_CMD_H
 
 #include "base/qm_buf.h"
+#include "smtp/qm_dsn.h"
 #include "smtp/qm_trace.h"
 
 enum {
@@ -21,9 +22,18 @@ enum {
 struct qm_cmd_mail {
     struct qm_span path; /* without <>; empty: the null reverse-path */
     bool has_size;
-    uint64_t size; /* RFC 1870, bytes before dot-stuffing */
-    bool eightbit; /* BODY=8BITMIME, RFC 6152 */
-    bool utf8;     /* SMTPUTF8, RFC 6531 */
+    uint64_t size;          /* RFC 1870, bytes before dot-stuffing */
+    bool eightbit;          /* BODY=8BITMIME, RFC 6152 */
+    bool utf8;              /* SMTPUTF8, RFC 6531 */
+    bool require_tls;       /* REQUIRETLS, RFC 8689 */
+    struct qm_dsn_mail dsn; /* RET and ENVID, RFC 3461 */
+};
+
+/* A recipient; a field that asks for nothing is left out. */
+struct qm_cmd_rcpt {
+    struct qm_span path;
+    struct qm_dsn_rcpt dsn; /* NOTIFY and ORCPT, RFC 3461 */
+    bool utf8;              /* MAIL said SMTPUTF8 */
 };
 
 struct qm_cmd {
@@ -35,7 +45,8 @@ QM_DECLS_BEGIN
 
 /*
  * Each appends one line with its CRLF, or nothing. QM_E_CONTROL, QM_E_NONASCII,
- * QM_E_SYNTAX (blank or empty name), QM_E_TOO_LONG, QM_E_LIMIT (no room).
+ * QM_E_SYNTAX (blank or empty name), QM_E_TOO_LONG, QM_E_LIMIT (no room), and
+ * the errors of qm_dsn_append_mail().
  */
 enum qm_err qm_cmd_plain(const struct qm_cmd *cmd,
                          const char *verb) QM_MUST_USE;
@@ -43,8 +54,8 @@ enum qm_err qm_cmd_hello(const struct qm_cmd *cmd, const char *verb,
                          struct qm_span name) QM_MUST_USE;
 enum qm_err qm_cmd_mail(const struct qm_cmd *cmd,
                         const struct qm_cmd_mail *mail) QM_MUST_USE;
-enum qm_err qm_cmd_rcpt(const struct qm_cmd *cmd, struct qm_span path,
-                        bool utf8) QM_MUST_USE;
+enum qm_err qm_cmd_rcpt(const struct qm_cmd *cmd,
+                        const struct qm_cmd_rcpt *rcpt) QM_MUST_USE;
 
 /* One chunk that is the whole message (RFC 3030 section 2). */
 enum qm_err qm_cmd_bdat(const struct qm_cmd *cmd, uint64_t size) QM_MUST_USE;

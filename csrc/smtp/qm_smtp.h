@@ -131,7 +131,8 @@ enum qm_smtp_want {
 enum qm_smtp_event_type {
     QM_EVENT_NONE,
     QM_EVENT_READY,     /* logged in; once a session */
-    QM_EVENT_RECIPIENT, /* verdict on recipient `index` of message `id` */
+    QM_EVENT_RECIPIENT, /* recipient `index` of message `id` was refused; of a
+                           check: what was said of it */
     QM_EVENT_DELIVERED, /* message `id` is the server's now */
     QM_EVENT_REFUSED,   /* message `id` is not; the session goes on */
     QM_EVENT_CHECKED,   /* all recipients of check `id` have their verdicts */
@@ -329,6 +330,12 @@ struct qm_smtp_message {
     bool eightbit; /* body holds bytes above 127 */
     bool utf8;     /* addresses or header need SMTPUTF8 */
     /*
+     * RFC 8689. That the server's certificate was verified is not known here:
+     * the caller sees to it.
+     */
+    bool require_tls;
+    struct qm_dsn_mail dsn; /* RFC 3461; all zero: none */
+    /*
      * By BDAT the body goes out without waiting for the replies to MAIL and
      * RCPT, where the server pipelines and the size is at most
      * QM_SMTP_EAGER_MAX.
@@ -354,7 +361,8 @@ unsigned qm_smtp_room(const struct qm_smtp *smtp);
  * Starts a message; recipients are added one by one, then it is submitted or
  * dropped. QM_E_AGAIN when the ring is full, QM_E_MISUSE when not logged in,
  * QM_E_TOO_LONG when the server's SIZE is passed, QM_E_UNSUPPORTED when
- * SMTPUTF8 is needed and not offered; address errors as qm_txn_set_from().
+ * SMTPUTF8, DSN or REQUIRETLS is needed and not offered, or the latter without
+ * TLS; address errors as qm_txn_set_from(), others as qm_txn_set_dsn().
  * Nothing of it is written before qm_smtp_submit().
  */
 enum qm_err qm_smtp_begin(struct qm_smtp *smtp,
@@ -362,6 +370,10 @@ enum qm_err qm_smtp_begin(struct qm_smtp *smtp,
                           uint32_t *id_out) QM_MUST_USE;
 enum qm_err qm_smtp_add_rcpt(struct qm_smtp *smtp,
                              struct qm_span path) QM_MUST_USE;
+
+/* What is asked of reports on the recipient just added (RFC 3461). */
+enum qm_err qm_smtp_ask_reports(struct qm_smtp *smtp,
+                                const struct qm_dsn_rcpt *dsn) QM_MUST_USE;
 enum qm_err qm_smtp_submit(struct qm_smtp *smtp) QM_MUST_USE;
 void qm_smtp_drop(struct qm_smtp *smtp);
 

@@ -33,9 +33,29 @@ static struct qm_txn *newest(struct qm_smtp *smtp)
 
 /* --- submission ---------------------------------------------------------- */
 
+static bool offers_dsn(const struct qm_smtp *smtp)
+{
+    return qm_ehlo_has(&smtp->ehlo, QM_EHLO_DSN);
+}
+
+/* Only what the server offers may be asked of it. */
+static bool has_extensions(const struct qm_smtp *smtp,
+                           const struct qm_smtp_message *message)
+{
+    if (qm_dsn_is_asked(&message->dsn) && !offers_dsn(smtp)) {
+        return false;
+    }
+    /* RFC 8689 section 4.2: within TLS; who is there is the caller's to know */
+    return !message->require_tls ||
+           (smtp->secure && qm_ehlo_has(&smtp->ehlo, QM_EHLO_REQUIRETLS));
+}
+
 static enum qm_err check_message(const struct qm_smtp *smtp,
                                  const struct qm_smtp_message *message)
 {
+    if (!has_extensions(smtp, message)) {
+        return QM_E_UNSUPPORTED;
+    }
     if (message->utf8 &&
         (!smtp->set.smtputf8 || !qm_ehlo_has(&smtp->ehlo, QM_EHLO_SMTPUTF8))) {
         return QM_E_UNSUPPORTED;
@@ -101,7 +121,11 @@ enum qm_err qm_smtp_begin(struct qm_smtp *smtp,
     txn->size = message->size;
     txn->eightbit = message->eightbit;
     txn->utf8 = message->utf8;
+    txn->require_tls = message->require_tls;
     err = qm_txn_set_from(txn, message->from);
+    if (err == QM_OK) {
+        err = qm_txn_set_dsn(txn, &message->dsn);
+    }
     if (err != QM_OK) {
         return err;
     }
@@ -120,6 +144,20 @@ enum qm_err qm_smtp_add_rcpt(struct qm_smtp *smtp, struct qm_span path)
         return QM_E_MISUSE;
     }
     return qm_txn_add_rcpt(txn, path);
+}
+
+enum qm_err qm_smtp_ask_reports(struct qm_smtp *smtp,
+                                const struct qm_dsn_rcpt *dsn)
+{
+    struct qm_txn *txn = newest(smtp);
+
+    if (txn == NULL || txn->stage != QM_TXN_BUILDING) {
+        return QM_E_MISUSE;
+    }
+    if (qm_dsn_is_asked_of(dsn) && !offers_dsn(smtp)) {
+        return QM_E_UNSUPPORTED;
+    }
+    return qm_txn_set_rcpt_dsn(txn, dsn);
 }
 
 enum qm_err qm_smtp_submit(struct qm_smtp *smtp)
@@ -251,6 +289,8 @@ static enum qm_err write_mail(struct qm_smtp *smtp, struct qm_txn *txn,
     mail.size = txn->size;
     mail.eightbit = txn->eightbit;
     mail.utf8 = txn->utf8;
+    mail.require_tls = txn->require_tls;
+    mail.dsn = qm_txn_dsn(txn);
     txn->mail_written = true;
     txn->bdat = goes_by_bdat(smtp, txn, ahead);
     return qm_cmd_mail(&cmd, &mail);
@@ -259,9 +299,12 @@ static enum qm_err write_mail(struct qm_smtp *smtp, struct qm_txn *txn,
 static enum qm_err write_rcpt(struct qm_smtp *smtp, struct qm_txn *txn)
 {
     struct qm_cmd cmd = qm_smtp_writer(smtp);
+    struct qm_cmd_rcpt rcpt;
 
     txn->rcpt_written++;
-    return qm_cmd_rcpt(&cmd, qm_txn_next_rcpt(txn), txn->utf8);
+    rcpt.path = qm_txn_next_rcpt(txn, &rcpt.dsn);
+    rcpt.utf8 = txn->utf8;
+    return qm_cmd_rcpt(&cmd, &rcpt);
 }
 
 static enum qm_err write_data(struct qm_smtp *smtp, struct qm_txn *txn)

@@ -9,6 +9,7 @@
 #define QM_TXN_H
 
 #include "base/qm_buf.h"
+#include "smtp/qm_dsn.h"
 
 /* RFC 5321 section 4.5.3.1.8 asks servers for 100; the list itself is free. */
 enum { QM_TXN_RCPT_MAX = 50000, QM_TXN_PATHS_MAX = 8 * 1024 * 1024 };
@@ -25,7 +26,9 @@ enum qm_txn_stage {
 struct qm_txn {
     uint32_t id;
     enum qm_txn_stage stage;
-    struct qm_buf paths;   /* from, then recipients; each ends with a NUL */
+    struct qm_buf paths;   /* from, envelope id, then for each recipient the
+                              path and what was asked of reports; each part
+                              ends with a NUL */
     size_t next_path;      /* offset of the recipient to write next */
     unsigned rcpt_count;   /* recipients in all */
     unsigned rcpt_written; /* RCPT commands written */
@@ -47,6 +50,9 @@ struct qm_txn {
     uint64_t size;
     bool eightbit;
     bool utf8;
+    bool require_tls;
+    bool has_envid;
+    enum qm_dsn_ret ret;
     uint64_t begin_offset; /* stream offset just past the line of BDAT */
     uint64_t end_offset;   /* stream offset just past the body and its mark */
 };
@@ -70,11 +76,26 @@ enum qm_err qm_txn_set_from(struct qm_txn *txn,
 enum qm_err qm_txn_add_rcpt(struct qm_txn *txn,
                             struct qm_span path) QM_MUST_USE;
 
-/* The reverse-path. */
-struct qm_span qm_txn_from(const struct qm_txn *txn);
+/*
+ * What is asked of delivery reports: of the message, between sender and first
+ * recipient; of the recipient just added. Errors as of qm_dsn_append_mail(),
+ * QM_E_MISUSE, QM_E_LIMIT.
+ */
+enum qm_err qm_txn_set_dsn(struct qm_txn *txn,
+                           const struct qm_dsn_mail *dsn) QM_MUST_USE;
+enum qm_err qm_txn_set_rcpt_dsn(struct qm_txn *txn,
+                                const struct qm_dsn_rcpt *dsn) QM_MUST_USE;
 
-/* The recipient to be written next; moves on to the one after it. */
-struct qm_span qm_txn_next_rcpt(struct qm_txn *txn);
+/* The reverse-path, and what MAIL asks of delivery reports. */
+struct qm_span qm_txn_from(const struct qm_txn *txn);
+struct qm_dsn_mail qm_txn_dsn(const struct qm_txn *txn);
+
+/*
+ * The recipient to be written next; moves on to the one after it. `dsn_out`
+ * gets what is asked of its reports; may be NULL.
+ */
+struct qm_span qm_txn_next_rcpt(struct qm_txn *txn,
+                                struct qm_dsn_rcpt *dsn_out);
 
 QM_DECLS_END
 

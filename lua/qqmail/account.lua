@@ -2,12 +2,12 @@
 -- logs in, and which other mailers may use the same connection.
 -- @module qqmail.account
 
+local connections = require("qqmail.connection")
 local core = require("qqmail.core")
 local errors = require("qqmail.errors")
 local failure = require("qqmail.failure")
 local logins = require("qqmail.logins")
 local pool = require("qqmail.pool")
-local pump = require("qqmail.pump")
 local sasl = require("qqmail.sasl")
 
 local M = {}
@@ -118,7 +118,7 @@ local function provider_of(settings, driver)
   return load_engine() and "engine" or "nginx"
 end
 
--- What `pump.open` needs for TLS: two values, at most one of them not nil.
+-- What `connection.open` needs for TLS: two values, at most one of them not nil.
 local function prepare_tls(settings, driver)
   if settings.tls == "none" then
     return nil, nil
@@ -214,6 +214,8 @@ local function end_login(self, err)
     return
   elseif err and was_refused(err, self.settings) then
     logins.block(self.login, err, self.driver:now())
+  elseif err and logins.is_unanswered(err) then
+    logins.note_unanswered(self.login, err, self.driver:now())
   end
   logins.leave(self.login, self.turn, err == nil)
 end
@@ -239,7 +241,7 @@ local function connect(self, with)
     settings.login_memory = settings.login_memory or sasl.memory()
     login = sasl.new(settings.user, self.secret or "", settings.login_memory)
   end
-  local connection, why = pump.open(self.driver, {
+  local connection, why = connections.open(self.driver, {
     target = { host = settings.host, port = settings.port, socket = settings.socket,
       source_ip = settings.source_ip },
     spare = with.spare, session = session_options(settings, with.pace, self.secret),
@@ -285,7 +287,7 @@ end
 -- @tparam table driver
 -- @tparam number deadline absolute
 -- @tparam table with `pace` (see `options` of `qqmail.pace`), `spare` (a
--- fresh connection of the driver or nil), `watch`, `look` (see `pump.open`), `is_check`
+-- fresh connection of the driver or nil), `watch`, `look` (see `connection.open`), `is_check`
 -- @treturn ?table connection
 -- @treturn ?table error
 function M.open(settings, driver, deadline, with)

@@ -430,10 +430,42 @@ M.codes = {
     hint = { en = "Use bare ASCII addresses of usual length in envelope.",
       zh = "envelope 中请使用普通长度的纯 ASCII 地址。" } },
   { code = "message.smtputf8_required", retry = "never",
-    cause = { en = "An address has characters outside ASCII, and the server does not offer "
-        .. "SMTPUTF8.",
-      zh = "地址含有非 ASCII 字符，而服务器不支持 SMTPUTF8。" },
-    hint = { en = "Use an address in ASCII.", zh = "请改用 ASCII 地址。" } },
+    cause = { en = "An address, or a field of a raw message, has characters outside ASCII, and "
+        .. "the server does not offer SMTPUTF8, or it is switched off.",
+      zh = "地址（或 raw 邮件的某个头字段）含有非 ASCII 字符，而服务器不支持 SMTPUTF8，或已将其关闭。" },
+    hint = { en = "Use an address that is ASCII before the @ (domains of options are converted "
+        .. "by themselves); in the header of a raw message write domains in their xn-- form and "
+        .. "texts as encoded-words.",
+      zh = "请改用 @ 前为 ASCII 的地址（选项中的域名会自动转换）；raw 邮件的头中，域名请写成 xn-- 形式，"
+        .. "文字请用 encoded-word 编码。" } },
+  { code = "message.eightbit_required", retry = "never",
+    cause = { en = "A raw message, or one that is attached, holds bytes above 127, and the server "
+        .. "does not offer 8BITMIME.",
+      zh = "原始邮件或作为附件的邮件含有大于 127 的字节，而服务器不支持 8BITMIME。" },
+    hint = { en = "Encode its texts as quoted-printable or base64; an attached one may go as "
+        .. "application/octet-stream.",
+      zh = "请把其中的文本编码为 quoted-printable 或 base64；作为附件的邮件也可改用 "
+        .. "application/octet-stream 类型。" } },
+  { code = "message.dsn_not_offered", retry = "never",
+    cause = { en = "Delivery reports were asked for (dsn), and the server does not offer DSN.",
+      zh = "请求了投递状态通知（dsn），而服务器不支持 DSN。" },
+    hint = { en = "Set soft = true in dsn to send without reports where there are none, "
+        .. "dsn = false to ask for none, or send through a server that offers DSN.",
+      zh = "请在 dsn 中设置 soft = true（不支持时照常发送）、设 dsn = false 不再请求，或改用支持 DSN 的"
+        .. "服务器。" } },
+  { code = "message.require_tls_not_offered", retry = "never",
+    cause = { en = "The message may travel over verified TLS only (require_tls), and the server "
+        .. "does not promise that: it does not offer REQUIRETLS.",
+      zh = "邮件要求全程经校验的 TLS 传送（require_tls），而服务器不支持 REQUIRETLS，无法保证。" },
+    hint = { en = "Send through a server that offers REQUIRETLS, or leave require_tls out; the "
+        .. "way to this server is encrypted and verified all the same.",
+      zh = "请改用支持 REQUIRETLS 的服务器，或去掉 require_tls；到该服务器的连接仍会加密并校验。" } },
+  { code = "message.require_tls_unverified", retry = "never",
+    cause = { en = "The message may travel over verified TLS only (require_tls), and this "
+        .. "connection is in clear text or its certificate is not verified.",
+      zh = "邮件要求全程经校验的 TLS 传送（require_tls），而当前连接是明文，或证书未经校验。" },
+    hint = { en = 'Set tls = "implicit" or "starttls" and leave tls_options.verify at true.',
+      zh = '请设置 tls = "implicit" 或 "starttls"，并保持 tls_options.verify 为 true。' } },
   { code = "message.unknown_field", retry = "never",
     cause = { en = "The message has a field that does not exist.", zh = "邮件含有不存在的字段。" },
     hint = { en = "Use the suggested name; options of the account belong into qqmail.new.",
@@ -519,8 +551,9 @@ M.codes = {
       zh = "in_reply_to、references 或 id 不是合法的 Message-ID。" },
     hint = { en = "Write <left@right> in ASCII.", zh = "请写成 <左@右> 的 ASCII 形式。" } },
   { code = "message.bad_url", retry = "never",
-    cause = { en = "list_unsubscribe holds no https: or mailto: URL.",
-      zh = "list_unsubscribe 不是 https: 或 mailto: 地址。" },
+    cause = { en = "list_unsubscribe holds no https: or mailto: URL, or one_click has no "
+        .. "https: URL.",
+      zh = "list_unsubscribe 不是 https: 或 mailto: 地址，或 one_click 缺少 https: 地址。" },
     hint = { en = "Give a whole URL, with characters outside ASCII as %XX.",
       zh = "请给出完整地址，非 ASCII 字符写成 %XX。" } },
   { code = "message.bad_name", retry = "never",
@@ -531,6 +564,29 @@ M.codes = {
       zh = "inline 的内容 ID 不合法或重复。" },
     hint = { en = 'Write inline = { logo = "logo.png" } and src="cid:logo" in the HTML.',
       zh = '请写 inline = { logo = "logo.png" }，HTML 中用 src="cid:logo"。' } },
+  { code = "message.image_not_found", retry = "never",
+    cause = { en = "The HTML names a picture that embed_images finds no file for.",
+      zh = "HTML 引用的图片在 embed_images 目录中找不到。" },
+    hint = { en = "Paths are those in the folder that embed_images names; leave a picture out "
+        .. "of the mail with a whole https: address.",
+      zh = "路径相对于 embed_images 所给的目录；不随信附带的图片请写完整的 https: 地址。" } },
+  { code = "message.image_outside", retry = "never",
+    cause = { en = "The HTML names a picture that is not in the folder of embed_images.",
+      zh = "HTML 引用的图片不在 embed_images 目录之内。" },
+    hint = { en = "Put the picture into the folder; links that lead out of it are not followed.",
+      zh = "请把图片放进该目录；指向目录之外的符号链接不会被跟随。" } },
+  { code = "message.bad_image", retry = "never",
+    cause = { en = "What the HTML shows as a picture is none by its name, or its data: URL is "
+        .. "not well formed.",
+      zh = "HTML 当作图片引用的文件名不是图片，或其 data: URL 格式不正确。" },
+    hint = { en = "Give the file an extension such as .png or .jpg.",
+      zh = "请为文件使用 .png、.jpg 等扩展名。" } },
+  { code = "message.bad_calendar", retry = "never",
+    cause = { en = "calendar is not one whole iCalendar text, or contradicts its method.",
+      zh = "calendar 不是完整的 iCalendar 文本，或与 method 矛盾。" },
+    hint = { en = "Give the text from BEGIN:VCALENDAR to END:VCALENDAR, or { path = }; leave "
+        .. "method out to take the one the text has.",
+      zh = "请给出从 BEGIN:VCALENDAR 到 END:VCALENDAR 的文本，或 { path = }；省略 method 即采用文本中的方法。" } },
   { code = "message.bad_raw", retry = "never",
     cause = { en = "The header of raw has a line that is no field.",
       zh = "raw 的邮件头中有一行不是字段。" },
@@ -575,6 +631,56 @@ M.codes = {
     cause = { en = "The message cannot be written to a file.", zh = "邮件无法写入文件。" },
     hint = { en = "See that the directory exists, is writable, and has room.",
       zh = "请确认目录存在、可写且空间充足。" } },
+  { code = "smime.bad_certificate", kind = "message", retry = "never",
+    cause = { en = "The file or text holds no certificate in PEM or DER, or a broken one.",
+      zh = "文件或文本中没有 PEM 或 DER 格式的证书，或证书已损坏。" },
+    hint = { en = "Give a PEM file, with -----BEGIN CERTIFICATE-----; a .p12 or .pfx file has to "
+        .. "be converted first, see docs/smime.md.",
+      zh = "请提供含有 -----BEGIN CERTIFICATE----- 的 PEM 文件；.p12、.pfx 文件需先转换，见 "
+        .. "docs/smime.zh-CN.md。" } },
+  { code = "smime.expired", kind = "message", retry = "never",
+    cause = { en = "A certificate of S/MIME is no longer valid, or not yet.",
+      zh = "S/MIME 证书已过期或尚未生效。" },
+    hint = { en = "Get a new certificate; if the date of the certificate is right, check the clock "
+        .. "of this machine.",
+      zh = "请换用新的证书；若证书日期无误，请检查本机时钟。" } },
+  { code = "smime.wrong_purpose", kind = "message", retry = "never",
+    cause = { en = "The certificate may not be used for that: it is for servers, say, or for "
+        .. "signing alone.",
+      zh = "证书的用途不符：例如它是服务器证书，或只能用于签名。" },
+    hint = { en = "Use a certificate for e-mail (emailProtection) whose key usage allows signing "
+        .. "or encryption.",
+      zh = "请使用电子邮件证书（emailProtection），且密钥用途允许签名或加密。" } },
+  { code = "smime.bad_key", kind = "message", retry = "never",
+    cause = { en = "The file, text or function gives no private key, or one that cannot be used.",
+      zh = "文件、文本或函数未给出私钥，或私钥无法使用。" },
+    hint = { en = "Give the private key in PEM, RSA or a NIST curve; without key it is looked for "
+        .. "in the file of cert.",
+      zh = "请提供 PEM 格式的私钥（RSA 或 NIST 曲线）；未给出 key 时在 cert 的文件中查找。" } },
+  { code = "smime.key_mismatch", kind = "message", retry = "never",
+    cause = { en = "The private key is not that of the certificate.", zh = "私钥与证书不匹配。" },
+    hint = { en = "Give the pair that was made together; in a PEM file the own certificate comes "
+        .. "first, before those of the authority.",
+      zh = "请使用成对的证书与私钥；PEM 文件中自己的证书应在最前，其后才是颁发机构的证书。" } },
+  { code = "smime.passphrase", kind = "message", retry = "never",
+    cause = { en = "The private key is encrypted, and the passphrase is missing or wrong.",
+      zh = "私钥已加密，passphrase 缺失或不正确。" },
+    hint = { en = "Give it as smime.sign.passphrase, a string or a function that returns one.",
+      zh = "请通过 smime.sign.passphrase 提供，可为字符串或返回它的函数。" } },
+  { code = "smime.no_recipient", kind = "message", retry = "never",
+    cause = { en = "The message is to be encrypted for nobody.", zh = "要求加密，但没有任何收件人证书。" },
+    hint = { en = "List the certificates of all recipients in smime.encrypt.",
+      zh = "请在 smime.encrypt 中列出所有收件人的证书。" } },
+  { code = "smime.unavailable", kind = "message", retry = "never",
+    cause = { en = "Signing needs OpenSSL, and its module cannot be loaded in this process.",
+      zh = "签名需要 OpenSSL，但本进程无法加载其模块。" },
+    hint = { en = "See that qqmail/crypto.so is installed and links the OpenSSL of this process.",
+      zh = "请确认 qqmail/crypto.so 已安装，并与本进程使用的 OpenSSL 一致。" } },
+  { code = "smime.failed", kind = "message", retry = "never",
+    cause = { en = "OpenSSL could not sign or encrypt with what was given.",
+      zh = "OpenSSL 无法用所给内容完成签名或加密。" },
+    hint = { en = "Try `openssl cms -sign` with the same certificate and key.",
+      zh = "请用同一证书和私钥试运行 openssl cms -sign。" } },
   { code = "template.not_found", kind = "message", retry = "never",
     cause = { en = "The folder of templates has none of that name.",
       zh = "模板目录中没有这个名称的模板。" },
@@ -1201,8 +1307,9 @@ M.codes = {
   { code = "protocol.parameter_refused", retry = "never",
     cause = { en = "The server does not know a parameter of MAIL or RCPT.",
       zh = "服务器不支持 MAIL 或 RCPT 命令的某个参数。" },
-    hint = { en = "Set smtputf8 = false and use addresses in ASCII.",
-      zh = "请设置 smtputf8 = false，并使用 ASCII 地址。" } },
+    hint = { en = "Set smtputf8 = false and use addresses in ASCII; leave dsn and require_tls "
+        .. "out.",
+      zh = "请设置 smtputf8 = false，使用 ASCII 地址，并去掉 dsn 与 require_tls。" } },
   { code = "protocol.too_many_commands", retry = "later", retry_after = 60,
     cause = { en = "The server counted too many wrong or superfluous commands on this "
         .. "connection.",

@@ -17,6 +17,7 @@ local providers = require "qqmail.providers"
 local rules = require "qqmail.config.rules"
 local server = require "qqmail.config.server"
 local validate = require "qqmail.validate"
+local where = require "qqmail.where"
 
 local M = {}
 
@@ -24,7 +25,7 @@ local M = {}
 local BY_HAND = {
   url = true, provider = true, user = true, host = true, port = true, tls = true,
   password = true, token = true, auth = true, window = true, lang = true, failover = true,
-  rules = true, dkim = true,
+  rules = true, dkim = true, smime = true,
 }
 
 local function settle_others(self)
@@ -227,6 +228,20 @@ local function settle_lang(self)
   return true
 end
 
+-- Its modules are loaded where it is used: the options are documented without the core.
+local function settle_smime(self)
+  local settings = self.settings
+  local ok, err = self:settle(options.by_key.smime)
+  if not ok then
+    return nil, err
+  elseif settings.smime then
+    settings.smime, err = require("qqmail.smime").prepare(self.lang, settings.smime)
+    return settings.smime ~= nil, err
+  end
+  settings.smime = nil
+  return true
+end
+
 -- Loaded when used: it needs the core, and the options are documented without one.
 local function settle_dkim(self)
   if not self:find("dkim") then
@@ -237,7 +252,8 @@ end
 
 local STEPS = {
   settle_lang, server.settle, settle_others, login.settle, settle_window, settle_tls_options,
-  settle_timeouts, settle_from, settle_dkim, rules.settle, failover.settle, settle_policies,
+  settle_timeouts, settle_from, settle_dkim, settle_smime, rules.settle, failover.settle,
+  settle_policies,
 }
 
 -- The layers are read.
@@ -343,8 +359,8 @@ local description = {
 local function account_names(accounts)
   local out = {}
   for i, account in ipairs(accounts) do
-    local where = account.socket or ("%s:%d"):format(account.host, account.port)
-    out[i] = (account.user and account.user .. " at " or "") .. where
+    local place = account.socket or where.with_port(account.host, account.port)
+    out[i] = (account.user and account.user .. " at " or "") .. place
   end
   return out
 end
@@ -370,6 +386,9 @@ local function value_of(settings, key)
   end
   if key == "provider" then
     return settings.provider and settings.provider.key
+  end
+  if key == "dsn" and settings.dsn ~= nil then
+    return require("qqmail.dsn").describe(settings.dsn)
   end
   return settings[key]
 end

@@ -5,6 +5,7 @@
 -- @module qqmail.delivery
 
 local errors = require("qqmail.errors")
+local extensions = require("qqmail.extensions")
 local failure = require("qqmail.failure")
 
 local M = {}
@@ -17,22 +18,23 @@ local M = {}
 -- @treturn ?table job
 -- @treturn ?table error
 function M.prepare(settings, built, to, connection)
-  local offered = connection:capabilities()
   local handle = built:handle()
   if built:is_busy(handle) then
     return nil, built:failure(handle, "unsupported")
   end
-  local eightbit = offered["8BITMIME"] == true and not settings.quirks.no_eightbit
-  local ok, name, text = handle:rewind(eightbit)
+  local plan, err = extensions.plan(settings, built, handle, to, connection)
+  if not plan then
+    return nil, err
+  end
+  local ok, name, text = handle:rewind(plan.eightbit)
   if not ok then
     return nil, built:failure(handle, name, text)
   end
   return {
-    message = built, handle = handle, envelope = { from = built.envelope.from, to = to },
-    size = handle:size(eightbit),
-    eightbit = eightbit and handle:is_eightbit(),
-    -- A raw message does not know the envelope it goes out with.
-    utf8 = handle:needs_utf8() or built.envelope.utf8 == true, cancel = built.cancel,
+    message = built, handle = handle, envelope = { from = built.envelope.from, to = plan.to },
+    size = handle:size(plan.eightbit), eightbit = plan.eightbit and handle:is_eightbit(),
+    utf8 = plan.utf8, require_tls = plan.require_tls, reports = plan.reports,
+    has_reports = plan.has_reports, refused = plan.refused, cancel = built.cancel,
   }
 end
 
@@ -40,9 +42,6 @@ local SUBMIT_ERRORS = {
   too_long = { code = "message.too_large",
     text = { en = "the message is larger than the server takes (%s bytes)",
       zh = "邮件超过服务器允许的大小（%s 字节）" } },
-  unsupported = { code = "message.smtputf8_required",
-    text = { en = "an address needs SMTPUTF8, which the server does not offer",
-      zh = "地址含非 ASCII 字符，需要服务器支持 SMTPUTF8" } },
 }
 
 local function submit_error(settings, name, connection)
@@ -58,9 +57,13 @@ local function submit_error(settings, name, connection)
     text = { en = row.text.en:format(limit), zh = row.text.zh:format(limit) } })
 end
 
--- Splits the verdicts into the accepted addresses and the refused ones.
+-- Splits the verdicts into the accepted addresses and the refused ones; some were refused
+-- here, before the server heard of them.
 local function verdicts_of(settings, job)
   local accepted, rejected = {}, {}
+  for index, row in ipairs(job.refused or {}) do
+    rejected[index] = row
+  end
   for index, address in ipairs(job.envelope.to) do
     local verdict = job.verdicts[index]
     if verdict and verdict.fault == "reply" then
@@ -100,6 +103,7 @@ local function receipt_of(settings, job, connection, reused)
     reply = { code = outcome.code, enhanced = outcome.enhanced, text = outcome.text },
     attempts = 1, reused = reused, host = settings.host or settings.socket,
     port = settings.port, account = settings.user, peer = connection.peer, tls = info,
+    dsn = job.has_reports, require_tls = job.require_tls,
     times = take_times(job, connection),
   }
 end

@@ -7,6 +7,7 @@
 -- @module qqmail.diagnose
 
 local catalogue = require "qqmail.catalogue"
+local where = require "qqmail.where"
 
 local M = {}
 
@@ -221,7 +222,7 @@ local function server_of(settings, phase)
     return settings.socket
   end
   local host = settings.host or "the server"
-  return settings.port and phase ~= "resolve" and host .. ":" .. settings.port or host
+  return settings.port and phase ~= "resolve" and where.with_port(host, settings.port) or host
 end
 
 local function sentence(says, words)

@@ -70,7 +70,7 @@ local function try_routes(mailer, letter, options)
       return receipt
     end
     best = M.more_hopeful(letter, best, err)
-    if not M.may_go_on(err) or M.is_cancelled(letter) then
+    if not M.may_go_on(err) or M.is_cancelled(letter) or letter:is_bound() then
       break
     end
   end

@@ -34,7 +34,7 @@ end
 -- the open transaction as well. Where RSET does harm (`no_reset`) the connection ends
 -- itself with QUIT; ask `is_over`. A server may take recipients here that it refuses once
 -- it has seen the mail.
--- @tparam table connection of `qqmail.pump`, with no message under way
+-- @tparam table connection of `qqmail.connection`, with no message under way
 -- @tparam table envelope `from` (empty: the null sender), `to` (list of addresses),
 --   `utf8` (an address needs SMTPUTF8)
 -- @tparam number deadline absolute, on the clock of the driver

@@ -1,4 +1,4 @@
---- Turns what the pump saw into error values.
+--- Turns what a connection saw into error values.
 --
 -- `qqmail.diagnose` says what each means: a refusal of the server by its text, never
 -- by its first digit alone.
@@ -121,7 +121,7 @@ function M.tls(failure, context)
   return before_dialogue({ phase = "tls", reason = failure.code, text = failure.text }, context)
 end
 
---- What `pump.open` or a connection's `why_failed` returned.
+--- What `connection.open` or a connection's `why_failed` returned.
 function M.session(failure, settings)
   local context = { settings = settings, trace = failure.trace, detail = failure.detail }
   if failure.connect then

@@ -6,6 +6,7 @@
 -- account.
 -- @module qqmail.letter
 
+local errors = require("qqmail.errors")
 local message = require("qqmail.message")
 local retry = require("qqmail.retry")
 
@@ -46,35 +47,11 @@ function M.new(built, spec, policy, sign)
     built = built, spec = has_own_from(spec) and spec or copy(spec, {}), policy = policy,
     sign = sign,
     to = built.envelope.to, tries = 0, rounds = 0, waited = 0,
-    accepted = {}, refused = {}, unknown = {}, variants = {},
+    accepted = {}, refused = {}, unknown = {},
   }, Letter)
 end
 
 -- --- another account ----------------------------------------------------------
-
--- A function gives its bytes once: to the message that was sent, or signed, first. Any
--- other one would go out without them.
-local function is_spent_for(self, built)
-  if self.built ~= built and self.built.is_pulled then
-    return true
-  end
-  for _, variant in pairs(self.variants) do
-    if variant ~= built and variant.is_pulled then
-      return true
-    end
-  end
-  return false
-end
-
-local function build_anew(self, settings)
-  local defaults = setmetatable({ message_id = self.built.id }, { __index = settings })
-  local built, err = message.new(self.spec, defaults)
-  if built then
-    built, err = self.sign(built)
-  end
-  self.variants[settings] = built
-  return built, err
-end
 
 --- The message as an account sends it: one that names no sender gets the sender of
 -- the account, and keeps its Message-ID.
@@ -83,17 +60,26 @@ end
 -- @treturn ?table built
 -- @treturn ?table error
 function Letter:built_for(settings, is_first)
-  local is_common = is_first or has_own_from(self.spec)
-  local built = self.variants[settings]
-  if is_common then
-    built = self.built
+  if is_first or has_own_from(self.spec) then
+    return self.built
   end
-  if is_spent_for(self, built) then
-    return nil, self.built:failure(nil, "unsupported")
-  elseif built then
-    return built
+  self.variants = self.variants or {}
+  if not self.variants[settings] then
+    -- A lane comes here by itself, where the account before is left alone.
+    if self:is_bound() then
+      return nil, self.built:failure(nil, "unsupported")
+    end
+    local defaults = setmetatable({ message_id = self.built.id }, { __index = settings })
+    local built, err = message.new(self.spec, defaults)
+    if built then
+      built, err = self.sign(built)
+    end
+    if not built then
+      return nil, err
+    end
+    self.variants[settings] = built
   end
-  return build_anew(self, settings)
+  return self.variants[settings]
 end
 
 -- --- results ------------------------------------------------------------------
@@ -175,6 +161,41 @@ local function rest_of(self, receipt, err)
   return rest, err
 end
 
+local function some_built(self, field)
+  local is_so = self.built[field] or false
+  for _, built in pairs(self.variants or {}) do
+    is_so = is_so or built[field] or false
+  end
+  return is_so
+end
+
+--- Whether a try has asked a function for an attachment: in another one it would go on
+-- where it stopped.
+-- @treturn boolean
+function Letter:is_spent()
+  return some_built(self, "is_spent")
+end
+
+--- Whether no other account can be tried: there the message would be built anew, with
+-- what functions have given already.
+-- @treturn boolean
+function Letter:is_bound()
+  return self:is_spent() or (some_built(self, "was_read") and not has_own_from(self.spec))
+end
+
+local SPENT = {
+  en = "; it is not tried again, because an attachment comes from a function that can be read "
+    .. "only once",
+  zh = "；不再重试，因为有附件来自只能读取一次的函数",
+}
+
+-- The error stays what it is, or nobody would learn what the server said.
+local function end_spent(err)
+  if err and err.retry ~= "never" then
+    err.message = err.message .. errors.resolve(SPENT, err.lang)
+  end
+end
+
 --- Take in what a round of tries came to.
 -- @tparam ?table receipt
 -- @tparam ?table err
@@ -184,7 +205,10 @@ function Letter:settle(receipt, err, random)
   self.rounds = self.rounds + 1
   note(self, receipt, err)
   local rest, reason = rest_of(self, receipt, err)
-  if #rest == 0 or not random then
+  if self:is_spent() then
+    end_spent(err)
+    return nil
+  elseif #rest == 0 or not random then
     return nil
   end
   local seconds, why, wanted = retry.decide(self.policy, { err = reason, attempt = self.rounds,
@@ -205,15 +229,6 @@ function Letter:give_up(seconds)
   end
 end
 
--- In the order of the envelope.
-local function pick(self, want)
-  local out = {}
-  for _, address in ipairs(self.built.envelope.to) do
-    out[#out + 1] = want(address)
-  end
-  return out
-end
-
 -- What is told of a recipient that did not get it for certain.
 local function row_of(self, address)
   local row = self.refused[address]
@@ -224,12 +239,21 @@ local function row_of(self, address)
   return row
 end
 
-local function finish_receipt(self, rows)
+-- Both in the order of the envelope.
+local function sort_recipients(self)
+  local accepted, rows = {}, {}
+  for _, address in ipairs(self.built.envelope.to) do
+    if self.accepted[address] then
+      accepted[#accepted + 1] = address
+    end
+    rows[#rows + 1] = row_of(self, address)
+  end
+  return accepted, rows
+end
+
+local function finish_receipt(self, accepted, rows)
   local receipt = self.receipt
-  receipt.accepted = pick(self, function(address)
-    return self.accepted[address] and address or nil
-  end)
-  receipt.rejected, receipt.attempts = rows, self.tries
+  receipt.accepted, receipt.rejected, receipt.attempts = accepted, rows, self.tries
   return receipt
 end
 
@@ -250,10 +274,11 @@ end
 -- @treturn ?table receipt, when at least one recipient got it for certain
 -- @treturn ?table error
 function Letter:result()
-  local rows = pick(self, function(address)
-    return row_of(self, address)
-  end)
-  return (self.receipt and finish_receipt or finish_error)(self, rows)
+  local accepted, rows = sort_recipients(self)
+  if self.receipt then
+    return finish_receipt(self, accepted, rows)
+  end
+  return finish_error(self, rows)
 end
 
 return M

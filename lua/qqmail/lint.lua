@@ -16,7 +16,8 @@ local M = {}
 
 -- In the order of the findings of one severity.
 local RULES = {}
-for index, name in ipairs({ "sender", "recipients", "header", "body", "attachments" }) do
+for index, name in ipairs({ "sender", "recipients", "header", "body", "attachments",
+  "smime" }) do
   RULES[index] = require("qqmail.lint." .. name)
 end
 

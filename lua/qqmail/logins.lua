@@ -3,7 +3,8 @@
 -- Providers count failed logins and lock an account that goes on with a wrong
 -- password; QQ then refuses the right one, too. So a login that was refused is not
 -- tried again before its password changes or a pause is over, however many mailers
--- use it; and one that has never worked is tried by one connection at a time.
+-- use it; and one that has never worked is tried by one connection at a time. A login
+-- that got no answer may have been counted as well: the second such one has to wait, too.
 -- @module qqmail.logins
 
 local core = require("qqmail.core")
@@ -25,6 +26,9 @@ local records, count = {}, 0
 
 -- By key: true when a login has worked, and who tries one that has not.
 local proved, proved_count, queues = {}, 0, {}
+
+-- By key: when a login got no answer, after which there was none that did.
+local unanswered, unanswered_count = {}, 0
 
 local salt
 
@@ -74,6 +78,15 @@ function M.is_refusal(err)
   return reply >= 500 or err.retry == "never"
 end
 
+--- Whether an error leaves open what the server thought of the login: it took it and then
+-- said nothing for as long as was waited. A connection that breaks tells nothing of the
+-- login, whatever the phase: servers restart, lines fail.
+-- @tparam table err
+-- @treturn boolean
+function M.is_unanswered(err)
+  return err.kind == "timeout" and err.phase == "auth" and not err.smtp and not err.not_tried
+end
+
 local function drop(key)
   if records[key] then
     records[key], count = nil, count - 1
@@ -104,15 +117,44 @@ function M.block(key, err, now)
   end
   records[key], count = {
     at = now, code = err.code, text = err.message, smtp = err.smtp,
+    reason = err.kind == "timeout" and "timeout" or "closed",
     transcript = transcript.tail(err.transcript),
   }, count + 1
+end
+
+local function forget_unanswered(key)
+  if unanswered[key] then
+    unanswered[key], unanswered_count = nil, unanswered_count - 1
+  end
+end
+
+--- A login got no answer: it may be tried once more, and if that gets none either not
+-- before the pause is over. The server may have counted both as wrong; not those of a
+-- secret that it has taken before.
+-- @tparam string key of `key`
+-- @tparam table err
+-- @tparam number now seconds
+function M.note_unanswered(key, err, now)
+  if proved[key] then
+    return
+  end
+  local before = unanswered[key]
+  forget_unanswered(key)
+  if before and now - before < M.pause then
+    M.block(key, err, now)
+    records[key].is_unanswered = true
+    return
+  elseif unanswered_count >= MOST then
+    unanswered, unanswered_count = {}, 0
+  end
+  unanswered[key], unanswered_count = now, unanswered_count + 1
 end
 
 --- May this login be tried?
 -- @tparam string key of `key`
 -- @tparam number now seconds
--- @treturn ?table nil: yes; else for `error`: `code`, `text`, `smtp`, `transcript` of
--- the refusal, `ago` and `left` (seconds)
+-- @treturn ?table nil: yes; else for `error`: `code`, `text`, `smtp`, `transcript`,
+-- `reason` of the refusal, `is_unanswered` (there was none), `ago` and `left` (seconds)
 function M.check(key, now)
   local record = records[key]
   if not record then
@@ -125,7 +167,8 @@ function M.check(key, now)
   end
   return {
     code = record.code, text = record.text, smtp = record.smtp, transcript = record.transcript,
-    ago = ago, left = M.pause - ago,
+    reason = record.reason, is_unanswered = record.is_unanswered, ago = ago,
+    left = M.pause - ago,
   }
 end
 
@@ -133,11 +176,13 @@ end
 -- @tparam string key of `key`
 function M.forget(key)
   drop(key)
+  forget_unanswered(key)
 end
 
 --- Forget all: somebody has mended the accounts.
 function M.forget_all()
   records, count, proved, proved_count, queues = {}, 0, {}, 0, {}
+  unanswered, unanswered_count = {}, 0
 end
 
 -- --- one at a time --------------------------------------------------------------
@@ -178,6 +223,9 @@ end
 -- @tparam ?table place what `enter` gave
 -- @tparam boolean worked
 function M.leave(key, place, worked)
+  if worked then
+    forget_unanswered(key)
+  end
   if worked and not proved[key] then
     if proved_count >= MOST then
       proved, proved_count = {}, 0
@@ -191,7 +239,7 @@ end
 -- rules of its own.
 local function judge(record, settings)
   if not record.smtp then
-    return diagnose.failure({ phase = "auth", reason = "closed" }, settings)
+    return diagnose.failure({ phase = "auth", reason = record.reason }, settings)
   end
   local found = diagnose.reply({
     phase = "auth", code = record.smtp.code, enhanced = record.smtp.enhanced,
@@ -200,6 +248,20 @@ local function judge(record, settings)
   found.text = { en = record.text, zh = record.text }
   return found
 end
+
+local REFUSED = {
+  en = "not tried: %s refused this login %d s ago (%s); it is tried again once the password or "
+    .. "code is another one, or in %d s",
+  zh = "未尝试登录：%s 在 %d 秒前拒绝了该账号（%s）；更换密码或授权码后，或 %d 秒后才会重试",
+}
+
+local UNANSWERED = {
+  en = "not tried: %s left two logins without an answer, the last %d s ago (%s), and may have "
+    .. "counted them as wrong; it is tried again once the password or code is another one, or "
+    .. "in %d s",
+  zh = "未尝试登录：%s 连续两次未对登录作出答复，最近一次在 %d 秒前（%s），可能已计为失败；更换密码或授权码后，"
+    .. "或 %d 秒后才会重试",
+}
 
 --- The error of a try that is not made.
 -- @tparam table record of `check`
@@ -210,16 +272,13 @@ function M.error(record, settings)
   local where = settings.host or settings.socket or "the server"
   local ago, left = math.floor(record.ago), math.ceil(record.left)
   local found = judge(record, settings)
+  local says = record.is_unanswered and UNANSWERED or REFUSED
   return errors.new({ kind = found.kind, code = found.code, phase = "auth", delivered = "no",
     retry = "never", retry_after = record.left, not_tried = true, lang = settings.lang,
     hint = found.hint, help_url = found.help_url, transcript = record.transcript,
     because = record.code,
-    text = {
-      en = ("not tried: %s refused this login %d s ago (%s); it is tried again once the password "
-        .. "or code is another one, or in %d s"):format(where, ago, found.text.en, left),
-      zh = ("未尝试登录：%s 在 %d 秒前拒绝了该账号（%s）；更换密码或授权码后，或 %d 秒后才会重试")
-        :format(where, ago, found.text.zh, left),
-    } })
+    text = { en = says.en:format(where, ago, found.text.en, left),
+      zh = says.zh:format(where, ago, found.text.zh, left) } })
 end
 
 return M

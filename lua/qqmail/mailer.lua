@@ -16,6 +16,7 @@ local net = require("qqmail.net")
 local notify = require("qqmail.notify")
 local reports = require("qqmail.report")
 local route = require("qqmail.route")
+local where = require("qqmail.where")
 
 local M = {}
 
@@ -304,8 +305,8 @@ Mailer.__close = Mailer.close
 --- Host and user; never a secret.
 function Mailer:__tostring()
   local settings = self.settings
-  return settings.cover:text(("qqmail.mailer (%s:%s, user %s)"):format(
-    tostring(settings.host or settings.socket), tostring(settings.port),
+  return settings.cover:text(("qqmail.mailer (%s, user %s)"):format(
+    settings.socket or where.with_port(settings.host, settings.port),
     tostring(settings.user or "none")))
 end
 

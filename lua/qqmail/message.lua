@@ -4,30 +4,31 @@
 -- @module qqmail.message
 
 local addresses = require "qqmail.message.addresses"
+local attached = require "qqmail.message.attached"
 local content = require "qqmail.message.content"
 local built = require "qqmail.message.built"
+local calendar = require "qqmail.message.calendar"
 local covers = require "qqmail.cover"
 local core = require "qqmail.core"
 local fault = require "qqmail.message.fault"
 local from_template = require "qqmail.message.from_template"
 local headers = require "qqmail.message.headers"
+local images = require "qqmail.message.images"
 local raw = require "qqmail.message.raw"
+local sending = require "qqmail.message.sending"
 local suggest = require "qqmail.suggest"
 
 local M = {}
 
 local KEYS = { "from", "sender", "to", "cc", "bcc", "reply_to", "subject", "text", "html",
-  "attachments", "attach", "inline", "calendar", "headers", "date", "id", "raw", "in_reply_to",
-  "references", "priority", "list_unsubscribe", "charset", "envelope", "deadline", "cancel",
-  "template", "vars", "dsn" }
+  "attachments", "attach", "inline", "embed_images", "calendar", "headers", "date", "id", "raw",
+  "in_reply_to", "references", "priority", "list_unsubscribe", "read_receipt", "charset",
+  "envelope", "deadline", "cancel", "template", "vars", "dsn", "require_tls", "smime" }
 
 local KNOWN = {}
 for _, key in ipairs(KEYS) do
   KNOWN[key] = true
 end
-
--- Part of the interface, not of this version.
-local LATER = { dsn = true }
 
 -- What other libraries call it.
 local ELSEWHERE = {
@@ -35,16 +36,14 @@ local ELSEWHERE = {
   html_body = "html", body_html = "html", title = "subject", replyto = "reply_to",
   attachment = "attachments", files = "attachments", file = "attachments", images = "inline",
   embedded = "inline", message_id = "id", messageid = "id", recipients = "to", mailfrom = "from",
-  header = "headers", encoding = "charset", ical = "calendar", unsubscribe = "list_unsubscribe",
+  icalevent = "calendar", invite = "calendar", attachdataurls = "embed_images", header = "headers",
+  encoding = "charset", ical = "calendar", unsubscribe = "list_unsubscribe",
+  receipt = "read_receipt", mdn = "read_receipt",
 }
 
 local function check_keys(lang, spec)
   for key in pairs(spec) do
-    if LATER[key] then
-      return nil, fault.new(lang, "message.unsupported", key, {
-        en = "is not available in this version", zh = "当前版本尚不支持",
-      })
-    elseif not KNOWN[key] then
+    if not KNOWN[key] then
       local name = tostring(key)
       local meant = ELSEWHERE[name:lower()] or suggest.closest(key, KEYS)
       return nil, fault.new(lang, "message.unknown_field", name, {
@@ -65,9 +64,11 @@ end
 
 -- --- people and envelope ----------------------------------------------------
 
+local RECIPIENT_KEYS = { "to", "cc", "bcc" }
+
 local function read_people(self, spec, defaults)
   local people, err = {}
-  for _, key in ipairs({ "to", "cc", "bcc" }) do
+  for _, key in ipairs(RECIPIENT_KEYS) do
     people[key], err = addresses.list(self.lang, key, spec[key])
     if not people[key] then
       return nil, err
@@ -96,26 +97,6 @@ local function read_people(self, spec, defaults)
   return people
 end
 
--- What is said about the sending, not the mail: kept beside it.
-local function check_sending(lang, spec)
-  local deadline, cancel = spec.deadline, spec.cancel
-  if deadline ~= nil then
-    if type(deadline) ~= "number" or not (deadline > 0 and deadline < math.huge) then
-      return nil, fault.new(lang, "message.bad_value", "deadline", {
-        en = "must be a number of seconds above 0", zh = "必须是大于 0 的秒数",
-      })
-    end
-  end
-  local is_token = type(cancel) == "table" and type(cancel.cancelled) == "boolean"
-  if cancel ~= nil and type(cancel) ~= "function" and not is_token then
-    return nil, fault.type(lang, "cancel", {
-      en = "a function, or a table with a field `cancelled` that is true or false",
-      zh = "函数，或含布尔字段 cancelled 的表",
-    }, cancel)
-  end
-  return true
-end
-
 local function check_envelope(lang, given)
   if given == nil then
     return {}
@@ -138,16 +119,16 @@ local function envelope_sender(lang, given, sender)
     return ""
   elseif given.from ~= nil then
     local one, err = addresses.one(lang, "envelope.from", given.from)
-    return one and one.address, err, one and one.utf8
+    return one and one.address, err
   elseif sender then
-    return sender.address, nil, sender.utf8
+    return sender.address
   end
   return nil, fault.new(lang, "message.no_sender", "envelope.from",
     { en = "is missing: there is no sender", zh = "缺失：没有发件人" })
 end
 
 local function make_envelope(self, given, sender, lists)
-  local from, err, from_utf8 = envelope_sender(self.lang, given, sender)
+  local from, err = envelope_sender(self.lang, given, sender)
   if not from then
     return nil, err
   end
@@ -159,28 +140,41 @@ local function make_envelope(self, given, sender, lists)
     end
     lists = { list }
   end
-  local to, to_utf8 = addresses.unique(lists)
+  local to = addresses.unique(lists)
   if #to == 0 then
     return nil, fault.new(self.lang, "message.no_recipients", "to",
       { en = "is empty: a message needs at least one recipient", zh = "为空：邮件至少需要一个收件人" })
   end
-  return { from = from, to = to, utf8 = from_utf8 or to_utf8 or false }
+  return { from = from, to = to }
 end
 
 -- --- header -----------------------------------------------------------------
 
-local function people_fields(people)
-  local out = {}
-  local function add(name, field, list)
-    if #list > 0 then
-      out[#out + 1] = { name = name, field = field, addresses = list }
+-- The first address that needs SMTPUTF8: what has to be said of it.
+local function note_utf8(self, field, list)
+  for _, address in ipairs(list) do
+    if address.utf8 and not self.international then
+      self.international = { field = field, name = address.address }
     end
   end
-  add("From", "from", { people.from })
-  add("Sender", "sender", { people.sender })
-  add("Reply-To", "reply_to", people.reply_to)
-  add("To", "to", people.to)
-  add("Cc", "cc", people.cc)
+end
+
+local function add_people(self, out, name, field, list)
+  if #list > 0 then
+    note_utf8(self, field, list)
+    out[#out + 1] = { name = name, field = field, addresses = list }
+  end
+end
+
+local function people_fields(self, people)
+  local out = {}
+  add_people(self, out, "From", "from", { people.from })
+  if people.sender then
+    add_people(self, out, "Sender", "sender", { people.sender })
+  end
+  add_people(self, out, "Reply-To", "reply_to", people.reply_to)
+  add_people(self, out, "To", "to", people.to)
+  add_people(self, out, "Cc", "cc", people.cc)
   if #people.to == 0 and #people.cc == 0 then
     -- All recipients are hidden: say so, as other mailers do.
     out[#out + 1] = { name = "To", field = "to", raw = "undisclosed-recipients:;" }
@@ -218,10 +212,14 @@ local function append(out, list)
   end
 end
 
+local ID_ROWS = { { "in_reply_to", "In-Reply-To" }, { "references", "References" } }
+
+local OPTION_KEYS = { "priority", "list_unsubscribe", "read_receipt" }
+
 -- Fields of the options that need no more than their value.
-local function option_fields(self, spec)
+local function option_fields(self, spec, from)
   local out = {}
-  for _, row in ipairs({ { "in_reply_to", "In-Reply-To" }, { "references", "References" } }) do
+  for _, row in ipairs(ID_ROWS) do
     if spec[row[1]] ~= nil then
       local ids, err = headers.message_ids(self.lang, row[1], spec[row[1]])
       if not ids then
@@ -230,9 +228,12 @@ local function option_fields(self, spec)
       out[#out + 1] = { name = row[2], raw = ids, field = row[1] }
     end
   end
-  for _, key in ipairs({ "priority", "list_unsubscribe" }) do
+  if spec.require_tls == false then
+    out[#out + 1] = { name = "TLS-Required", raw = "No", field = "require_tls" }
+  end
+  for _, key in ipairs(OPTION_KEYS) do
     if spec[key] ~= nil then
-      local list, err = headers[key](self.lang, spec[key])
+      local list, err = headers[key](self.lang, spec[key], from)
       if not list then
         return nil, err
       end
@@ -243,7 +244,7 @@ local function option_fields(self, spec)
 end
 
 local function make_header(self, spec, defaults, people)
-  local out = people_fields(people)
+  local out = people_fields(self, people)
   local subject = spec.subject
   if type(subject) == "string" then
     out[#out + 1] = { name = "Subject", field = "subject", text = subject, words = true }
@@ -263,7 +264,7 @@ local function make_header(self, spec, defaults, people)
   end
   append(out, { date, { name = "Message-ID", field = "id", raw = self.id } })
   local options, custom
-  options, err = option_fields(self, spec)
+  options, err = option_fields(self, spec, people.from)
   if options then
     custom, err = headers.custom(self.lang, spec.headers, defaults.headers)
   end
@@ -279,16 +280,25 @@ end
 
 -- --- the whole --------------------------------------------------------------
 
+local TEXT_KEYS = { "text", "html" }
+
 -- `text = false` asks for HTML alone.
 local function add_texts(self, spec, out)
   local ctx = { lang = self.lang, convert = self.convert }
-  for _, key in ipairs({ "text", "html" }) do
+  for _, key in ipairs(TEXT_KEYS) do
     if spec[key] ~= nil and spec[key] ~= false then
       local err
       out[key], err = content.text_source(ctx, key, spec[key])
       if not out[key] then
         return nil, err
       end
+    end
+  end
+  if spec.embed_images ~= nil then
+    local err
+    out.html, out.inline, err = images.embed(self.lang, spec.embed_images, out.html)
+    if err then
+      return nil, err
     end
   end
   if spec.text == nil and out.html then
@@ -298,18 +308,34 @@ local function add_texts(self, spec, out)
   return true
 end
 
-local function add_parts(self, spec, out)
-  local ctx = { lang = self.lang, convert = self.convert }
+local function has_more_parts(spec)
+  return spec.attachments ~= nil or spec.attach ~= nil or spec.inline ~= nil
+    or spec.calendar ~= nil
+end
+
+-- Builds an attached message: one of its own, with an id of its own.
+local function inner_builder(defaults)
+  return function(inner)
+    return M.new(inner, setmetatable({ message_id = false }, { __index = defaults }))
+  end
+end
+
+local function add_parts(self, spec, out, defaults)
+  local ctx = { lang = self.lang, convert = self.convert, attach_message = attached.part,
+    build = inner_builder(defaults) }
   local err
   local field = spec.attach ~= nil and "attach" or "attachments"
   if spec[field] ~= nil then
     out.attachments, err = content.attachments(ctx, field, spec[field])
   end
   if not err and spec.inline ~= nil then
+    local embedded = out.inline or {}
     out.inline, err = content.inline(ctx, spec.inline)
+    append(out.inline or {}, embedded)
   end
   if not err and spec.calendar ~= nil then
-    out.calendar, err = content.calendar(ctx, spec.calendar)
+    out.attachments = out.attachments or {}
+    out.calendar, out.attachments[#out.attachments + 1], err = calendar.make(ctx, spec.calendar)
   end
   if err then
     return nil, err
@@ -329,9 +355,6 @@ local OVERRIDES = {
   cid = {
     syntax = { code = "message.bad_cid", where = true, en = "is not a content id",
       zh = "不是合法的内容 ID" },
-  },
-  method = {
-    syntax = { code = "message.bad_value", en = "is not a calendar method", zh = "不是合法的日历方法" },
   },
   header = {
     too_long = { code = "message.line_too_long",
@@ -358,17 +381,37 @@ local function make_parts(self, spec, defaults)
   if not self.envelope then
     return nil, err
   end
-  local parts = { utf8 = self.envelope.utf8 }
+  local parts = {}
   parts.headers, err = make_header(self, spec, defaults, people)
   if not parts.headers then
     return nil, err
   end
   local ok
   ok, err = add_texts(self, spec, parts)
-  if ok then
-    ok, err = add_parts(self, spec, parts)
+  if ok and has_more_parts(spec) then
+    ok, err = add_parts(self, spec, parts, defaults)
   end
   return ok and parts, err
+end
+
+local function make_handle(self, parts)
+  local handle, name, text, where, position = core.message(parts)
+  if not handle then
+    return nil, core_error(self, parts, name, text, where, position)
+  end
+  return handle
+end
+
+-- Signing is rare: its modules are loaded by the first message that asks for it.
+local function make_signed(self, parts, given)
+  local handle, more = require("qqmail.smime").build(self.lang, parts, given, function(layer)
+    return make_handle(self, layer)
+  end)
+  if not handle then
+    return nil, more
+  end
+  self.smime = more
+  return handle
 end
 
 local function build(self, spec, defaults)
@@ -392,10 +435,17 @@ local function build(self, spec, defaults)
     return nil, fault.core(self.lang, nil, name, text)
   end
   parts.boundary = core.hash(random)
-  local where, position
-  self.core, name, text, where, position = core.message(parts)
+  local smime = spec.smime
+  if smime == nil then
+    smime = defaults.smime
+  end
+  if smime then
+    self.core, err = make_signed(self, parts, smime)
+  else
+    self.core, err = make_handle(self, parts)
+  end
   if not self.core then
-    return nil, core_error(self, parts, name, text, where, position)
+    return nil, err
   end
   self.parts = parts
   return self
@@ -414,6 +464,7 @@ local function build_raw(self, spec, defaults)
     end
   end
   self.core, self.id, self.raw = made.handle, made.id, made.source
+  self.international = made.international
   self.envelope, err = make_envelope(self, self.given_envelope, sender, made.recipients or {})
   if not self.envelope then
     return nil, err
@@ -427,11 +478,12 @@ local function make(spec, defaults)
   if not ok then
     return nil, err
   end
-  ok, err = check_sending(lang, spec)
-  if not ok then
+  local self
+  self, err = sending.read(lang, spec)
+  if not self then
     return nil, err
   end
-  local self = { lang = lang, deadline = spec.deadline, cancel = spec.cancel }
+  self.lang = lang
   self.given_envelope, err = check_envelope(lang, spec.envelope)
   if not self.given_envelope then
     return nil, err
@@ -443,7 +495,10 @@ local function make(spec, defaults)
     end
   end
   self, err = (spec.raw ~= nil and build_raw or build)(self, spec, defaults)
-  return self and built.wrap(self), err
+  if self then
+    ok, err = sending.check_recipients(self)
+  end
+  return self and ok and built.wrap(self) or nil, err
 end
 
 -- A field that was given a code for an address may be quoted in what is wrong with it.
@@ -460,9 +515,10 @@ end
 
 --- Build a message.
 -- @tparam table spec the fields of a message, or a built message (answered as
--- it is). `deadline` (seconds from the call that sends it) and `cancel` stay in
--- fields of that name and are no part of the mail.
--- @tparam ?table defaults `from`, `reply_to`, `headers`, `lang`, `message_id`, `templates`
+-- it is). `deadline` (seconds from the call that sends it), `cancel`, `dsn` and
+-- `require_tls` stay in fields of that name.
+-- @tparam ?table defaults `from`, `reply_to`, `headers`, `lang`, `message_id`, `templates`,
+-- `smime`
 -- @treturn ?table see `qqmail.message.built`
 -- @treturn ?table error
 function M.new(spec, defaults)

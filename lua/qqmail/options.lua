@@ -89,6 +89,12 @@ M.list = {
     en = "folder in which the field `template` of a message is looked for, see docs/templates.md",
     zh = "邮件字段 template 所指模板的目录，见 docs/templates.zh-CN.md",
   }, { env = "TEMPLATES" }),
+  row("smime", "smime", {
+    en = "signs (or encrypts) each message that has no field `smime`, with what the field takes, "
+      .. "see docs/smime.md; certificates and keys are read once, when the mailer is made",
+    zh = "为没有 smime 字段的邮件签名（或加密），写法与该字段相同，见 docs/smime.zh-CN.md；"
+      .. "证书与私钥在创建 mailer 时读取一次",
+  }, { secret = true }),
   row("hostname", "hostname", {
     en = "name given in EHLO; the default tells nothing about this host",
     zh = "EHLO 中使用的名字；默认值不透露本机信息",
@@ -165,9 +171,19 @@ M.list = {
     zh = "强制开启或关闭 PIPELINING；默认按服务器声明",
   }, { query = true }),
   row("smtputf8", "boolean", {
-    en = "force SMTPUTF8 on or off; default: when needed and offered",
-    zh = "强制开启或关闭 SMTPUTF8；默认按需使用",
+    en = "true: say SMTPUTF8 with each mail where the server offers it; false: never; default: "
+      .. "when needed and offered",
+    zh = "true：服务器支持时每封邮件都声明 SMTPUTF8；false：从不使用；默认仅在需要且服务器支持时使用",
   }, { query = true }),
+  row("dsn", "dsn", {
+    en = 'delivery reports to ask for with each message that has no `dsn` of its own: { notify = '
+      .. '"never" or a list of "success", "failure", "delay", ret = "full" or "headers", envid =, '
+      .. "orcpt = true, soft = true: go without where the server does not offer DSN }, see "
+      .. "docs/delivery.md",
+    zh = '为未自带 dsn 的邮件请求的投递状态通知：{ notify = "never" 或 "success"、"failure"、"delay" 的列表，'
+      .. 'ret = "full" 或 "headers"，envid =，orcpt = true，soft = true（服务器不支持 DSN 时照常发送）}，'
+      .. "见 docs/delivery.zh-CN.md",
+  }),
   row("rate", "rate", {
     en = "most messages in a time, spread evenly: { 15, per = 60 } or \"15/60\"; workers of nginx "
       .. "share it through `lua_shared_dict qqmail_rate`, else each has its part of it",
@@ -176,9 +192,10 @@ M.list = {
   }, { env = "RATE", query = true }),
   row("retry.attempts", "integer", {
     en = "tries of one message before its error is returned; `retry = false` is short for 1, "
-      .. "`retry = true` for the default; a refused login is never tried again",
+      .. "`retry = true` for the default; a refused login is never tried again, "
+      .. "one that got no answer once",
     zh = "单封邮件的尝试次数，用完才返回错误；retry = false 等于 1，retry = true 等于默认值；"
-      .. "登录被拒绝后从不重试",
+      .. "登录被拒绝后从不重试，未得到答复的登录只再试一次",
   }, { env = "RETRY_ATTEMPTS", default = 3, min = 1, max = 100, query = true }),
   row("retry.base", "delay", {
     en = "seconds before the second try; doubled for each further one",
@@ -292,7 +309,6 @@ M.list = {
       .. "key、passphrase、canonicalization、headers、oversign、identity、expires、algorithm，"
       .. "见 docs/dkim.zh-CN.md",
   }),
-  later("dsn", { en = "ask for delivery reports", zh = "请求投递状态通知" }),
 }
 
 --- The fields of a signature in `dkim`, which are named in errors as options are.

@@ -12,11 +12,17 @@ local M = {}
 
 -- --- another try --------------------------------------------------------------
 
--- "now" or "later", or nil and why there must be no other try.
-local function willingness(policy, err)
+-- "now" or "later", or nil and why there must be no other try. `attempt`: tries made.
+local function willingness(policy, err, attempt)
   if err.kind == "auth" or logins.is_refusal(err) then
     -- One more wrong login brings the account closer to being locked.
     return nil, "auth"
+  elseif logins.is_unanswered(err) then
+    -- It may have been counted as a wrong one: once more, and not at once.
+    if attempt > 1 or err.retry == "never" then
+      return nil, "auth"
+    end
+    return "later"
   elseif err.kind == "cancelled" then
     return nil, "never"
   elseif err.delivered == "unknown" then
@@ -37,7 +43,7 @@ end
 -- @tparam table err
 -- @treturn boolean
 function M.can_help(policy, err)
-  return (willingness(policy or {}, err)) ~= nil
+  return (willingness(policy or {}, err, 1)) ~= nil
 end
 
 -- A pause the provider is known to ask for is kept. Where only a general rule knows
@@ -65,7 +71,7 @@ function M.decide(policy, state, random)
   if not policy then
     return nil, "off"
   end
-  local retry, why = willingness(policy, state.err)
+  local retry, why = willingness(policy, state.err, state.attempt)
   if not retry then
     return nil, why
   elseif state.attempt >= policy.attempts then
@@ -133,6 +139,10 @@ local OF_ACCOUNT = {
 -- RFC 5321 section 3.8 that may be the answer to any command.
 local LEAVING = set "reject.closing rate.too_many_connections"
 
+-- Found here, before the server heard of the mail: another one may offer what it needs.
+local OTHERS_MAY = set("message.smtputf8_required message.eightbit_required "
+  .. "message.dsn_not_offered message.require_tls_not_offered message.require_tls_unverified")
+
 --- Whether an error belongs to the account and its server rather than to the mail.
 --
 -- What never left this machine (phase config) is no fault of the server, but our
@@ -143,6 +153,8 @@ local LEAVING = set "reject.closing rate.too_many_connections"
 function M.is_of_account(err)
   if err.delivered == "unknown" then
     return false, false
+  elseif OTHERS_MAY[err.code] and not err.smtp then
+    return true, false
   elseif err.phase == "config" then
     return err.code == "rate.own_limit", false
   end

@@ -190,7 +190,7 @@ end
 -- @tparam table driver
 -- @tparam number deadline absolute
 -- @tparam ?table spare
--- @tparam ?function look see `pump.open`; a check's, which tries one login at most
+-- @tparam ?function look see `connection.open`; a check's, which tries one login at most
 -- @treturn ?table connection
 -- @treturn ?table error
 function Route:open(driver, deadline, spare, look)
@@ -207,6 +207,18 @@ function Route:open(driver, deadline, spare, look)
   return connection, err
 end
 
+-- A message went out with less than was asked for, as `dsn.soft` allows. It will be so
+-- with each: the log has it once.
+local function tell_without_reports(self, job)
+  if self.told_of_reports then
+    return
+  end
+  self.told_of_reports = true
+  self.report:note("warning", ("%s was sent without: %s does not offer delivery reports (DSN)")
+    :format(job.message.id or "a message", self.settings.host or self.settings.socket),
+    { message_id = job.message.id, code = "message.dsn_not_offered", key = "dsn" })
+end
+
 --- What the way a message went, or failed to go, says about the server.
 -- @tparam table driver
 -- @tparam table job with its outcome
@@ -214,6 +226,9 @@ end
 function Route:learn(driver, job)
   local pace = self:pool(driver):pace()
   if job.outcome.type == "delivered" then
+    if job.has_reports == false then
+      tell_without_reports(self, job)
+    end
     pace:worked({ pipelining = job.pipelined, window = job.followed, chunking = job.chunked })
     return false
   end

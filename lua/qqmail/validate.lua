@@ -329,6 +329,15 @@ function M.table(value)
   return value
 end
 
+--- What signs or encrypts; false for nothing. What stands in it is checked where it is read.
+function M.smime(value)
+  if value ~= false and type(value) ~= "table" then
+    return nil, { en = "must be a table { sign = { cert =, key = } }",
+      zh = "必须是表 { sign = { cert =, key = } }" }
+  end
+  return value
+end
+
 local MECHANISMS = { "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1",
   "PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER", "EXTERNAL" }
 -- Known, and no more than that: RFC 6331 has moved it to historic.
@@ -517,6 +526,16 @@ function M.accounts(value)
     en = "must be a list of accounts, each a table of options or a URL",
     zh = "必须是账号列表，每项为选项表或 URL",
   }
+end
+
+--- What to ask of delivery reports, see `qqmail.dsn`.
+function M.dsn(value)
+  local read, why, key = require("qqmail.dsn").read(value)
+  if read == nil and key then
+    return nil, { en = "has a field that is wrong: " .. key .. " " .. why.en,
+      zh = "中的 " .. key .. " 有误：" .. why.zh }
+  end
+  return read, why
 end
 
 --- A signature, or a list of them; false for none. What stands in them is checked where

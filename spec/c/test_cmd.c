@@ -23,6 +23,16 @@ static void check_line(const char *line, const char *traced)
     qm_buf_deinit(&out);
 }
 
+static enum qm_err write_rcpt(struct qm_span path, bool utf8)
+{
+    struct qm_cmd_rcpt rcpt;
+
+    memset(&rcpt, 0, sizeof(rcpt));
+    rcpt.path = path;
+    rcpt.utf8 = utf8;
+    return qm_cmd_rcpt(&cmd, &rcpt);
+}
+
 static void check_nothing(void)
 {
     CHECK(qm_buf_len(&out) == 0);
@@ -65,6 +75,43 @@ static void test_mail(void)
         "MAIL FROM:<a@b> SIZE=18446744073709551615 BODY=8BITMIME SMTPUTF8");
 }
 
+static void test_mail_extensions(void)
+{
+    struct qm_cmd_mail mail;
+
+    memset(&mail, 0, sizeof(mail));
+    mail.path = qm_span_of("a@b");
+    mail.require_tls = true;
+    mail.dsn.ret = QM_DSN_RET_HEADERS;
+    mail.dsn.envid = qm_span_of("no 1");
+    begin();
+    CHECK(qm_cmd_mail(&cmd, &mail) == QM_OK);
+    check_line("MAIL FROM:<a@b> REQUIRETLS RET=HDRS ENVID=no+201\r\n",
+               "MAIL FROM:<a@b> REQUIRETLS RET=HDRS ENVID=no+201");
+    mail.dsn.envid = qm_span_of("a\r\nRCPT TO:<x@y>");
+    begin();
+    CHECK(qm_cmd_mail(&cmd, &mail) == QM_E_CONTROL);
+    check_nothing();
+}
+
+static void test_rcpt_extensions(void)
+{
+    struct qm_cmd_rcpt rcpt;
+
+    memset(&rcpt, 0, sizeof(rcpt));
+    rcpt.path = qm_span_of("a@b");
+    rcpt.dsn.notify = QM_DSN_SUCCESS | QM_DSN_DELAY;
+    rcpt.dsn.orcpt = qm_span_of("c d@e");
+    begin();
+    CHECK(qm_cmd_rcpt(&cmd, &rcpt) == QM_OK);
+    check_line("RCPT TO:<a@b> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;c+20d@e\r\n",
+               "RCPT TO:<a@b> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;c+20d@e");
+    rcpt.dsn.orcpt = qm_span_of("a@b\nDATA");
+    begin();
+    CHECK(qm_cmd_rcpt(&cmd, &rcpt) == QM_E_CONTROL);
+    check_nothing();
+}
+
 static void test_bdat(void)
 {
     begin();
@@ -105,16 +152,16 @@ static void test_no_control_byte_leaves(void)
         path[1] = (char)byte;
         begin();
         if (control || byte >= 0x80) {
-            CHECK(qm_cmd_rcpt(&cmd, span, false) ==
+            CHECK(write_rcpt(span, false) ==
                   (control ? QM_E_CONTROL : QM_E_NONASCII));
             CHECK(qm_cmd_hello(&cmd, "EHLO", span) != QM_OK);
             check_nothing();
         } else {
-            CHECK(qm_cmd_rcpt(&cmd, span, false) == QM_OK);
+            CHECK(write_rcpt(span, false) == QM_OK);
             qm_buf_deinit(&out);
         }
         begin();
-        CHECK((qm_cmd_rcpt(&cmd, span, true) == QM_OK) == !control);
+        CHECK((write_rcpt(span, true) == QM_OK) == !control);
         qm_buf_deinit(&out);
     }
 }
@@ -134,7 +181,7 @@ static void test_long_lines(void)
 
     memset(path, 'a', sizeof(path));
     begin();
-    CHECK(qm_cmd_rcpt(&cmd, qm_span_make(path, QM_CMD_LINE_MAX), false) ==
+    CHECK(write_rcpt(qm_span_make(path, QM_CMD_LINE_MAX), false) ==
           QM_E_TOO_LONG);
     CHECK(qm_cmd_auth(&cmd, "PLAIN", true, qm_span_make(path, sizeof(path))) ==
           QM_E_TOO_LONG);
@@ -146,7 +193,7 @@ static void test_refusal_keeps_the_rest(void)
 {
     begin();
     CHECK(qm_cmd_plain(&cmd, "DATA") == QM_OK);
-    CHECK(qm_cmd_rcpt(&cmd, qm_span_of("a\r\nb@c"), false) == QM_E_CONTROL);
+    CHECK(write_rcpt(qm_span_of("a\r\nb@c"), false) == QM_E_CONTROL);
     check_line("DATA\r\n", "DATA");
 }
 
@@ -164,6 +211,8 @@ int main(void)
     TEST(test_plain);
     TEST(test_hello);
     TEST(test_mail);
+    TEST(test_mail_extensions);
+    TEST(test_rcpt_extensions);
     TEST(test_bdat);
     TEST(test_auth_is_masked);
     TEST(test_no_control_byte_leaves);

@@ -250,7 +250,7 @@ static void allowed_types(void)
 
 static void refused_names(void)
 {
-    char name[1030];
+    char name[2050];
     struct qm_part part;
 
     check_fault(data_part("a/b", "in\r\nvoice"), QM_E_CONTROL, QM_PART_NAME, 2);
@@ -301,6 +301,31 @@ static void raw_bodies(void)
     CHECK(part.fault_at == 0);
 }
 
+static void messages_as_attachments(void)
+{
+    struct qm_part part = data_part("message/rfc822", "m.eml");
+
+    part.role = QM_PART_MESSAGE;
+    qm_source_memory(&part.source, qm_span_of("A: b\n\n--=_x\n\xc3\xa9"));
+    CHECK(qm_part_measure(&part, NULL, 0) == QM_OK);
+    CHECK(part.encoding[QM_PART_SEVEN] == QM_ENCODING_8BIT);
+    CHECK(part.encoding[QM_PART_EIGHT] == QM_ENCODING_8BIT);
+    CHECK(part.size[QM_PART_SEVEN] == 17);
+    CHECK(part.size[QM_PART_SEVEN] == encoded_size(&part, QM_PART_SEVEN));
+    CHECK_FIELDS(part, "Content-Type: message/rfc822;\r\n name=\"m.eml\"\r\n"
+                       "Content-Disposition: attachment;\r\n "
+                       "filename=\"m.eml\"\r\n");
+    qm_source_memory(&part.source, qm_span_of("A: b\n\nc\n"));
+    CHECK(qm_part_measure(&part, NULL, 0) == QM_OK);
+    CHECK(part.encoding[QM_PART_SEVEN] == QM_ENCODING_7BIT);
+    part.type = qm_span_of("text/plain");
+    check_fault(part, QM_E_UNSUPPORTED, QM_PART_TYPE, 0);
+    part.type = qm_span_of("message/partial");
+    check_fault(part, QM_E_UNSUPPORTED, QM_PART_TYPE, 0);
+    qm_source_pull(&part.source, false, 0);
+    CHECK(qm_part_measure(&part, NULL, 0) == QM_E_UNSUPPORTED);
+}
+
 int main(void)
 {
     TEST(encoding_follows_content);
@@ -315,6 +340,7 @@ int main(void)
     TEST(refused_names);
     TEST(refused_ids);
     TEST(raw_bodies);
+    TEST(messages_as_attachments);
     CHECK(qm_mem_test_live() == 0);
     return check_done();
 }

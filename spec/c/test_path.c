@@ -8,27 +8,42 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* What reading a place comes to. */
+static enum qm_err try_read(const char *folder, const char *path,
+                            bool *inside_out)
+{
+    struct qm_buf buf;
+    enum qm_err err;
+
+    *inside_out = true;
+    errno = 0;
+    qm_buf_init(&buf, 65536, false);
+    err = qm_path_read(folder, path, 8, &buf, inside_out);
+    CHECK(err == QM_OK || qm_buf_len(&buf) == 0);
+    qm_buf_deinit(&buf);
+    return err;
+}
+
 static bool is_inside(const char *folder, const char *path)
 {
-    bool inside = false;
+    bool inside;
 
-    return qm_path_is_inside(folder, path, &inside) == QM_OK && inside;
+    return try_read(folder, path, &inside) == QM_OK && inside;
 }
 
 static bool is_outside(const char *folder, const char *path)
 {
-    bool inside = true;
+    bool inside;
 
-    return qm_path_is_inside(folder, path, &inside) == QM_OK && !inside;
+    return try_read(folder, path, &inside) == QM_OK && !inside;
 }
 
 static bool fails(const char *folder, const char *path, int code)
 {
-    bool inside = true;
+    bool inside;
 
-    errno = 0;
-    return qm_path_is_inside(folder, path, &inside) == QM_E_SYSTEM &&
-           errno == code && !inside;
+    return try_read(folder, path, &inside) == QM_E_SYSTEM && errno == code &&
+           !inside;
 }
 
 static void make_tree(void)
@@ -48,8 +63,10 @@ static void make_tree(void)
 
 static void tells_inside_from_outside(void)
 {
+    bool inside;
+
     CHECK(is_inside("top", "top/file"));
-    CHECK(is_inside("top", "top/sub"));
+    CHECK(try_read("top", "top/sub", &inside) == QM_E_UNSUPPORTED && inside);
     CHECK(is_inside("top/", "top//sub/./file"));
     CHECK(is_inside(".", "top/file"));
     CHECK(is_inside("/", "top/file"));

@@ -113,6 +113,14 @@ static void the_envelope_of_the_outbox_is_left_out(void)
               "X-Qqmail: 1\r\nX-Qqmail-Outbo: 2\r\n\r\n");
 }
 
+static void the_separator_of_mailbox_files_is_left_out(void)
+{
+    public_of("From a@b Mon Jan  1 00:00:00 2024\nA: b\n\nx", "A: b\r\n\r\n");
+    public_of("From : a@b\nA: b\n\n", "From : a@b\r\nA: b\r\n\r\n");
+    public_of("From a\n\nx", "\r\n");
+    public_of("From a", "");
+}
+
 static void fields_one_by_one(void)
 {
     struct qm_raw raw;
@@ -149,7 +157,8 @@ static void faults(void)
     char line[1200];
     struct qm_raw raw;
 
-    lines_that_are_no_fields("From x Mon\nA: b\n\n", 0);
+    lines_that_are_no_fields("From x Mon\n A: b\n\n", 12);
+    lines_that_are_no_fields("From x Mon\nFrom y Mon\n\n", 12);
     lines_that_are_no_fields("A: b\nno colon\nBcc: c@d\n\n", 6);
     lines_that_are_no_fields(" A: b\n\n", 0);
     lines_that_are_no_fields(": b\n\n", 0);
@@ -186,6 +195,7 @@ int main(void)
     TEST(cuts_change_nothing);
     TEST(hidden_recipients_are_left_out);
     TEST(the_envelope_of_the_outbox_is_left_out);
+    TEST(the_separator_of_mailbox_files_is_left_out);
     TEST(fields_one_by_one);
     TEST(faults);
     TEST(the_block_is_bounded);

@@ -286,9 +286,38 @@ static void start(struct run *run, const char *line)
     }
 }
 
+/* ret=, envid= and require_tls= of a line. */
+static void ask_mail(struct qm_smtp_message *message, const char *line,
+                     char *envid, size_t cap)
+{
+    char ret[32] = "";
+
+    (void)word_value(line, "ret", ret, sizeof(ret));
+    (void)word_value(line, "envid", envid, cap);
+    CHECK(qm_dsn_read_ret(qm_span_of(ret), &message->dsn.ret) == QM_OK);
+    message->dsn.envid = qm_span_make(envid, unescape(envid));
+    message->require_tls = word_value(line, "require_tls", ret, sizeof(ret));
+}
+
+/* notify= and orcpt=, the same for each recipient. */
+static enum qm_err ask_reports(struct run *run, const char *line)
+{
+    struct qm_dsn_rcpt dsn = { 0, { NULL, 0 } };
+    char orcpt[512] = "";
+    char notify[64];
+
+    if (word_value(line, "notify", notify, sizeof(notify))) {
+        CHECK(qm_dsn_read_notify(qm_span_of(notify), &dsn.notify) == QM_OK);
+    }
+    (void)word_value(line, "orcpt", orcpt, sizeof(orcpt));
+    dsn.orcpt = qm_span_make(orcpt, unescape(orcpt));
+    return qm_smtp_ask_reports(&run->smtp, &dsn);
+}
+
 static enum qm_err submit(struct run *run, const char *line)
 {
     struct qm_smtp_message message;
+    char envid[128] = "";
     char from[512] = "";
     char to[LINE_MAX_LEN] = "";
     char value[32];
@@ -306,6 +335,7 @@ static enum qm_err submit(struct run *run, const char *line)
     message.check = word_value(line, "check", value, sizeof(value));
     message.has_size = word_value(line, "size", value, sizeof(value));
     message.size = message.has_size ? strtoul(value, NULL, 10) : 0;
+    ask_mail(&message, line, envid, sizeof(envid));
     err = qm_smtp_begin(&run->smtp, &message, &id);
     if (err != QM_OK) {
         return err;
@@ -316,6 +346,9 @@ static enum qm_err submit(struct run *run, const char *line)
 
         at[len] = '\0';
         err = qm_smtp_add_rcpt(&run->smtp, qm_span_make(at, unescape(at)));
+        if (err == QM_OK) {
+            err = ask_reports(run, line);
+        }
         at += len + (more ? 1 : 0);
     }
     if (err == QM_OK) {

@@ -1,7 +1,7 @@
 --- Connections of the pump to scripted servers, without a mailer around them.
 local blocking = require("qqmail.io.blocking")
 local certs = require("spec.support.certs")
-local pump = require("qqmail.pump")
+local connections = require("qqmail.connection")
 local send = require("spec.support.send")
 local tls = require("qqmail.tls")
 
@@ -25,9 +25,9 @@ end
 -- @param server with `host`, `port` and `mode`
 -- @tparam ?table settings of the session that differ
 -- @treturn ?table connection
--- @treturn ?table failure of `pump.open`
+-- @treturn ?table failure of `connections.open`
 function M.try(server, settings)
-  local connection, failure = pump.open(blocking, {
+  local connection, failure = connections.open(blocking, {
     target = { host = server.host, port = server.port },
     session = send.merge({ hostname = "[127.0.0.1]", security = SECURITY[server.mode],
       user = send.USER, password = send.CODE, allow_plaintext_auth = true }, settings),

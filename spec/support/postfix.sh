@@ -17,7 +17,7 @@
 # the Maildir ROOT/mail/<recipient in lower case>. Envelope addresses that are
 # refused: RCPT r421 r450 r452 r550 r552 r554@test.local; by the sender, at
 # MAIL s450 s550, at DATA d421 d451 d554, after the message e421 e451 e552
-# e554@test.local.
+# e554@test.local. Taken, and found to be nobody only then: lost@test.local.
 #
 # box.test is a domain with users: in1@box.test to in500@box.test have Maildirs
 # ROOT/mail/<local part>, anybody else is refused as unknown. No program is run
@@ -168,6 +168,10 @@ write_deliver() {
 # deliver MAIL RECIPIENT QUEUEID: one message into a Maildir
 set -eu
 umask 022
+if [ "$2" = lost@test.local ]; then
+  echo 'no such user here'
+  exit 67
+fi
 box=$1/$(printf %s "$2" | tr 'A-Z/' 'a-z_')
 mkdir -p "$box/tmp" "$box/new" "$box/cur"
 name=$(date +%s.%N).$3.$$

@@ -34,6 +34,16 @@ def addresses(message, old, name):
     return [{"name": decoded(n), "address": a} for n, a in pairs]
 
 
+def sender(message, old):
+    if message["sender"] is None:
+        return []
+    one = message["sender"].address
+    name, address = email.utils.parseaddr(old["sender"])
+    if address != one.addr_spec:
+        raise ValueError("two readings of the sender: %r, %r" % (address, one))
+    return [{"name": decoded(name), "address": address}]
+
+
 def structure(part):
     if not part.is_multipart():
         return part.get_content_type()
@@ -41,13 +51,13 @@ def structure(part):
     return "%s(%s)" % (part.get_content_subtype(), inner)
 
 
-def all_defects(part):
+def all_defects(part, head):
     found = [type(d).__name__ for d in part.defects]
-    for name, value in part.items():
+    for name, value in head.items():
         found += ["%s: %s" % (name, type(d).__name__) for d in value.defects]
     if part.is_multipart():
         for inner in part.iter_parts():
-            found += all_defects(inner)
+            found += all_defects(inner, inner)
     return found
 
 
@@ -67,7 +77,7 @@ def leaf(part):
         "sha256": hashlib.sha256(data).hexdigest(),
     }
     if part.get_content_maintype() == "text":
-        facts["text"] = data.decode("utf-8", "backslashreplace")
+        facts["text"] = data.decode(facts["charset"] or "utf-8", "backslashreplace")
     return facts
 
 
@@ -75,6 +85,26 @@ def leaves(part):
     if part.is_multipart():
         return [one for p in part.iter_parts() for one in leaves(p)]
     return [leaf(part)]
+
+
+def attached_messages(message):
+    """Messages within the message, as the outer one describes them."""
+    found = []
+    for part in message.walk():
+        if part.get_content_maintype() == "message":
+            inner = part.get_payload(0)
+            found.append({
+                "type": part.get_content_type(),
+                "name": part.get_filename(),
+                "disposition": part.get_content_disposition(),
+                "encoding": part["content-transfer-encoding"],
+                "headers": [[name, str(value)] for name, value in inner.items()],
+                "subject": inner["subject"],
+                "structure": structure(inner),
+                "bytes": inner.as_bytes(policy=email.policy.SMTP).decode("latin-1")
+                if not inner.is_multipart() else None,
+            })
+    return found
 
 
 def body_text(parts, kind):
@@ -97,25 +127,37 @@ def lines_of(data):
     }
 
 
+# RFC 6532 section 3.2: a header may be UTF-8, which is read from text only.
+def heads(data):
+    text = data.split(b"\r\n\r\n", 1)[0].decode("utf-8", "surrogateescape")
+    return [
+        email.message_from_string(text + "\r\n\r\n", policy=policy)
+        for policy in (email.policy.default, email.policy.compat32)
+    ]
+
+
 def read(path):
     with open(path, "rb") as file:
         data = file.read()
     message = email.message_from_bytes(data, policy=email.policy.default)
     old = email.message_from_bytes(data, policy=email.policy.compat32)
+    head, old_head = heads(data)
     parts = leaves(message)
     return {
-        "headers": [[name, str(value)] for name, value in message.items()],
-        "from": addresses(message, old, "from"),
-        "reply_to": addresses(message, old, "reply-to"),
-        "to": addresses(message, old, "to"),
-        "cc": addresses(message, old, "cc"),
-        "subject": message["subject"],
+        "headers": [[name, str(value)] for name, value in head.items()],
+        "from": addresses(head, old_head, "from"),
+        "reply_to": addresses(head, old_head, "reply-to"),
+        "to": addresses(head, old_head, "to"),
+        "cc": addresses(head, old_head, "cc"),
+        "sender": sender(head, old_head),
+        "subject": head["subject"],
         "structure": structure(message),
         "parts": parts,
+        "messages": attached_messages(message),
         "text": body_text(parts, "text/plain"),
         "html": body_text(parts, "text/html"),
         "compat": [p.get_filename() for p in old.walk() if not p.is_multipart()],
-        "defects": all_defects(message),
+        "defects": all_defects(message, head),
         "lines": lines_of(data),
         "size": len(data),
     }

@@ -138,6 +138,30 @@ local function delivers_large(self, mode)
   assert.is_true(server:messages()[1].size > 40000 * 66)
 end
 
+-- The parameters of RFC 3461 and 8689, asked for and missing.
+local function asks_of_server(self, mode)
+  local server = send.server({ mode = mode, dsn = true, requiretls = true })
+  local is_safe = mode ~= "plain"
+  local message = send.message({ to = TWO, require_tls = is_safe or nil, dsn = { ret = "headers",
+    envid = "a b", notify = { "failure", [TWO[2]] = "never" }, orcpt = true } })
+  local receipt = self:good(send.options(server), { message })[1]
+  assert.is_true(receipt.dsn)
+  assert.equal(is_safe or nil, receipt.require_tls)
+  local got = server:messages()[1]
+  assert.same({ "HDRS", "a+20b", is_safe or nil },
+    { got.params.RET, got.params.ENVID, got.params.REQUIRETLS })
+  assert.same({ NOTIFY = "FAILURE", ORCPT = "rfc822;" .. TWO[1] }, got.to_params[1])
+  assert.same({ NOTIFY = "NEVER", ORCPT = "rfc822;" .. TWO[2] }, got.to_params[2])
+
+  server = send.server({ mode = mode })
+  self:bad(send.options(server), { code = "message.dsn_not_offered", phase = "mail",
+    delivered = "no", retry = "never" }, send.message({ dsn = { notify = "never" } }))
+  self:bad(send.options(server), { delivered = "no", retry = "never", phase = "mail",
+    code = is_safe and "message.require_tls_not_offered" or "message.require_tls_unverified" },
+    send.message({ require_tls = true }))
+  assert.equal(0, send.count(server, "MAIL"))
+end
+
 -- Refusals --------------------------------------------------------------------------
 
 local function refuses_login(self, mode)
@@ -443,6 +467,7 @@ local function deliveries(self)
   each_mode(self, MODES, "delivers a large message", delivers_large)
   each_mode(self, MODES, "delivers many at once", delivers_many)
   each_mode(self, MODES, "tells a failure of the one that failed", fails_some)
+  each_mode(self, MODES, "asks for reports and for TLS", asks_of_server)
 end
 
 local function refusals(self)

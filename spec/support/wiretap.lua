@@ -4,7 +4,7 @@
 -- Inside TLS a byte has left when the whole record that holds it has.
 local fd = require("qqmail.io.fd")
 local net = require("qqmail.net")
-local pump = require("qqmail.pump")
+local connections = require("qqmail.connection")
 
 local M = {}
 
@@ -112,7 +112,7 @@ function M.driver()
   return driver
 end
 
-local open = pump.open
+local open = connections.open
 
 -- Where the filter is made the connection is the driver's newest: one at a time.
 local function tapped_open(driver, options)
@@ -128,11 +128,11 @@ end
 
 --- Listens inside TLS as well, until `stop`.
 function M.start()
-  pump.open = tapped_open
+  connections.open = tapped_open
 end
 
 function M.stop()
-  pump.open = open
+  connections.open = open
 end
 
 return M

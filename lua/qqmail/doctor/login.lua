@@ -114,7 +114,7 @@ end
 
 -- What matters to a mail, in a fixed order.
 local EXTENSIONS = { "PIPELINING", "CHUNKING", "8BITMIME", "SMTPUTF8", "STARTTLS", "DSN",
-  "ENHANCEDSTATUSCODES" }
+  "REQUIRETLS", "ENHANCEDSTATUSCODES" }
 
 function WELL.ehlo(self, seen)
   local offered, names = seen.offered, {}

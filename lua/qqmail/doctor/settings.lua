@@ -3,6 +3,7 @@
 
 local config = require("qqmail.config")
 local validate = require("qqmail.validate")
+local wheres = require("qqmail.where")
 
 local M = {}
 
@@ -76,8 +77,7 @@ end
 -- @tparam table settings
 -- @treturn string
 function M.place(settings)
-  local form = (settings.host or ""):find(":", 1, true) and "[%s]:%d" or "%s:%d"
-  return settings.socket or form:format(settings.host, settings.port)
+  return settings.socket or wheres.with_port(settings.host, settings.port)
 end
 
 local function summary(settings, lang)

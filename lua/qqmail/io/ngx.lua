@@ -10,6 +10,7 @@
 local lookup = require("qqmail.io.lookup")
 local net = require("qqmail.net")
 local reasons = require("qqmail.io.reasons")
+local where = require("qqmail.where")
 
 local M = {
   name = "ngx",
@@ -92,7 +93,7 @@ end
 local function new_conn(sock, place, pool_name)
   return setmetatable({
     sock = sock, place = place, pool_name = pool_name, timeout = 30,
-    peer = place.path and "unix:" .. place.path or place.host .. ":" .. place.port,
+    peer = place.path and "unix:" .. place.path or where.with_port(place.host, place.port),
   }, Conn)
 end
 

@@ -1,6 +1,8 @@
 --- Why a connection could not be had: the words that drivers share.
 -- @module qqmail.io.reasons
 
+local where = require("qqmail.where")
+
 local M = {}
 
 local BY_NAME = {
@@ -86,7 +88,7 @@ end
 -- @tparam ?string text why it could not be reached; nil: it was
 function M.note_tried(target, address, text)
   if address:sub(1, 5) ~= "unix:" then
-    address = (address:find(":", 1, true) and "[%s]:%d" or "%s:%d"):format(address, target.port)
+    address = where.with_port(address, target.port)
   end
   note(target, text and ("connect %s: %s"):format(address, text) or "connected " .. address)
 end
@@ -111,8 +113,7 @@ local function name_of(target)
   if target.socket then
     return "unix:" .. target.socket
   end
-  local form = target.host:find(":", 1, true) and "[%s]:%d" or "%s:%d"
-  return form:format(target.host, target.port)
+  return where.with_port(target.host, target.port)
 end
 
 local function connect_text(target, attempt, count)

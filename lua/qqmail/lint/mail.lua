@@ -90,7 +90,7 @@ local function from_parts(built, may_read)
     date = fields.date[1].raw,
     text = text_of(parts.text, may_read), html = text_of(parts.html, may_read),
     has_text = parts.text ~= nil, has_html = parts.html ~= nil,
-    guessed = built.guessed or {},
+    guessed = built.guessed or {}, smime = built.smime,
     has_derived_text = built.has_derived_text or false, has_calendar = parts.calendar ~= nil,
     attachments = list_of(parts.attachments, may_read), inline = list_of(parts.inline, may_read),
   }
@@ -126,7 +126,7 @@ end
 -- @treturn table `fields` (by name in lower case: a list), `from`, `sender`, `to`, `cc`
 --   (addresses), `subject`, `date`, `envelope`, `size`; of fields: `text`, `html`,
 --   `has_text`, `has_derived_text` (made of the HTML), `has_html`, `has_calendar`,
---   `attachments`, `inline`, `guessed` (charsets by field); of a raw one: `is_raw`,
+--   `attachments`, `inline`, `guessed` (charsets by field), `smime`; of a raw one: `is_raw`,
 --   `head`, `source`
 function M.view(built, may_read)
   local mail = (built.parts and from_parts or from_raw)(built, may_read)

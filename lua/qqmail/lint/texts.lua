@@ -161,6 +161,27 @@ M["lint.bare_cr"] = { severity = "warning",
   en = "the message holds a CR without LF (at byte {position})", zh = "邮件中有单独的 CR（第 {position} 字节）",
   hint = { en = "It becomes a line end when the mail is sent.", zh = "发送时会变成换行。" } }
 
+-- --- S/MIME -----------------------------------------------------------------------
+
+M["lint.smime_signer"] = { severity = "warning",
+  en = "From is {from}, but the certificate that signs is for {address}",
+  zh = "From 是 {from}，而签名证书属于 {address}",
+  hint = { en = "Readers show such a signature as invalid; sign with a certificate for that "
+    .. "address.",
+    zh = "收件方会把这样的签名显示为无效；请使用属于该地址的证书签名。" } }
+
+M["lint.smime_reader"] = { severity = "warning",
+  en = "no certificate is for {address}, which may be unable to read the message",
+  zh = "没有属于 {address} 的证书，对方可能无法阅读该邮件",
+  hint = { en = "Add the certificate of each recipient to smime.encrypt.",
+    zh = "请把每位收件人的证书加入 smime.encrypt。" } }
+
+M["lint.smime_hidden"] = { severity = "warning",
+  en = "{address} is a hidden recipient, but the encrypted message names the certificate",
+  zh = "{address} 是密送收件人，但加密邮件会列出其证书",
+  hint = { en = "All others can see it there; send hidden recipients a message of their own.",
+    zh = "其他收件人可以由此看出；请为密送收件人单独发送一封。" } }
+
 -- --- size and texts ---------------------------------------------------------------
 
 M["lint.too_large"] = { severity = "error",

@@ -1,9 +1,11 @@
 --- A built message.
 -- `m.id`: its Message-ID with angle brackets (nil for a raw message without
--- one). `m.envelope`: `{ from =, to = { ... } }`. `m.deadline`, `m.cancel`: as given.
+-- one). `m.envelope`: `{ from =, to = { ... } }`. `m.deadline`, `m.cancel`,
+-- `m.require_tls`: as given; `m.dsn`: see `qqmail.dsn`. `m.international`: nil, or what in
+-- the header needs SMTPUTF8, `{ field =, name = }`.
 -- `m.guessed`: with `charset = "auto"`, what each text with more than ASCII was
--- taken for, `{ subject = "gb18030", ... }`. `m.is_pulled`: bytes of an attachment were
--- taken from its function.
+-- taken for, `{ subject = "gb18030", ... }`. `m.is_spent`: a function was asked for an
+-- attachment, which cannot be had again.
 -- `tostring(m)`: the whole message, as for a server without 8BITMIME.
 -- @module qqmail.message.built
 
@@ -122,7 +124,7 @@ function Message:refill(handle)
     return nil, fault.new(self.lang, "message.source_failed", nil,
       { en = "no attachment waits for data", zh = "没有等待数据的附件" })
   end
-  self.is_pulled = true
+  self.is_spent = true
   local piece, err = content.next_piece(self.lang, fault.place(where, self.parts), read)
   if err then
     return nil, err
@@ -181,6 +183,8 @@ function Message:with_core(handle, source)
   other.core, other.lent, other.reader = handle, nil, nil
   if source then
     other.raw, other.parts = source, nil
+    -- What functions gave is held; they themselves cannot give it again.
+    other.is_spent, other.was_read = nil, self.is_spent
   end
   return M.wrap(other)
 end

@@ -1,8 +1,9 @@
---- What a message carries: texts, attachments, inline parts, calendar.
+--- What a message carries: texts, attachments, inline parts.
 -- @module qqmail.message.content
 
 local callback = require "qqmail.callback"
 local core = require "qqmail.core"
+local data_url = require "qqmail.message.data_url"
 local disk = require "qqmail.disk"
 local fault = require "qqmail.message.fault"
 local media_types = require "qqmail.media_types"
@@ -191,6 +192,18 @@ local function guesser(lang, guessed)
   end
 end
 
+local function decoder(lang, charset)
+  return function(text, field)
+    local converted, _, why, position = codec.convert(text, charset)
+    if converted then
+      return converted
+    end
+    return nil, fault.new(lang, "message.bad_text", field, {
+      en = ("is not valid %s: %s"):format(charset, why), zh = ("不是合法的 %s"):format(charset),
+    }, { position = position })
+  end
+end
+
 --- The converter for texts in another charset.
 -- @tparam ?string lang
 -- @param charset as the user gave it; "auto": UTF-8, GB18030 or Big5, with its form of Hong Kong
@@ -217,18 +230,11 @@ function M.converter(lang, charset)
       zh = ('"%s" 不被本系统支持'):format(charset:gsub("%c", "?")),
     })
   end
-  return function(text, field)
-    local converted, _, why, position = codec.convert(text, charset)
-    if converted then
-      return converted
-    end
-    return nil, fault.new(lang, "message.bad_text", field, {
-      en = ("is not valid %s: %s"):format(charset, why), zh = ("不是合法的 %s"):format(charset),
-    }, { position = position })
-  end
+  return decoder(lang, charset)
 end
 
-local CONVERTED = { "from", "sender", "to", "cc", "bcc", "reply_to", "subject", "headers" }
+local CONVERTED = { "from", "sender", "to", "cc", "bcc", "reply_to", "subject", "headers",
+  "read_receipt" }
 
 -- No field nests deeper than a list of tables; what does is refused later on.
 local function convert_value(convert, field, value, depth)
@@ -268,6 +274,62 @@ function M.convert_header(convert, spec)
     end
   end
   return out
+end
+
+--- All bytes of a file, or of what a function gives, where they have to be looked at.
+-- @tparam ?string lang
+-- @tparam string field
+-- @tparam string|function from a path, or a reader
+-- @treturn ?string
+-- @treturn ?table error
+function M.read_whole(lang, field, from)
+  return (type(from) == "string" and read_file or read_function)(lang, field, from)
+end
+
+--- See that a table has no keys but those.
+-- @tparam ?string lang
+-- @tparam string field
+-- @tparam table value
+-- @tparam table keys list
+-- @treturn ?boolean true
+-- @treturn ?table error
+function M.check_keys(lang, field, value, keys)
+  for key in pairs(value) do
+    local known = false
+    for _, name in ipairs(keys) do
+      known = known or key == name
+    end
+    if not known then
+      local meant = suggest.closest(key, keys)
+      return nil, fault.new(lang, "message.unknown_field", field .. "." .. tostring(key), {
+        en = "is unknown" .. (meant and ("; did you mean %s?"):format(meant) or ""),
+        zh = "是未知字段" .. (meant and ("，是否想写 %s？"):format(meant) or ""),
+      })
+    end
+  end
+  return true
+end
+
+--- The last part of a path, as the name of a part.
+-- @tparam table ctx `lang`, `convert`
+-- @tparam string field
+-- @tparam string name
+-- @treturn ?string
+-- @treturn ?table error
+function M.file_name(ctx, field, name)
+  if ctx.convert then
+    local err
+    name, err = ctx.convert(name, field .. ".name")
+    if not name then
+      return nil, err
+    end
+  end
+  local base = codec.base_name(name)
+  if base == "" then
+    return nil, fault.new(ctx.lang, "message.bad_name", field .. ".name",
+      { en = "is not a file name", zh = "不是文件名" })
+  end
+  return base
 end
 
 local function converted(ctx, field, text, err)
@@ -323,24 +385,8 @@ function M.derived_text(source)
 end
 
 local PART_KEYS = { "path", "data", "read", "name", "type", "size" }
+local ATTACHMENT_KEYS = { "path", "data", "read", "name", "type", "size", "message" }
 local INLINE_KEYS = { "path", "data", "read", "name", "type", "size", "cid" }
-
-local function check_keys(lang, field, value, keys)
-  for key in pairs(value) do
-    local known = false
-    for _, name in ipairs(keys) do
-      known = known or key == name
-    end
-    if not known then
-      local meant = suggest.closest(key, keys)
-      return nil, fault.new(lang, "message.unknown_field", field .. "." .. tostring(key), {
-        en = "is unknown" .. (meant and ("; did you mean %s?"):format(meant) or ""),
-        zh = "是未知字段" .. (meant and ("，是否想写 %s？"):format(meant) or ""),
-      })
-    end
-  end
-  return true
-end
 
 local function check_types(lang, field, value)
   local want = { path = "string", data = "string", read = "function", name = "string",
@@ -373,19 +419,31 @@ local function part_name(ctx, field, value)
   if not name or (name == "" and not value.name) then
     return nil
   end
-  if ctx.convert then
-    local err
-    name, err = ctx.convert(name, field .. ".name")
-    if not name then
-      return nil, err
-    end
+  return M.file_name(ctx, field, name)
+end
+
+-- What a `data:` URL as path stands for.
+local function from_url(ctx, field, value)
+  local url = data_url.read(value.path)
+  if not url then
+    return nil, fault.new(ctx.lang, "message.bad_value", field,
+      { en = "is not a well-formed data: URL", zh = "不是合法的 data: URL" })
   end
-  local base = codec.base_name(name)
-  if base == "" then
-    return nil, fault.new(ctx.lang, "message.bad_name", field .. ".name",
-      { en = "is not a file name", zh = "不是文件名" })
+  local name = url.extension ~= "" and "attachment" .. url.extension or nil
+  return { data = url.data, name = value.name or name, cid = value.cid,
+    type = value.type or url.type .. url.parameters }
+end
+
+local function check_part(ctx, field, value, keys)
+  local ok, err = M.check_keys(ctx.lang, field, value, keys)
+  if ok then
+    ok, err = check_types(ctx.lang, field, value)
   end
-  return base
+  if ok and count_sources(value) ~= 1 then
+    return nil, fault.new(ctx.lang, "message.bad_value", field,
+      { en = "needs exactly one of path, data and read", zh = "需要 path、data、read 之一" })
+  end
+  return ok, err
 end
 
 -- A path or a table as a part of the core.
@@ -395,16 +453,12 @@ local function make_part(ctx, field, value, keys)
   elseif type(value) ~= "table" then
     return nil, fault.type(ctx.lang, field, PART_FORMS, value)
   end
-  local ok, err = check_keys(ctx.lang, field, value, keys)
-  if ok then
-    ok, err = check_types(ctx.lang, field, value)
+  local ok, err = check_part(ctx, field, value, keys)
+  if ok and value.path and data_url.is(value.path) then
+    value, err = from_url(ctx, field, value)
   end
-  if not ok then
+  if err then
     return nil, err
-  end
-  if count_sources(value) ~= 1 then
-    return nil, fault.new(ctx.lang, "message.bad_value", field,
-      { en = "needs exactly one of path, data and read", zh = "需要 path、data、read 之一" })
   end
   local name
   name, err = part_name(ctx, field, value)
@@ -417,8 +471,40 @@ local function make_part(ctx, field, value, keys)
   }
 end
 
+-- Another message: RFC 2046 section 5.2.1 has rules of its own for it.
+local function is_message(value)
+  local media_type = type(value) == "table" and value.type
+  return type(value) == "table" and (value.message ~= nil
+    or (type(media_type) == "string" and media_type:lower() == "message/rfc822"))
+end
+
+-- An attachment that is a message, with what `attached` makes of it.
+local function make_message(ctx, field, value)
+  local ok, err = M.check_keys(ctx.lang, field, value, ATTACHMENT_KEYS)
+  if ok then
+    ok, err = check_types(ctx.lang, field, value)
+  end
+  if ok and count_sources(value) + (value.message ~= nil and 1 or 0) ~= 1 then
+    ok, err = nil, fault.new(ctx.lang, "message.bad_value", field,
+      { en = "needs exactly one of message, path, data and read",
+        zh = "需要 message、path、data、read 之一" })
+  end
+  local name, part
+  if ok then
+    name, err = part_name(ctx, field, value)
+  end
+  if not err then
+    part, err = ctx.attach_message(ctx, field, value)
+  end
+  if not part then
+    return nil, err
+  end
+  part.name, part.field, part.is_message = name or "mail.eml", field, true
+  return part
+end
+
 local function is_part(value)
-  return value.path ~= nil or value.data ~= nil or value.read ~= nil
+  return value.path ~= nil or value.data ~= nil or value.read ~= nil or value.message ~= nil
 end
 
 --- The attachments.
@@ -439,7 +525,8 @@ function M.attachments(ctx, field, value)
   end
   local out = {}
   for index, element in ipairs(value) do
-    local part, err = make_part(ctx, ("%s[%d]"):format(field, index), element, PART_KEYS)
+    local make = is_message(element) and make_message or make_part
+    local part, err = make(ctx, ("%s[%d]"):format(field, index), element, PART_KEYS)
     if not part then
       return nil, err
     end
@@ -498,38 +585,6 @@ function M.inline(ctx, value)
     out[index] = part
   end
   return out
-end
-
---- The calendar part.
--- @tparam table ctx
--- @param value iCalendar text, or `{ data = | path =, method = }`
--- @treturn ?table part of the core
--- @treturn ?table error
-function M.calendar(ctx, value)
-  if type(value) == "string" then
-    value = { data = value }
-  elseif type(value) ~= "table" then
-    return nil, fault.type(ctx.lang, "calendar",
-      { en = "a string or { method =, data = }", zh = "字符串或 { method =, data = }" }, value)
-  end
-  local ok, err = check_keys(ctx.lang, "calendar", value, { "method", "data", "path" })
-  if not ok then
-    return nil, err
-  end
-  local method = value.method
-  if method == nil and type(value.data) == "string" then
-    -- RFC 6047 section 2.4: the parameter says what the text says.
-    method = ("\n" .. value.data):match("\n[Mm][Ee][Tt][Hh][Oo][Dd]:(%a+)")
-  elseif method ~= nil and type(method) ~= "string" then
-    return nil, fault.type(ctx.lang, "calendar.method", STRING, method)
-  end
-  local source
-  source, err = M.text_source({ lang = ctx.lang }, "calendar",
-    { data = value.data, path = value.path })
-  if not source then
-    return nil, err
-  end
-  return { source = source, method = method, field = "calendar" }
 end
 
 return M

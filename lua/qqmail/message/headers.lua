@@ -3,6 +3,7 @@
 -- the user knows it by. Encoding and folding happen in the core.
 -- @module qqmail.message.headers
 
+local addresses = require "qqmail.message.addresses"
 local core = require "qqmail.core"
 local fault = require "qqmail.message.fault"
 
@@ -16,6 +17,7 @@ local OPTION_OF = {
   from = "from", sender = "sender", ["reply-to"] = "reply_to", to = "to", cc = "cc", bcc = "bcc",
   subject = "subject", date = "date", ["message-id"] = "id", ["in-reply-to"] = "in_reply_to",
   references = "references", ["return-path"] = "envelope.from", ["resent-bcc"] = "bcc",
+  ["tls-required"] = "require_tls",
 }
 
 -- Fields that describe the body, which is made here.
@@ -145,6 +147,9 @@ end
 -- @treturn ?table list of fields
 -- @treturn ?table error
 function M.custom(lang, given, defaults)
+  if given == nil and defaults == nil then
+    return {}
+  end
   local own, err = read(lang, "headers", given)
   if not own then
     return nil, err
@@ -214,6 +219,10 @@ function M.message_ids(lang, field, value)
   elseif type(value) ~= "table" then
     return nil, fault.type(lang, field, { en = "a string or a list", zh = "字符串或列表" }, value)
   end
+  local whole, gap = fault.check_list(lang, field, list)
+  if not whole then
+    return nil, gap
+  end
   local out = {}
   for index, id in ipairs(list) do
     local made, err = one_id(lang, type(value) == "table" and field .. "[" .. index .. "]" or field,
@@ -253,48 +262,150 @@ function M.priority(lang, value)
   }
 end
 
+local function bad_url(lang, field, en, zh)
+  return nil, fault.new(lang, "message.bad_url", field, { en = en, zh = zh })
+end
+
 local function unsubscribe_url(lang, field, value)
   if type(value) ~= "string" then
     return nil, fault.type(lang, field, { en = "a string", zh = "字符串" }, value)
   end
   local url = value:match("^<(.*)>$") or value
-  if not url:lower():find("^https?://.") and not url:lower():find("^mailto:.") then
-    return nil, fault.new(lang, "message.bad_url", field,
-      { en = "must be an https: or mailto: URL", zh = "应为 https: 或 mailto: 开头的地址" })
+  if not url:lower():find("^https?://[^/?#:@]") and not url:lower():find("^mailto:.") then
+    return bad_url(lang, field, "must be an https: or mailto: URL", "应为 https: 或 mailto: 开头的地址")
   end
   if not url:find("^[!-;=?-~]+$") then
-    return nil, fault.new(lang, "message.bad_url", field,
-      { en = "holds characters a URL must not have", zh = "含有 URL 中不允许的字符" })
+    return bad_url(lang, field, "holds characters a URL must not have", "含有 URL 中不允许的字符")
   end
   return url
 end
 
---- List-Unsubscribe (RFC 2369), and the one-click field (RFC 8058) where an
--- https URL is among them.
--- @tparam ?string lang
--- @param value a URL or a list of them
--- @treturn ?table list of fields
--- @treturn ?table error
-function M.list_unsubscribe(lang, value)
-  local urls, one_click = {}, false
+-- An address as a URL; what would mean something else in one is escaped (RFC 6068,
+-- section 2).
+local function mailto_url(lang, field, value)
+  if type(value) ~= "string" or value:lower():find("^<?mailto:") then
+    return unsubscribe_url(lang, field, value)
+  end
+  local one, err = addresses.one(lang, field, value)
+  if not one then
+    return nil, err
+  end
+  return "mailto:" .. one.address:gsub("[^%w%-%._~!%$'%(%)%*%+,;:@]", function(char)
+    return ("%%%02X"):format(char:byte())
+  end)
+end
+
+local function is_https(url)
+  return url:lower():find("^https://") ~= nil
+end
+
+local UNSUBSCRIBE_KEYS = { url = true, mailto = true, one_click = true }
+
+local function check_unsubscribe(lang, value)
+  for key in pairs(value) do
+    if not UNSUBSCRIBE_KEYS[key] then
+      return nil, fault.new(lang, "message.unknown_field", "list_unsubscribe." .. tostring(key),
+        { en = "is unknown: only url, mailto and one_click", zh = "未知：只有 url、mailto、one_click" })
+    end
+  end
+  if value.one_click ~= nil and type(value.one_click) ~= "boolean" then
+    return nil, fault.type(lang, "list_unsubscribe.one_click",
+      { en = "true or false", zh = " true 或 false" }, value.one_click)
+  elseif value.url == nil and value.mailto == nil then
+    return bad_url(lang, "list_unsubscribe", "needs url or mailto", "需要 url 或 mailto")
+  end
+  return true
+end
+
+-- { url =, mailto =, one_click = }: the addresses, and whether one click is enough.
+local function named_urls(lang, value)
+  local ok, err = check_unsubscribe(lang, value)
+  if not ok then
+    return nil, err
+  end
+  local out = {}
+  for _, row in ipairs({ { "url", unsubscribe_url }, { "mailto", mailto_url } }) do
+    local key = row[1]
+    if value[key] ~= nil then
+      out[#out + 1], err = row[2](lang, "list_unsubscribe." .. key, value[key])
+      if err then
+        return nil, err
+      end
+    end
+  end
+  if value.one_click and not is_https(out[1]) then
+    -- RFC 8058 section 3.1
+    return bad_url(lang, "list_unsubscribe.one_click", "needs an https: URL as url",
+      "需要 https: 地址作为 url")
+  end
+  return out, value.one_click ~= false
+end
+
+local function listed_urls(lang, value)
+  local out = {}
   for index, given in ipairs(type(value) == "table" and value or { value }) do
-    local url, err = unsubscribe_url(lang, type(value) == "table"
-      and ("list_unsubscribe[%d]"):format(index) or "list_unsubscribe", given)
+    local field = type(value) == "table" and ("list_unsubscribe[%d]"):format(index)
+      or "list_unsubscribe"
+    local url, err = unsubscribe_url(lang, field, given)
     if not url then
       return nil, err
     end
+    out[index] = url
+  end
+  return out, true
+end
+
+--- List-Unsubscribe (RFC 2369), and the one-click field (RFC 8058) where an
+-- https URL is among them and nothing speaks against it.
+-- @tparam ?string lang
+-- @param value a URL, a list of them, or `{ url =, mailto =, one_click = }`
+-- @treturn ?table list of fields
+-- @treturn ?table error
+function M.list_unsubscribe(lang, value)
+  local is_named = type(value) == "table" and value[1] == nil and next(value) ~= nil
+  local urls, one_click = (is_named and named_urls or listed_urls)(lang, value)
+  if not urls then
+    return nil, one_click
+  elseif #urls == 0 then
+    return {}
+  end
+  local has_https = false
+  for index, url in ipairs(urls) do
+    has_https = has_https or is_https(url)
     urls[index] = "<" .. url .. ">"
-    one_click = one_click or url:lower():find("^https://") ~= nil
   end
   local out = { { name = "List-Unsubscribe", raw = table.concat(urls, ", "),
     field = "list_unsubscribe" } }
-  if #urls == 0 then
-    return {}
-  elseif one_click then
+  if has_https and one_click then
     out[2] = { name = "List-Unsubscribe-Post", raw = "List-Unsubscribe=One-Click",
       field = "list_unsubscribe" }
   end
   return out
+end
+
+--- Disposition-Notification-To (RFC 8098 section 2.1): where a reader sends a receipt
+-- to, if its user agrees.
+-- @tparam ?string lang
+-- @param value true: to the sender; or an address
+-- @tparam table from the sender
+-- @treturn ?table list of fields
+-- @treturn ?table error
+function M.read_receipt(lang, value, from)
+  if value == false then
+    return {}
+  end
+  local list = { from }
+  if value ~= true then
+    local err
+    list, err = addresses.list(lang, "read_receipt", value)
+    if not list then
+      return nil, err
+    elseif #list == 0 then
+      return nil, fault.type(lang, "read_receipt", { en = "true or an address", zh = " true 或地址" },
+        value)
+    end
+  end
+  return { { name = "Disposition-Notification-To", field = "read_receipt", addresses = list } }
 end
 
 local EARLIEST, LATEST = -2208988800, 253402300799 -- the years 1900 to 9999

@@ -11,7 +11,8 @@ local fault = require "qqmail.message.fault"
 local M = {}
 
 -- What may stand beside `raw`.
-local ALLOWED = { raw = true, envelope = true, deadline = true, cancel = true }
+local ALLOWED = { raw = true, envelope = true, deadline = true, cancel = true, dsn = true,
+  require_tls = true }
 
 local OVERRIDES = {
   syntax = { code = "message.bad_raw", where = true,
@@ -20,6 +21,8 @@ local OVERRIDES = {
     en = "has a line longer than 998 bytes", zh = "中有超过 998 字节的行" },
   control_character = { code = "message.control_character", where = true,
     en = "contains NUL", zh = "含有 NUL 字符" },
+  bad_utf8 = { code = "message.bad_utf8", where = true,
+    en = "has a header that is neither ASCII nor UTF-8", zh = "的邮件头既不是 ASCII 也不是 UTF-8" },
   limit = { code = "message.too_large", en = "has a header larger than 256 KiB",
     zh = "的邮件头超过 256 KiB" },
   unsupported = content.unreadable.unsupported,
@@ -48,6 +51,22 @@ function M.fields_of(head)
     end
   end
   return fields
+end
+
+-- What is taken out on the way (see `qm_raw.h`).
+local function stays(key)
+  return key ~= "bcc" and key:sub(1, 15) ~= "x-qqmail-outbox"
+end
+
+-- The first field in UTF-8 itself, which SMTPUTF8 alone can send (RFC 6532), by name.
+local function first_international(head)
+  for line in head:gsub("\r\n([ \t])", "%1"):gmatch("([^\r\n]*[\128-\255][^\r\n]*)\r\n") do
+    local name = line:match("^([^:]-)[ \t]*:")
+    if name and stays(name:lower()) then
+      return { field = "raw", name = name }
+    end
+  end
+  return { field = "raw", name = "raw" }
 end
 
 local function listed(lang, fields, key)
@@ -92,11 +111,29 @@ local function sender(lang, fields)
   return nil
 end
 
+--- Read a complete message.
+-- @tparam ?string lang
+-- @tparam string field of errors
+-- @param value string, `{ path = }` or function
+-- @treturn ?userdata `qqmail.message` of the core
+-- @treturn ?table source; or an error
+function M.open(lang, field, value)
+  local source, err = content.text_source({ lang = lang }, field, value)
+  if not source then
+    return nil, err
+  end
+  local handle, name, text, _, position = core.message({ raw = source })
+  if not handle then
+    return nil, fault.core(lang, field, name, text, position, OVERRIDES)
+  end
+  return handle, source
+end
+
 --- Build a raw message.
 -- @tparam ?string lang
 -- @tparam table spec the user's table
--- @treturn ?table `{ handle =, source =, id =, sender =, recipients = { list, ... } }`;
--- the last two are what its header says, where `spec.envelope` does not
+-- @treturn ?table `{ handle =, source =, id =, international =, sender =, recipients =
+-- { list, ... } }`; the last two are what its header says, where `spec.envelope` does not
 -- @treturn ?table error
 function M.build(lang, spec)
   for key in pairs(spec) do
@@ -106,18 +143,16 @@ function M.build(lang, spec)
       })
     end
   end
-  local source, err = content.text_source({ lang = lang }, "raw", spec.raw)
-  if not source then
-    return nil, err
-  end
-  local handle, name, text, _, position = core.message({ raw = source })
+  local handle, source = M.open(lang, "raw", spec.raw)
   if not handle then
-    return nil, fault.core(lang, "raw", name, text, position, OVERRIDES)
+    return nil, source
   end
-  local fields = M.fields_of(handle:raw_head())
+  local head = handle:raw_head()
+  local fields = M.fields_of(head)
   local given = spec.envelope or {}
   local ids = fields["message-id"]
-  local out = { handle = handle, source = source, id = ids and ids[1] }
+  local out, err = { handle = handle, source = source, id = ids and ids[1],
+    international = handle:needs_utf8() and first_international(head) or nil }
   if given.from == nil then
     out.sender, err = sender(lang, fields)
     if err then

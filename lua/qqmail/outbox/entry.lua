@@ -6,6 +6,7 @@
 -- (`X-Qqmail-Outbox-...`); these fields never go out (see `qm_raw.h`).
 -- @module qqmail.outbox.entry
 
+local dsn = require("qqmail.dsn")
 local errors = require("qqmail.errors")
 local fault = require("qqmail.message.fault")
 local message = require("qqmail.message")
@@ -18,7 +19,7 @@ local MARK = "X-Qqmail-Outbox"
 local LINE_CAP = 2000
 
 --- The first lines of the file.
--- @tparam table entry `from`, `to`, `deadline`
+-- @tparam table entry `from`, `to`, `deadline`, `require_tls`, `dsn`
 -- @treturn string
 function M.head(entry)
   local lines = { MARK .. ": 1", ("%s-From: <%s>"):format(MARK, entry.from) }
@@ -28,6 +29,14 @@ function M.head(entry)
   if entry.deadline then
     lines[#lines + 1] = ("%s-Deadline: <%.0f>"):format(MARK, entry.deadline)
   end
+  if entry.require_tls then
+    lines[#lines + 1] = MARK .. "-Require-Tls: <true>"
+  end
+  if entry.dsn ~= nil then
+    for _, line in ipairs(dsn.to_lines(entry.dsn)) do
+      lines[#lines + 1] = ("%s-Dsn-%s: <%s>"):format(MARK, line[1], line[2])
+    end
+  end
   lines[#lines + 1] = ""
   return table.concat(lines, "\r\n")
 end
@@ -36,7 +45,7 @@ end
 -- @tparam table built
 -- @treturn table `id`, `from`, `to`, `size`, `born` (seconds since 1970), `tries`,
 -- `unknown` (how many of them left the delivery unknown), `deadline` (after which it is
--- not sent any more, as `born`; or nil)
+-- not sent any more, as `born`; or nil), `require_tls`, `dsn` (as of `qqmail.dsn`)
 function M.new(built)
   local to = {}
   for index, address in ipairs(built.envelope.to) do
@@ -44,7 +53,8 @@ function M.new(built)
   end
   return { id = built.id, from = built.envelope.from, to = to, size = built:size(),
     born = os.time(), tries = 0, unknown = 0,
-    deadline = built.deadline and os.time() + built.deadline }
+    deadline = built.deadline and os.time() + built.deadline,
+    require_tls = built.require_tls or nil, dsn = built.dsn }
 end
 
 -- A mail is read again as a raw message, with our lines on top: its header must
@@ -123,6 +133,9 @@ local FIELDS = {
   [MARK .. "-Deadline"] = function(entry, moment)
     entry.deadline = tonumber(moment)
   end,
+  [MARK .. "-Require-Tls"] = function(entry)
+    entry.require_tls = true
+  end,
 }
 
 local function read_line(entry, line)
@@ -131,8 +144,11 @@ local function read_line(entry, line)
     return false
   end
   local set, address = FIELDS[name], value:match("^<(.*)>$")
+  local asked = name:match("%-Dsn%-(%l+)$")
   if set and address then
     set(entry, address)
+  elseif asked and address then
+    table.insert(entry.dsn_lines, { asked, address })
   end
   return true
 end
@@ -148,12 +164,16 @@ function M.read(path)
     return nil, why
   end
   local born = tonumber(path:match("/(%d+)[^/]*$")) or os.time()
-  local entry = { to = {}, path = path, born = born, tries = 0, unknown = 0 }
+  local entry = { to = {}, path = path, born = born, tries = 0, unknown = 0, dsn_lines = {} }
   local line = file:read("*l")
   while line and #line <= LINE_CAP and read_line(entry, line) do
     line = file:read("*l")
   end
   file:close()
+  if #entry.dsn_lines > 0 then
+    entry.dsn = dsn.from_lines(entry.dsn_lines)
+  end
+  entry.dsn_lines = nil
   if not entry.from or #entry.to == 0 then
     return nil, "there is no envelope in it", true
   end
@@ -175,7 +195,10 @@ end
 function M.message(entry, settings)
   return message.new({ raw = entry.data or { path = entry.path },
     envelope = { from = entry.from, to = entry.to },
-    deadline = entry.deadline and entry.deadline - os.time() }, settings)
+    deadline = entry.deadline and entry.deadline - os.time(),
+    require_tls = entry.require_tls,
+    -- Some have the mail already: what was asked for them is done.
+    dsn = entry.dsn and dsn.only(entry.dsn, entry.to) }, settings)
 end
 
 return M

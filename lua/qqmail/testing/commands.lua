@@ -26,6 +26,7 @@ local function hello(verb, phase)
       self.transaction = nil
       self.helo, self.esmtp = argument, verb ~= "helo"
       self.record.helo = argument
+      self.capabilities = type(reply) == "string" and reply or nil
       self.pipelining = type(reply) == "string" and reply:find("PIPELINING", 1, true) ~= nil
     end
   end

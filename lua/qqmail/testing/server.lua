@@ -121,7 +121,8 @@ end
 -- TLS), `tls` = `{ min_version=, max_version=, ciphers=, verify=, ca_file= }` (with
 -- `verify` the client must show a certificate), `users` = `{ [user]=password }`,
 -- `ehlo` and `ehlo_tls` (lists of capabilities), `require_auth`, `size_limit`,
--- `pipelining`, `chunking` ("unknown": offered, but BDAT is not known), `lmtp`,
+-- `pipelining`, `chunking` ("unknown": offered, but BDAT is not known), `eightbitmime`,
+-- `smtputf8`, `dsn`, `requiretls` (whether they are offered; the latter within TLS), `lmtp`,
 -- `close_notify`, `greeting_multiline`;
 --
 -- `replies` = `{ [phase]= reply | { reply, ... } | { [address]= reply } }`: what

@@ -7,6 +7,7 @@
 -- @module qqmail.testing.scenarios.basic
 
 local base64 = require("qqmail.testing.base64")
+local parameters = require("qqmail.testing.parameters")
 
 local M = {}
 
@@ -70,6 +71,8 @@ local function capabilities(dialogue)
   offer(true, "ENHANCEDSTATUSCODES")
   offer(options.eightbitmime ~= false, "8BITMIME")
   offer(options.smtputf8 ~= false, "SMTPUTF8")
+  offer(options.dsn, "DSN")
+  offer(options.requiretls and dialogue.tls, "REQUIRETLS")
   return list
 end
 
@@ -163,6 +166,10 @@ function M.mail(dialogue, path)
   elseif not is_ascii(path.address) and not path.params.SMTPUTF8 then
     return "553 5.6.7 Address needs SMTPUTF8"
   end
+  local fault = parameters.check_mail(dialogue, path)
+  if fault then
+    return fault
+  end
   local size = tonumber(path.params.SIZE)
   if size and options.size_limit and options.size_limit > 0 and size > options.size_limit then
     return "552 5.3.4 Message too big"
@@ -178,6 +185,10 @@ function M.rcpt(dialogue, path)
     return "501 5.5.4 Syntax: RCPT TO:<address>"
   elseif not is_ascii(path.address) and not transaction.params.SMTPUTF8 then
     return "553 5.6.7 Address needs SMTPUTF8"
+  end
+  local fault = parameters.check_rcpt(dialogue, path)
+  if fault then
+    return fault
   elseif #transaction.to >= (dialogue.options.max_recipients or math.huge) then
     return "452 4.5.3 Too many recipients"
   end

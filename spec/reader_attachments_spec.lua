@@ -122,6 +122,35 @@ describe("an attachment from a function", function()
     assert.equal(1, #second:messages())
   end)
 
+  -- These are read when the message is made, and would be empty in another one.
+  local READ_AT_ONCE = {
+    ["a text"] = function(read) return { text = read } end,
+    ["HTML"] = function(read) return { html = read } end,
+    ["a message inside"] = function(read)
+      return { attachments = { { message = { from = "a@test.local", to = "b@test.local",
+        text = read } } } }
+    end,
+  }
+
+  for what, fields in pairs(READ_AT_ONCE) do
+    it("does not go without " .. what .. " that came from one through another account", function()
+      local second = send.server({ users = { ["u@other.test"] = send.CODE } })
+      local spare = send.options(second, { user = "u@other.test" })
+      spare.retry, spare.timeout, spare.lang = nil, nil, nil
+      local mailer = send.mailer(send.server({ drop_at = "connect" }),
+        { failover = { spare }, breaker = false })
+      local function spec(more)
+        return send.merge(send.merge(send.message(), fields((reader()))), more)
+      end
+      send.bad(mailer, { phase = "greeting", delivered = "no" }, spec())
+      assert.equal(1, mailer:send_all({ spec() }, { progress = false }).failed)
+      assert.same({}, second:messages())
+      -- With a sender of its own it is the same one for both.
+      send.good(mailer, spec({ from = "me@test.local" }))
+      send.has(second:messages()[1].data, "line of a report")
+    end)
+  end
+
   it("is written to a file, and goes through memory", function()
     local folder, remove = shell.folder()
     local qqmail = require "qqmail"

@@ -473,7 +473,7 @@ local function build_raw(self, spec, defaults)
 end
 
 local function make(spec, defaults)
-  local lang = defaults.lang
+  local lang, asked = defaults.lang, content.asked
   local ok, err = check_keys(lang, spec)
   if not ok then
     return nil, err
@@ -496,6 +496,7 @@ local function make(spec, defaults)
   end
   self, err = (spec.raw ~= nil and build_raw or build)(self, spec, defaults)
   if self then
+    self.was_read = content.asked ~= asked
     ok, err = sending.check_recipients(self)
   end
   return self and ok and built.wrap(self) or nil, err

@@ -5,7 +5,8 @@
 -- the header needs SMTPUTF8, `{ field =, name = }`.
 -- `m.guessed`: with `charset = "auto"`, what each text with more than ASCII was
 -- taken for, `{ subject = "gb18030", ... }`. `m.is_spent`: a function was asked for an
--- attachment, which cannot be had again.
+-- attachment, which cannot be had again. `m.was_read`: what functions gave is in the
+-- message, which can be sent again, but not made anew.
 -- `tostring(m)`: the whole message, as for a server without 8BITMIME.
 -- @module qqmail.message.built
 
@@ -184,7 +185,7 @@ function Message:with_core(handle, source)
   if source then
     other.raw, other.parts = source, nil
     -- What functions gave is held; they themselves cannot give it again.
-    other.is_spent, other.was_read = nil, self.is_spent
+    other.is_spent, other.was_read = nil, self.is_spent or self.was_read
   end
   return M.wrap(other)
 end

@@ -43,6 +43,10 @@ local function too_large(lang, field)
   })
 end
 
+--- How often reader functions were asked for a piece, in all: where this grows while a
+-- message is made, one of its own was.
+M.asked = 0
+
 --- Call a reader function for its next piece.
 -- @tparam ?string lang
 -- @tparam string field
@@ -50,6 +54,7 @@ end
 -- @treturn ?string piece; nil at the end
 -- @treturn ?table error
 function M.next_piece(lang, field, read)
+  M.asked = M.asked + 1
   local ran, piece, why
   local empty = 0
   repeat

@@ -4,6 +4,7 @@ local errors = require "qqmail.errors"
 local mail_reader = require "spec.support.mail_reader"
 local messages = require "spec.support.messages"
 local message = require "qqmail.message"
+local send = require "spec.support.send"
 local shell = require "spec.support.shell"
 local smime = require "spec.support.smime"
 
@@ -371,6 +372,28 @@ describe("certificates and keys", function()
   end)
 end)
 
+describe("a file that changes", function()
+  it("behind the signature ends the mail, whatever the file says of itself", function()
+    local path = os.tmpname()
+    finally(function()
+      os.remove(path)
+      send.stop()
+    end)
+    local function write(text)
+      shell.write(path, text)
+      assert.equal(0, select(2, shell.run("touch -d @1000 " .. path)))
+    end
+    write("what was signed\n")
+    local built = build({ attachments = { path }, smime = { sign = smime.signer("me") } })
+    assert(smime.verify(tostring(built)))
+    write("what was not...\n")
+    local server = send.server()
+    send.bad(send.mailer(server), { code = "message.source_changed", phase = "body",
+      delivered = "no" }, built)
+    assert.same({}, server:messages())
+  end)
+end)
+
 describe("what can be read only once", function()
   local function once(...)
     local pieces = { ... }
@@ -391,6 +414,24 @@ describe("what can be read only once", function()
       assert.equal("a.txt", facts.parts[2].name)
       assert.equal(6, facts.parts[2].size)
     end
+  end)
+
+  it("is not sealed a second time for another account", function()
+    local first = send.server({ drop_at = "connect" })
+    local second = send.server({ users = { ["u@test.local"] = send.CODE } })
+    finally(send.stop)
+    local spare = send.options(second, { user = "u@test.local" })
+    spare.retry, spare.timeout, spare.lang = nil, nil, nil
+    local mailer = send.mailer(first, { failover = { spare } })
+    local function spec(more)
+      return send.message(send.merge({ attachments = once("one", "two"),
+        smime = { encrypt = smime.readers("li") } }, more))
+    end
+    send.bad(mailer, { phase = "greeting", delivered = "no" }, spec())
+    assert.same({}, second:messages())
+    send.good(mailer, spec({ from = "me@test.local" }))
+    local mail = assert(smime.decrypt(second:messages()[1].data, "li"))
+    assert.equal(6, mail_reader.read({ mail })[1].parts[2].size)
   end)
 
   it("is an error when it fails", function()

@@ -234,8 +234,8 @@ local function sign_beside(ctx, parts, signer)
     handle, err = ctx.make(layer)
   end
   if handle then
+    handle:watch()
     ok, err = rewound(ctx, handle, "rewind_signed")
-    cms = nil
     if ok then
       cms, err = make_cms(ctx, handle, maker)
     end

@@ -531,23 +531,6 @@ static int l_message_copy(lua_State *L)
     return err == QM_OK ? 1 : lq_push_error(L, err);
 }
 
-/* watch(): see qm_message_watch() */
-static int l_message_watch(lua_State *L)
-{
-    qm_message_watch(lq_message_check(L, 1));
-    return 0;
-}
-
-/* seal(fields): see qm_message_seal() */
-static int l_message_seal(lua_State *L)
-{
-    struct qm_span fields = lq_check_span(L, 2);
-    enum qm_err err = qm_message_seal(lq_message_check(L, 1), fields);
-
-    lua_pushboolean(L, 1);
-    return err == QM_OK ? 1 : lq_push_error(L, err);
-}
-
 /* raw_head() -> the header block a raw message came with, Bcc included */
 static int l_message_raw_head(lua_State *L)
 {
@@ -584,8 +567,8 @@ static const luaL_Reg methods[] = {
     { "push", l_message_push },
     { "reader", l_message_reader },
     { "copy", l_message_copy },
-    { "watch", l_message_watch },
-    { "seal", l_message_seal },
+    { "watch", lq_message_watch },
+    { "seal", lq_message_seal },
     { "raw_head", l_message_raw_head },
     { "is_eightbit", l_message_is_eightbit },
     { "needs_eightbit", l_message_needs_eightbit },

@@ -18,3 +18,16 @@ int lq_message_sign(lua_State *L)
     lua_rawseti(L, -2, (int)lq_rawlen(L, -2) + 1);
     return lq_push_done(L, qm_message_sign(m, signature));
 }
+
+int lq_message_watch(lua_State *L)
+{
+    qm_message_watch(lq_message_check(L, 1));
+    return 0;
+}
+
+int lq_message_seal(lua_State *L)
+{
+    struct qm_message *m = lq_message_check(L, 1);
+
+    return lq_push_done(L, qm_message_seal(m, lq_check_span(L, 2)));
+}

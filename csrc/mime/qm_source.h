@@ -81,7 +81,8 @@ enum qm_err qm_source_open(struct qm_source *source) QM_MUST_USE;
  * The next bytes, empty at the end; `slice` is used by files only and the view
  * is valid until the next call. QM_E_AGAIN: a pull waits for a push.
  * QM_E_CHANGED: the file or the pull gave another number of bytes than it
- * promised, or a watched file other bytes. QM_E_SYSTEM with errno: reading failed.
+ * promised, or a watched file other bytes. QM_E_SYSTEM with errno: reading
+ * failed.
  */
 enum qm_err qm_source_next(struct qm_source *source, char *slice, size_t cap,
                            struct qm_span *bytes_out) QM_MUST_USE;

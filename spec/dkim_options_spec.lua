@@ -116,6 +116,11 @@ describe("the option dkim", function()
       "ARC-Seal", "Authentication-Results", "X-Qqmail-Outbox-To" }) do
       refused(samples.rsa({ headers = { "Subject", name } }), "dkim.headers", nil, name)
     end
+    local many = {}
+    for i = 1, 101 do
+      many[i] = "X-" .. i
+    end
+    refused(samples.rsa({ headers = many }), "dkim.headers", nil, "100")
     local mailer = good(samples.rsa())
     assert(mailer:send({ raw = "Return-Path: <x@y.z>\r\nReceived: by a; x\r\n"
       .. "DKIM-Signature: v=1; a=rsa-sha256; d=old.example; s=x; h=from; bh=; b=\r\n"
@@ -210,7 +215,7 @@ describe("the option dkim refuses", function()
         { "主题" } },
       oversign = { "yes", 1 },
       identity = { "", "joe", "@", "joe@", "@example.com", "joe@notfootball.example.com",
-        "a b@football.example.com", "\255@football.example.com", 1 },
+        "joe@evil.example@football.example.com", "a b@football.example.com", "\255@football.example.com", 1 },
       expires = { 0, -1, 0.5, "60", 1 / 0, 1e15, 0 / 0, true },
       key_file = { "", 1, "a\nb" },
       passphrase = { "", 1 },

@@ -40,6 +40,8 @@ local ALGORITHMS = { "rsa-sha256", "ed25519-sha256" }
 local KEY_FILE_CAP = 65536
 -- Mails pass through servers that allow no more signatures, if so many.
 local MOST = 8
+-- Each may stand in a mail more than once, and the core signs 500 fields at most.
+local MOST_HEADERS = 100
 -- x= may have twelve digits (RFC 6376 section 3.5); a hundred years are enough.
 local LONGEST = 100 * 366 * 86400
 
@@ -104,6 +106,9 @@ end
 local function headers_of(value)
   if not validate.is_list_of(value, { string = true }) then
     return nil, { en = "must be a list of header field names", zh = "必须是邮件头字段名的列表" }
+  elseif #value > MOST_HEADERS then
+    return nil, { en = ("has more than %d names"):format(MOST_HEADERS),
+      zh = ("超过 %d 个字段名"):format(MOST_HEADERS) }
   end
   local out, seen = {}, {}
   for i, name in ipairs(value) do
@@ -144,7 +149,9 @@ local function identity_of(value, domain)
     user, own = value:match("^([^%c ]*)@([^@]+)$")
   end
   own = own and domain_of(own)
-  if not own or core.codec.utf8_fault(user) then
+  -- Readers of i= that look for the first @ would find another domain.
+  local is_split = own and user:find("@", 1, true) and not user:find('^".*"$')
+  if not own or is_split or core.codec.utf8_fault(user) then
     return nil, why
   elseif own ~= domain and own:sub(-#domain - 1) ~= "." .. domain then
     return nil, why

@@ -26,7 +26,8 @@ enum { QM_CERT_BYTES_MAX = 1024 * 1024, QM_CERT_CHAIN_MAX = 16 };
     X(QM_CERT_EXPIRED, "expired", "is no longer valid")                        \
     X(QM_CERT_EARLY, "not_yet_valid", "is not yet valid")                      \
     X(QM_CERT_PURPOSE, "not_for_mail", "is not for this use")                  \
-    X(QM_CERT_KIND, "bad_key_kind", "has a key of a kind that is not used")
+    X(QM_CERT_KIND, "bad_key_kind", "has a key of a kind that is not used")     \
+    X(QM_CERT_WEAK, "weak_key", "has a key that is too short")
 
 enum qm_cert_fault {
 #define QM_CERT_FAULT_ENUM(symbol, name, text) symbol,

@@ -112,6 +112,7 @@ static void uses(void)
     CHECK(check_file("expired.crt", QM_CERT_SIGN, now) == QM_CERT_EXPIRED);
     CHECK(check_file("early.crt", QM_CERT_SIGN, now) == QM_CERT_EARLY);
     CHECK(check_file("ed.crt", QM_CERT_SIGN, now) == QM_CERT_KIND);
+    CHECK(check_file("short.crt", QM_CERT_ENCRYPT, now) == QM_CERT_WEAK);
     CHECK(check_file("me.crt", QM_CERT_SIGN, end - 1) == QM_CERT_FINE);
     CHECK(check_file("me.crt", QM_CERT_SIGN, end + 1) == QM_CERT_EXPIRED);
     CHECK(check_file("me.crt", QM_CERT_SIGN, 0) == QM_CERT_EARLY);

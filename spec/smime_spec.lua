@@ -237,6 +237,12 @@ describe("certificates and keys", function()
     assert.is_truthy(smime.decrypt(mail, "li"):find("word", 1, true))
   end)
 
+  it("of a reader may have those of the authority behind them", function()
+    local mail = tostring(build({ text = "word\n", smime = { encrypt = { data = smime.read("li.crt")
+      .. smime.read("inter.crt") .. smime.read("ca.pem") .. smime.read("li.crt") } } }))
+    assert.is_truthy(smime.decrypt(mail, "li"):find("word", 1, true))
+  end)
+
   it("may come from functions", function()
     local calls = 0
     verified({ cert = smime.path("me.crt"), key = function()
@@ -367,6 +373,10 @@ describe("certificates and keys", function()
     { "a reader whose key OpenSSL cannot use", function()
       return { encrypt = { data = with_even_modulus(smime.read("li.der")) } }
     end, "smime.failed", "smime.encrypt" },
+    { "several readers in one file", function()
+      return { encrypt = { smime.path("li.crt"),
+        { data = smime.read("wang.crt") .. smime.read("ca.pem") .. smime.read("li.crt") } } }
+    end, "message.bad_value", "smime.encrypt[2]" },
     { "too many readers", function()
       local list = {}
       for index = 1, 1001 do

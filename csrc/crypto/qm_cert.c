@@ -192,6 +192,20 @@ bool qm_cert_is_ec(const struct qm_cert *cert)
     return kind_of(cert->leaf) == NID_X9_62_id_ecPublicKey;
 }
 
+bool qm_cert_has_others(const struct qm_cert *cert)
+{
+    bool has = false;
+    size_t i;
+
+    ERR_clear_error();
+    for (i = 0; i < cert->chain_len && !has; i++) {
+        has = X509_check_ca(cert->chain[i]) == 0 &&
+              X509_cmp(cert->chain[i], cert->leaf) != 0;
+    }
+    ERR_clear_error();
+    return has;
+}
+
 /*
  * RFC 8551 sections 4.2 and 4.4 advise against RSA below 2048 bits, which some
  * people still have; below 1024 it hides and proves nothing. Told by the length

@@ -94,6 +94,18 @@ local function place_of_reader(list, index)
   return #list > 1 and ("smime.encrypt[%d]"):format(index) or "smime.encrypt"
 end
 
+-- Of a file with several people in it the first alone could read the message.
+local function read_reader(ctx, field, value)
+  local certificate, err = people.certificate(ctx.crypto, ctx.lang, field, value, "encrypt")
+  if certificate and certificate:has_others() then
+    return nil, fault.new(ctx.lang, "message.bad_value", field, {
+      en = "holds certificates of several readers: give a list with one file for each",
+      zh = "含有多位收件人的证书：请改用列表，每人一个文件",
+    })
+  end
+  return certificate, err
+end
+
 local function read_readers(ctx, given)
   local lang, field = ctx.lang, "smime.encrypt"
   if type(given) ~= "table" or given.path ~= nil or given.data ~= nil then
@@ -114,8 +126,7 @@ local function read_readers(ctx, given)
   end
   local out = {}
   for index, value in ipairs(given) do
-    out[index], err = people.certificate(ctx.crypto, lang, place_of_reader(given, index), value,
-      "encrypt")
+    out[index], err = read_reader(ctx, place_of_reader(given, index), value)
     if not out[index] then
       return nil, err
     end

@@ -26,7 +26,9 @@ static void forms(void)
     people_cert(&cert, "chain.pem");
     CHECK(cert.chain_len == 1 && qm_cert_is_ec(&cert));
     CHECK(qm_cert_read(&cert, people_read("ca.pem"), true) == QM_OK);
-    CHECK(cert.chain_len == 2);
+    CHECK(cert.chain_len == 2 && !qm_cert_has_others(&cert));
+    CHECK(qm_cert_read(&cert, people_read("me.crt"), true) == QM_OK);
+    CHECK(qm_cert_has_others(&cert));
     qm_cert_deinit(&cert);
     people_cert(&cert, "me.pem"); /* a key behind it */
     qm_cert_deinit(&cert);

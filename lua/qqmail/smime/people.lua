@@ -35,7 +35,7 @@ local FAULTS = {
     zh = "与证书不匹配" },
   bad_key_kind = { code = "smime.bad_key", en = "has a key of a kind that S/MIME does not use",
     zh = "的密钥类型不受支持", hint = OTHER_KEY },
-  weak_key = { code = "smime.bad_key", en = "has an RSA key of less than 1024 bits, which is broken",
+  weak_key = { code = "smime.bad_key", en = "has an RSA key of less than 1024 bits, which is weak",
     zh = "的 RSA 密钥不足 1024 位，已不安全", hint = OTHER_KEY },
 }
 

@@ -5,6 +5,7 @@ local message = require("qqmail.message")
 local net = require("qqmail.net")
 local qqmail = require("qqmail")
 local send = require("spec.support.send")
+local shell = require("spec.support.shell")
 
 local FROM = send.USER
 
@@ -398,6 +399,31 @@ describe("a mail in the outbox", function()
         "true a+20b nil NEVER rfc822;a@test.local" }, said)
       send.stop()
     end
+  end)
+end)
+
+describe("a mail in the outbox of which some recipients are put off", function()
+  after_each(send.stop)
+
+  it("keeps what was asked for the others", function()
+    local folder, remove = shell.folder()
+    local server = send.server({ dsn = true,
+      replies = { rcpt = { ["b@test.local"] = "451 4.3.0 Not now" } } })
+    local mailer = send.mailer(server, { outbox = { dir = folder } })
+    assert(mailer:notify(send.message({ to = { "a@test.local", "b@test.local" },
+      dsn = { notify = { "failure", ["a@test.local"] = "never", ["b@test.local"] = "delay" } } })))
+    mailer:flush(1)
+    mailer:close()
+    server:set({ replies = false })
+    mailer = send.mailer(server, { outbox = { dir = folder } })
+    mailer:flush(10)
+    local seen = {}
+    for index, got in ipairs(server:messages()) do
+      seen[index] = { got.to, got.to_params[1].NOTIFY }
+    end
+    assert.same({ { { "a@test.local" }, "NEVER" }, { { "b@test.local" }, "DELAY" } }, seen)
+    mailer:close()
+    remove()
   end)
 end)
 

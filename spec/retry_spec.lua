@@ -205,8 +205,8 @@ describe("retry.is_of_account", function()
   end)
 
   it("lets another server have what this one does not offer", function()
-    for _, name in ipairs({ "smtputf8_required", "dsn_not_offered", "require_tls_not_offered",
-      "require_tls_unverified" }) do
+    for _, name in ipairs({ "smtputf8_required", "eightbit_required",
+      "dsn_not_offered", "require_tls_not_offered", "require_tls_unverified" }) do
       assert.same({ true, false }, judged("message", "mail", { code = "message." .. name }))
     end
   end)

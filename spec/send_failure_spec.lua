@@ -1,5 +1,4 @@
 -- What a caller learns when sending fails, and what the server never gets.
-local logins = require("qqmail.logins")
 local qqmail = require("qqmail")
 local send = require("spec.support.send")
 local shell = require("spec.support.shell")
@@ -123,8 +122,6 @@ describe("a connection cut at any byte", function()
   local function try(server, cut)
     server:clear()
     server:set(cut)
-    -- Each cut is a story of its own: two in a login would keep the third from being tried.
-    logins.forget_all()
     local mailer = send.mailer(server, { timeout = { reply = 5, final = 5 } })
     local receipt, err = mailer:send(message())
     mailer:close()

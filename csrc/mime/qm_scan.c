@@ -120,11 +120,38 @@ static void see_byte(struct qm_scan *scan, unsigned char c)
     scan->len++;
 }
 
+/* Complete characters above ASCII at the start of `text`, in bytes. */
+static size_t run_of_high(struct qm_span text)
+{
+    size_t at = 0;
+
+    while (at < text.len && (unsigned char)text.ptr[at] >= 0x80) {
+        size_t len = qm_utf8_char_len(qm_span_from(text, at));
+
+        if (len == 0) {
+            break;
+        }
+        at += len;
+    }
+    return at;
+}
+
+static void add_to_line(struct qm_scan *scan, size_t run)
+{
+    scan->len += run;
+    scan->crlf_len += run;
+    if (scan->len - scan->line_at > QM_SCAN_LINE_MAX && !scan->too_long) {
+        scan->too_long = true;
+        scan->too_long_at = scan->line_at;
+    }
+}
+
 /*
- * Takes bytes that add to nothing but the length of a line, as far as they go
- * from `text` on; none where the start of the line still matters.
+ * Takes bytes of one kind, as far as they go from `text` on: what needs no
+ * encoding, or whole characters above ASCII. None where the start of the line
+ * still matters.
  */
-static size_t see_plain(struct qm_scan *scan, struct qm_span text)
+static size_t see_run(struct qm_scan *scan, struct qm_span text)
 {
     size_t run;
 
@@ -132,12 +159,12 @@ static size_t see_plain(struct qm_scan *scan, struct qm_span text)
         return 0;
     }
     run = qm_run_of_plain(text.ptr, text.len);
-    scan->len += run;
-    scan->crlf_len += run;
-    if (scan->len - scan->line_at > QM_SCAN_LINE_MAX && !scan->too_long) {
-        scan->too_long = true;
-        scan->too_long_at = scan->line_at;
+    if (run == 0) {
+        run = run_of_high(text);
+        scan->high |= run > 0;
+        scan->escapes += run;
     }
+    add_to_line(scan, run);
     return run;
 }
 
@@ -146,7 +173,7 @@ void qm_scan_update(struct qm_scan *scan, struct qm_span bytes)
     size_t at = 0;
 
     while (at < bytes.len) {
-        size_t run = see_plain(scan, qm_span_from(bytes, at));
+        size_t run = see_run(scan, qm_span_from(bytes, at));
 
         if (run == 0) {
             see_byte(scan, (unsigned char)bytes.ptr[at]);

@@ -131,7 +131,8 @@ enum qm_smtp_want {
 enum qm_smtp_event_type {
     QM_EVENT_NONE,
     QM_EVENT_READY,     /* logged in; once a session */
-    QM_EVENT_RECIPIENT, /* verdict on recipient `index` of message `id` */
+    QM_EVENT_RECIPIENT, /* recipient `index` of message `id` was refused; of a
+                           check: what was said of it */
     QM_EVENT_DELIVERED, /* message `id` is the server's now */
     QM_EVENT_REFUSED,   /* message `id` is not; the session goes on */
     QM_EVENT_CHECKED,   /* all recipients of check `id` have their verdicts */

@@ -90,9 +90,11 @@ static enum qm_state on_rcpt(struct qm_smtp *smtp, struct qm_txn *txn,
     if (txn->told) {
         return smtp->state;
     }
-    fill_event(smtp, event, QM_EVENT_RECIPIENT, txn, QM_PHASE_RCPT);
-    event->index = index;
-    event->fault = accepted ? QM_FAULT_NONE : QM_FAULT_REPLY;
+    if (!accepted || txn->check) {
+        fill_event(smtp, event, QM_EVENT_RECIPIENT, txn, QM_PHASE_RCPT);
+        event->index = index;
+        event->fault = accepted ? QM_FAULT_NONE : QM_FAULT_REPLY;
+    }
     if (txn->rcpt_answered < txn->rcpt_count) {
         return smtp->state;
     }

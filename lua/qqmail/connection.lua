@@ -217,15 +217,17 @@ function Connection:settle()
   self.jobs = {}
 end
 
+local function has_news(self)
+  return self.has_news
+end
+
 --- Go on until a job has its outcome, or nothing is left to do. What is known by then
 -- of the others, and of the end of the session, is taken note of as well: a connection
 -- that is over must not look like one that is merely full.
 -- @tparam number deadline absolute
 function Connection:advance(deadline)
   self.deadline, self.has_news = deadline, false
-  pump.run(self, function()
-    return self.has_news
-  end)
+  pump.run(self, has_news)
   repeat
     local is_more = pump.take_note(self)
   until not is_more

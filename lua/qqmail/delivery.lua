@@ -22,7 +22,7 @@ function M.prepare(settings, built, to, connection)
   if built:is_busy(handle) then
     return nil, built:failure(handle, "unsupported")
   end
-  local plan, err = extensions.plan(settings, built, to, connection)
+  local plan, err = extensions.plan(settings, built, handle, to, connection)
   if not plan then
     return nil, err
   end

@@ -216,6 +216,24 @@ function M.stranger(self, to)
   return nil
 end
 
+--- What is left of it for some of the recipients.
+-- @tparam table self
+-- @tparam table to list of addresses
+-- @treturn table
+function M.only(self, to)
+  local out = setmetatable({ each = {} }, Dsn)
+  for name, value in pairs(self) do
+    if name ~= "each" then
+      out[name] = value
+    end
+  end
+  for _, address in ipairs(to) do
+    local key = key_of(address)
+    out.each[key] = self.each[key]
+  end
+  return out
+end
+
 --- What a session says of it.
 -- @tparam table self of `read`
 -- @tparam table to list of addresses

@@ -98,8 +98,8 @@ end
 -- Ours can be encoded in 7 bits; one that was made elsewhere is sent as it is. Bytes above
 -- 127 that were not announced are cut to 7 bits by some and refused by others, in the end
 -- by a server that this one hands the message on to.
-local function plan_eightbit(self, built)
-  local is_needed = built:handle():needs_eightbit()
+local function plan_eightbit(self, handle)
+  local is_needed = handle:needs_eightbit()
   local is_offered = self.offered["8BITMIME"] == true
   if is_needed and not is_offered then
     return nil, missing(self.settings, self.connection, "message.eightbit_required", nil, {
@@ -164,6 +164,7 @@ end
 --- What of it a message uses on a connection.
 -- @tparam table settings
 -- @tparam table built
+-- @tparam userdata handle of the core
 -- @tparam table to recipients of this try
 -- @tparam table connection
 -- @treturn ?table `to` (recipients that can have it), `refused` (rows of the others, as
@@ -171,12 +172,12 @@ end
 -- `has_reports` (nil: none were asked for; false: the server knows none, and they were
 -- not insisted on)
 -- @treturn ?table error
-function M.plan(settings, built, to, connection)
+function M.plan(settings, built, handle, to, connection)
   local self = { settings = settings, connection = connection,
     offered = connection:capabilities() }
   local ok, err = plan_utf8(self, built, to)
   if ok then
-    ok, err = plan_eightbit(self, built)
+    ok, err = plan_eightbit(self, handle)
   end
   if ok then
     ok, err = plan_tls(self, built)

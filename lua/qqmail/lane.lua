@@ -253,8 +253,7 @@ local function pause(self, seconds)
 end
 
 -- With messages under way nobody waits for a turn: their answers come first.
-local function has_turn(self, item)
-  local settings = self.mailer.routes[self.route_index or 1].settings
+local function take_turn(self, item, settings)
   local ok = turn.wait(settings, self.driver, #self.pending > 0 and 0 or math.huge,
     function(seconds)
       pause(self, math.min(seconds, self.batch:time_left(item)))
@@ -263,6 +262,11 @@ local function has_turn(self, item)
     self.feed:unread(item)
   end
   return ok
+end
+
+local function has_turn(self, item)
+  local settings = self.mailer.routes[self.route_index or 1].settings
+  return settings.rate == nil or take_turn(self, item, settings)
 end
 
 -- Gets one message under way; false when there is nothing to do now.

@@ -225,15 +225,6 @@ function Letter:give_up(seconds)
   end
 end
 
--- In the order of the envelope.
-local function pick(self, want)
-  local out = {}
-  for _, address in ipairs(self.built.envelope.to) do
-    out[#out + 1] = want(address)
-  end
-  return out
-end
-
 -- What is told of a recipient that did not get it for certain.
 local function row_of(self, address)
   local row = self.refused[address]
@@ -244,12 +235,21 @@ local function row_of(self, address)
   return row
 end
 
-local function finish_receipt(self, rows)
+-- Both in the order of the envelope.
+local function sort_recipients(self)
+  local accepted, rows = {}, {}
+  for _, address in ipairs(self.built.envelope.to) do
+    if self.accepted[address] then
+      accepted[#accepted + 1] = address
+    end
+    rows[#rows + 1] = row_of(self, address)
+  end
+  return accepted, rows
+end
+
+local function finish_receipt(self, accepted, rows)
   local receipt = self.receipt
-  receipt.accepted = pick(self, function(address)
-    return self.accepted[address] and address or nil
-  end)
-  receipt.rejected, receipt.attempts = rows, self.tries
+  receipt.accepted, receipt.rejected, receipt.attempts = accepted, rows, self.tries
   return receipt
 end
 
@@ -270,10 +270,11 @@ end
 -- @treturn ?table receipt, when at least one recipient got it for certain
 -- @treturn ?table error
 function Letter:result()
-  local rows = pick(self, function(address)
-    return row_of(self, address)
-  end)
-  return (self.receipt and finish_receipt or finish_error)(self, rows)
+  local accepted, rows = sort_recipients(self)
+  if self.receipt then
+    return finish_receipt(self, accepted, rows)
+  end
+  return finish_error(self, rows)
 end
 
 return M

@@ -78,16 +78,13 @@ function M.is_refusal(err)
   return reply >= 500 or err.retry == "never"
 end
 
--- Nobody can have looked at the secret, or it is no fault of the server.
-local NO_LOGIN = { config = true, limit = true, cancelled = true }
-
---- Whether an error leaves open what the server thought of the login: it was begun, and
--- the connection ended without a word about it.
+--- Whether an error leaves open what the server thought of the login: it took it and then
+-- said nothing for as long as was waited. A connection that breaks tells nothing of the
+-- login, whatever the phase: servers restart, lines fail.
 -- @tparam table err
 -- @treturn boolean
 function M.is_unanswered(err)
-  return err.phase == "auth" and not err.smtp and not err.not_tried and not NOT_JUDGED[err.code]
-    and not NO_LOGIN[err.kind]
+  return err.kind == "timeout" and err.phase == "auth" and not err.smtp and not err.not_tried
 end
 
 local function drop(key)
@@ -132,11 +129,15 @@ local function forget_unanswered(key)
 end
 
 --- A login got no answer: it may be tried once more, and if that gets none either not
--- before the pause is over. The server may have counted both as wrong.
+-- before the pause is over. The server may have counted both as wrong; not those of a
+-- secret that it has taken before.
 -- @tparam string key of `key`
 -- @tparam table err
 -- @tparam number now seconds
 function M.note_unanswered(key, err, now)
+  if proved[key] then
+    return
+  end
   local before = unanswered[key]
   forget_unanswered(key)
   if before and now - before < M.pause then

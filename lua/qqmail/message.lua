@@ -64,9 +64,11 @@ end
 
 -- --- people and envelope ----------------------------------------------------
 
+local RECIPIENT_KEYS = { "to", "cc", "bcc" }
+
 local function read_people(self, spec, defaults)
   local people, err = {}
-  for _, key in ipairs({ "to", "cc", "bcc" }) do
+  for _, key in ipairs(RECIPIENT_KEYS) do
     people[key], err = addresses.list(self.lang, key, spec[key])
     if not people[key] then
       return nil, err
@@ -157,19 +159,22 @@ local function note_utf8(self, field, list)
   end
 end
 
+local function add_people(self, out, name, field, list)
+  if #list > 0 then
+    note_utf8(self, field, list)
+    out[#out + 1] = { name = name, field = field, addresses = list }
+  end
+end
+
 local function people_fields(self, people)
   local out = {}
-  local function add(name, field, list)
-    note_utf8(self, field, list)
-    if #list > 0 then
-      out[#out + 1] = { name = name, field = field, addresses = list }
-    end
+  add_people(self, out, "From", "from", { people.from })
+  if people.sender then
+    add_people(self, out, "Sender", "sender", { people.sender })
   end
-  add("From", "from", { people.from })
-  add("Sender", "sender", { people.sender })
-  add("Reply-To", "reply_to", people.reply_to)
-  add("To", "to", people.to)
-  add("Cc", "cc", people.cc)
+  add_people(self, out, "Reply-To", "reply_to", people.reply_to)
+  add_people(self, out, "To", "to", people.to)
+  add_people(self, out, "Cc", "cc", people.cc)
   if #people.to == 0 and #people.cc == 0 then
     -- All recipients are hidden: say so, as other mailers do.
     out[#out + 1] = { name = "To", field = "to", raw = "undisclosed-recipients:;" }
@@ -207,10 +212,14 @@ local function append(out, list)
   end
 end
 
+local ID_ROWS = { { "in_reply_to", "In-Reply-To" }, { "references", "References" } }
+
+local OPTION_KEYS = { "priority", "list_unsubscribe", "read_receipt" }
+
 -- Fields of the options that need no more than their value.
 local function option_fields(self, spec, from)
   local out = {}
-  for _, row in ipairs({ { "in_reply_to", "In-Reply-To" }, { "references", "References" } }) do
+  for _, row in ipairs(ID_ROWS) do
     if spec[row[1]] ~= nil then
       local ids, err = headers.message_ids(self.lang, row[1], spec[row[1]])
       if not ids then
@@ -222,7 +231,7 @@ local function option_fields(self, spec, from)
   if spec.require_tls == false then
     out[#out + 1] = { name = "TLS-Required", raw = "No", field = "require_tls" }
   end
-  for _, key in ipairs({ "priority", "list_unsubscribe", "read_receipt" }) do
+  for _, key in ipairs(OPTION_KEYS) do
     if spec[key] ~= nil then
       local list, err = headers[key](self.lang, spec[key], from)
       if not list then
@@ -271,10 +280,12 @@ end
 
 -- --- the whole --------------------------------------------------------------
 
+local TEXT_KEYS = { "text", "html" }
+
 -- `text = false` asks for HTML alone.
 local function add_texts(self, spec, out)
   local ctx = { lang = self.lang, convert = self.convert }
-  for _, key in ipairs({ "text", "html" }) do
+  for _, key in ipairs(TEXT_KEYS) do
     if spec[key] ~= nil and spec[key] ~= false then
       local err
       out[key], err = content.text_source(ctx, key, spec[key])
@@ -297,12 +308,21 @@ local function add_texts(self, spec, out)
   return true
 end
 
+local function has_more_parts(spec)
+  return spec.attachments ~= nil or spec.attach ~= nil or spec.inline ~= nil
+    or spec.calendar ~= nil
+end
+
+-- Builds an attached message: one of its own, with an id of its own.
+local function inner_builder(defaults)
+  return function(inner)
+    return M.new(inner, setmetatable({ message_id = false }, { __index = defaults }))
+  end
+end
+
 local function add_parts(self, spec, out, defaults)
   local ctx = { lang = self.lang, convert = self.convert, attach_message = attached.part,
-    build = function(inner)
-      -- A message of its own, with an id of its own.
-      return M.new(inner, setmetatable({ message_id = false }, { __index = defaults }))
-    end }
+    build = inner_builder(defaults) }
   local err
   local field = spec.attach ~= nil and "attach" or "attachments"
   if spec[field] ~= nil then
@@ -368,7 +388,7 @@ local function make_parts(self, spec, defaults)
   end
   local ok
   ok, err = add_texts(self, spec, parts)
-  if ok then
+  if ok and has_more_parts(spec) then
     ok, err = add_parts(self, spec, parts, defaults)
   end
   return ok and parts, err
@@ -383,14 +403,10 @@ local function make_handle(self, parts)
 end
 
 -- Signing is rare: its modules are loaded by the first message that asks for it.
-local function make_core(self, parts, given)
-  local make = function(layer)
+local function make_signed(self, parts, given)
+  local handle, more = require("qqmail.smime").build(self.lang, parts, given, function(layer)
     return make_handle(self, layer)
-  end
-  if given == nil then
-    return make(parts)
-  end
-  local handle, more = require("qqmail.smime").build(self.lang, parts, given, make)
+  end)
   if not handle then
     return nil, more
   end
@@ -423,7 +439,11 @@ local function build(self, spec, defaults)
   if smime == nil then
     smime = defaults.smime
   end
-  self.core, err = make_core(self, parts, smime or nil)
+  if smime then
+    self.core, err = make_signed(self, parts, smime)
+  else
+    self.core, err = make_handle(self, parts)
+  end
   if not self.core then
     return nil, err
   end

@@ -246,9 +246,9 @@ end
 
 --- Run until `finished` says so or the session is over.
 -- @tparam table self connection
--- @tparam function finished
+-- @tparam function finished finished(self)
 function M.run(self, finished)
-  while not finished() and not M.is_over(self) do
+  while not finished(self) and not M.is_over(self) do
     if not step(self) then
       break
     end

@@ -140,8 +140,8 @@ local OF_ACCOUNT = {
 local LEAVING = set "reject.closing rate.too_many_connections"
 
 -- Found here, before the server heard of the mail: another one may offer what it needs.
-local OTHERS_MAY = set("message.smtputf8_required message.dsn_not_offered "
-  .. "message.require_tls_not_offered message.require_tls_unverified")
+local OTHERS_MAY = set("message.smtputf8_required message.eightbit_required "
+  .. "message.dsn_not_offered message.require_tls_not_offered message.require_tls_unverified")
 
 --- Whether an error belongs to the account and its server rather than to the mail.
 --

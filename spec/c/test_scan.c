@@ -69,6 +69,7 @@ static void long_lines(void)
 {
     char text[2100];
     struct qm_scan scan;
+    size_t i;
 
     memset(text, 'x', sizeof(text));
     CHECK(!scan_text(qm_span_make(text, 998)).too_long);
@@ -79,6 +80,13 @@ static void long_lines(void)
     CHECK(!scan.too_long);
     scan = scan_text(qm_span_make(text, 1999));
     CHECK(scan.too_long && scan.too_long_at == 1000);
+    for (i = 0; i < sizeof(text); i++) {
+        text[i] = "\xe4\xbd\xa0"[i % 3];
+    }
+    scan = scan_text(qm_span_make(text, 996));
+    CHECK(!scan.too_long && !scan.bad_utf8 && scan.escapes == 996);
+    scan = scan_text(qm_span_make(text, 999));
+    CHECK(scan.too_long && scan.too_long_at == 0 && !scan.bad_utf8);
 }
 
 static void lines_like_boundaries(void)

@@ -55,17 +55,46 @@ local function with_ascii_domain(lang, field, parsed)
   return made
 end
 
-local function parse_text(lang, field, text, out)
+local function read_text(lang, field, text)
   local list, name, why, position = codec.addresses(text)
   if not list then
     return nil, bad_address(lang, field, name, why, position)
   end
-  for _, address in ipairs(list) do
+  for index, address in ipairs(list) do
     local made, err = with_ascii_domain(lang, field, address)
     if not made then
       return nil, err
     end
-    out[#out + 1] = made
+    list[index] = made
+  end
+  return list
+end
+
+-- Senders, and many recipients, are the same from mail to mail. By text: its list.
+local known, known_count = {}, 0
+local KNOWN_MOST, KNOWN_BYTES = 500, 200
+
+local function keep(text, list)
+  if #text > KNOWN_BYTES then
+    return
+  elseif known_count >= KNOWN_MOST then
+    known, known_count = {}, 0
+  end
+  known[text], known_count = list, known_count + 1
+end
+
+-- What is found is shared by messages, and changed by nobody.
+local function parse_text(lang, field, text, out)
+  local list, err = known[text]
+  if not list then
+    list, err = read_text(lang, field, text)
+    if not list then
+      return nil, err
+    end
+    keep(text, list)
+  end
+  for index = 1, #list do
+    out[#out + 1] = list[index]
   end
   return out
 end

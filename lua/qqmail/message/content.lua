@@ -192,6 +192,18 @@ local function guesser(lang, guessed)
   end
 end
 
+local function decoder(lang, charset)
+  return function(text, field)
+    local converted, _, why, position = codec.convert(text, charset)
+    if converted then
+      return converted
+    end
+    return nil, fault.new(lang, "message.bad_text", field, {
+      en = ("is not valid %s: %s"):format(charset, why), zh = ("不是合法的 %s"):format(charset),
+    }, { position = position })
+  end
+end
+
 --- The converter for texts in another charset.
 -- @tparam ?string lang
 -- @param charset as the user gave it; "auto": UTF-8, GB18030 or Big5, with its form of Hong Kong
@@ -218,15 +230,7 @@ function M.converter(lang, charset)
       zh = ('"%s" 不被本系统支持'):format(charset:gsub("%c", "?")),
     })
   end
-  return function(text, field)
-    local converted, _, why, position = codec.convert(text, charset)
-    if converted then
-      return converted
-    end
-    return nil, fault.new(lang, "message.bad_text", field, {
-      en = ("is not valid %s: %s"):format(charset, why), zh = ("不是合法的 %s"):format(charset),
-    }, { position = position })
-  end
+  return decoder(lang, charset)
 end
 
 local CONVERTED = { "from", "sender", "to", "cc", "bcc", "reply_to", "subject", "headers",

@@ -69,17 +69,7 @@ local function check(lang, spec)
   return true
 end
 
---- The message with the parts of its template in place; one without a template is answered
--- as it is. A field that the message has itself is not taken from the template.
--- @tparam ?string lang
--- @tparam table spec the user's table
--- @tparam ?string root the option `templates`
--- @treturn ?table spec without `template` and `vars`
--- @treturn ?table error
-function M.apply(lang, spec, root)
-  if spec.template == nil and spec.vars == nil then
-    return spec
-  end
+local function fill(lang, spec, root)
   local ok, err = check(lang, spec)
   local found, parts
   if ok then
@@ -98,6 +88,20 @@ function M.apply(lang, spec, root)
     end
   end
   return parts
+end
+
+--- The message with the parts of its template in place; one without a template is answered
+-- as it is. A field that the message has itself is not taken from the template.
+-- @tparam ?string lang
+-- @tparam table spec the user's table
+-- @tparam ?string root the option `templates`
+-- @treturn ?table spec without `template` and `vars`
+-- @treturn ?table error
+function M.apply(lang, spec, root)
+  if spec.template == nil and spec.vars == nil then
+    return spec
+  end
+  return fill(lang, spec, root)
 end
 
 return M

@@ -147,6 +147,9 @@ end
 -- @treturn ?table list of fields
 -- @treturn ?table error
 function M.custom(lang, given, defaults)
+  if given == nil and defaults == nil then
+    return {}
+  end
   local own, err = read(lang, "headers", given)
   if not own then
     return nil, err

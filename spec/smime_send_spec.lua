@@ -149,6 +149,22 @@ describe("S/MIME reaches the server:", function()
     assert.equal("message.unreadable", err.code)
   end)
 
+  it("another account, which sends it anew under its own name and no less secret", function()
+    local first = send.server({ replies = { mail = "421 4.3.2 Going down" } })
+    local second = send.server()
+    local account = send.options(second)
+    local mailer = send.mailer(first, { from = "sender@example.com",
+      smime = { encrypt = smime.readers("li") },
+      failover = { { host = account.host, port = account.port, tls = account.tls,
+        user = account.user, password = account.password, from = "other@example.com",
+        allow_plaintext_auth = true } } })
+    send.good(mailer, { to = "rcpt@example.com", subject = "s", text = "SECRET-WORD\n" })
+    local data = second:messages()[1].data
+    send.has(data, "From: other@example.com")
+    send.lacks(data, "SECRET")
+    send.has(assert(smime.decrypt(data, "li")), "SECRET-WORD")
+  end)
+
   it("a file", function()
     local folder, remove = shell.folder()
     local mailer = assert(qqmail.new({ host = "mx.test", user = send.USER, password = send.CODE,

@@ -188,6 +188,33 @@ describe("S/MIME", function()
   end)
 end)
 
+describe("an attached message", function()
+  local function attached(text, field)
+    return messages.spec_with({ smime = field, attachments = { { type = "message/rfc822",
+      name = "a.eml", data = "From: a@b.cn\r\nSubject: x\r\n\r\n" .. text .. "\r\n" } } })
+  end
+
+  it("with bytes above 127 is not signed beside the content, which a relay may encode", function()
+    local built, err = message.new(attached("你好", field_of(MODES.signed)), { lang = "en" })
+    assert.is_nil(built)
+    assert.same({ "message.unsupported", "smime" }, { err.code, err.field })
+    assert.is_truthy(tostring(err):find("smime.opaque = true", 1, true), tostring(err))
+  end)
+
+  it("with bytes above 127 is kept in all other modes", function()
+    for _, name in ipairs({ "opaque", "encrypted", "signed and encrypted" }) do
+      local built = assert(message.new(attached("你好", field_of(MODES[name])), { lang = "en" }))
+      assert.is_false(built.core:needs_eightbit())
+      assert.is_truthy(opened(tostring(built), MODES[name], "li"):find("你好", 1, true), name)
+    end
+  end)
+
+  it("in seven bits can be signed", function()
+    local built = assert(message.new(attached("Hello", field_of(MODES.signed)), { lang = "en" }))
+    assert.is_string((smime.verify(tostring(built))))
+  end)
+end)
+
 describe("certificates and keys", function()
   local function verified(field)
     local entity, why = smime.verify(tostring(build({ smime = { sign = field } })))
@@ -208,6 +235,12 @@ describe("certificates and keys", function()
 
   it("may be in DER", function()
     local mail = tostring(build({ text = "word\n", smime = { encrypt = smime.path("li.der") } }))
+    assert.is_truthy(smime.decrypt(mail, "li"):find("word", 1, true))
+  end)
+
+  it("of a reader may have those of the authority behind them", function()
+    local mail = tostring(build({ text = "word\n", smime = { encrypt = { data = smime.read("li.crt")
+      .. smime.read("inter.crt") .. smime.read("ca.pem") .. smime.read("li.crt") } } }))
     assert.is_truthy(smime.decrypt(mail, "li"):find("word", 1, true))
   end)
 
@@ -244,6 +277,12 @@ describe("certificates and keys", function()
       field[key] = value
     end
     return { sign = field }
+  end
+
+  -- The modulus of an RSA key stands in front of its exponent.
+  local function with_even_modulus(der)
+    local at = assert(der:find("\2\3\1\0\1", 1, true))
+    return der:sub(1, at - 2) .. string.char(der:byte(at - 1) - 1) .. der:sub(at)
   end
 
   local CASES = {
@@ -287,6 +326,11 @@ describe("certificates and keys", function()
       "smime.bad_key", "smime.sign.key" },
     { "a key of another kind", function() return sign_with("ed") end,
       "smime.bad_key", "smime.sign.cert" },
+    { "a key too short", function() return sign_with("short") end,
+      "smime.bad_key", "smime.sign.cert" },
+    { "a reader with a key too short", function()
+      return { encrypt = smime.readers("li", "short") }
+    end, "smime.bad_key", "smime.encrypt[2]" },
     { "the key of another", function() return sign_with("me", { key = smime.path("li.key") }) end,
       "smime.key_mismatch", "smime.sign.key" },
     { "the key of another kind", function()
@@ -327,6 +371,20 @@ describe("certificates and keys", function()
       "smime.expired", "smime.encrypt[2]" },
     { "a reader who cannot decrypt", function() return { encrypt = smime.readers("signonly") } end,
       "smime.wrong_purpose", "smime.encrypt" },
+    { "a reader whose key OpenSSL cannot use", function()
+      return { encrypt = { data = with_even_modulus(smime.read("li.der")) } }
+    end, "smime.failed", "smime.encrypt" },
+    { "several readers in one file", function()
+      return { encrypt = { smime.path("li.crt"),
+        { data = smime.read("wang.crt") .. smime.read("ca.pem") .. smime.read("li.crt") } } }
+    end, "message.bad_value", "smime.encrypt[2]" },
+    { "too many readers", function()
+      local list = {}
+      for index = 1, 1001 do
+        list[index] = smime.path("li.crt")
+      end
+      return { encrypt = list }
+    end, "message.bad_value", "smime.encrypt" },
     { "both path and data", function()
       return { encrypt = { path = smime.path("li.crt"), data = "x" } }
     end, "message.bad_value", "smime.encrypt" },

@@ -6,6 +6,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+enum { RSA_KEY_MIN = 138 }; /* 1024 bits, the exponent 3, and their DER */
+
 struct fault_entry {
     const char *name;
     const char *text;
@@ -190,11 +192,39 @@ bool qm_cert_is_ec(const struct qm_cert *cert)
     return kind_of(cert->leaf) == NID_X9_62_id_ecPublicKey;
 }
 
-static bool is_kind_known(X509 *x509)
+bool qm_cert_has_others(const struct qm_cert *cert)
+{
+    bool has = false;
+    size_t i;
+
+    ERR_clear_error();
+    for (i = 0; i < cert->chain_len && !has; i++) {
+        has = X509_check_ca(cert->chain[i]) == 0 &&
+              X509_cmp(cert->chain[i], cert->leaf) != 0;
+    }
+    ERR_clear_error();
+    return has;
+}
+
+/*
+ * RFC 8551 sections 4.2 and 4.4 advise against RSA below 2048 bits, which some
+ * people still have; below 1024 it hides and proves nothing. Told by the length
+ * of the RSAPublicKey, since EVP_PKEY_bits() as well has another symbol in each
+ * major version.
+ */
+static bool is_short(X509 *x509)
+{
+    return ASN1_STRING_length(X509_get0_pubkey_bitstr(x509)) < RSA_KEY_MIN;
+}
+
+static enum qm_cert_fault check_kind(X509 *x509)
 {
     int kind = kind_of(x509);
 
-    return kind == NID_rsaEncryption || kind == NID_X9_62_id_ecPublicKey;
+    if (kind == NID_rsaEncryption) {
+        return is_short(x509) ? QM_CERT_WEAK : QM_CERT_FINE;
+    }
+    return kind == NID_X9_62_id_ecPublicKey ? QM_CERT_FINE : QM_CERT_KIND;
 }
 
 enum qm_cert_fault qm_cert_check(const struct qm_cert *cert,
@@ -204,7 +234,7 @@ enum qm_cert_fault qm_cert_check(const struct qm_cert *cert,
 
     ERR_clear_error();
     if (cert->leaf != NULL) {
-        fault = is_kind_known(cert->leaf) ? QM_CERT_FINE : QM_CERT_KIND;
+        fault = check_kind(cert->leaf);
     }
     if (fault == QM_CERT_FINE) {
         fault = check_time(cert->leaf, now);

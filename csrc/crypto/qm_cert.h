@@ -26,7 +26,8 @@ enum { QM_CERT_BYTES_MAX = 1024 * 1024, QM_CERT_CHAIN_MAX = 16 };
     X(QM_CERT_EXPIRED, "expired", "is no longer valid")                        \
     X(QM_CERT_EARLY, "not_yet_valid", "is not yet valid")                      \
     X(QM_CERT_PURPOSE, "not_for_mail", "is not for this use")                  \
-    X(QM_CERT_KIND, "bad_key_kind", "has a key of a kind that is not used")
+    X(QM_CERT_KIND, "bad_key_kind", "has a key of a kind that is not used")    \
+    X(QM_CERT_WEAK, "weak_key", "has a key that is too short")
 
 enum qm_cert_fault {
 #define QM_CERT_FAULT_ENUM(symbol, name, text) symbol,
@@ -63,6 +64,9 @@ enum qm_err qm_cert_read(struct qm_cert *cert, struct qm_span bytes,
 
 /* Is its key one of an elliptic curve? */
 bool qm_cert_is_ec(const struct qm_cert *cert);
+
+/* Does one stand behind it that is of no authority, but of somebody else? */
+bool qm_cert_has_others(const struct qm_cert *cert);
 
 /* May it do that at `now`, seconds since 1970? */
 enum qm_cert_fault qm_cert_check(const struct qm_cert *cert,

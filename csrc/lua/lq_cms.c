@@ -174,6 +174,13 @@ static int l_cert_addresses(lua_State *L)
     return err == QM_OK ? 1 : lq_push_error(L, err);
 }
 
+/* certificate:has_others() -> whether those of other people stand behind it */
+static int l_cert_has_others(lua_State *L)
+{
+    lua_pushboolean(L, qm_cert_has_others(check_cert(L, 1)));
+    return 1;
+}
+
 /* certificate:ends() -> seconds since 1970 */
 static int l_cert_ends(lua_State *L)
 {
@@ -323,9 +330,13 @@ static int l_maker_close(lua_State *L)
 /* --- module --------------------------------------------------------------- */
 
 static const luaL_Reg cert_methods[] = {
-    { "add_chain", l_cert_add_chain }, { "check", l_cert_check },
-    { "addresses", l_cert_addresses }, { "ends", l_cert_ends },
-    { "close", l_cert_close },         { NULL, NULL },
+    { "add_chain", l_cert_add_chain },
+    { "check", l_cert_check },
+    { "addresses", l_cert_addresses },
+    { "ends", l_cert_ends },
+    { "has_others", l_cert_has_others },
+    { "close", l_cert_close },
+    { NULL, NULL },
 };
 
 static const luaL_Reg key_methods[] = {

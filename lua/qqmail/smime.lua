@@ -14,6 +14,7 @@ local suggest = require "qqmail.suggest"
 local M = {}
 
 local SLICE = 65536
+local READERS_MAX = 1000 -- of the module as well
 
 local KEYS = { "sign", "encrypt", "opaque" }
 local SIGN_KEYS = { "cert", "key", "passphrase", "chain" }
@@ -93,6 +94,18 @@ local function place_of_reader(list, index)
   return #list > 1 and ("smime.encrypt[%d]"):format(index) or "smime.encrypt"
 end
 
+-- Of a file with several people in it the first alone could read the message.
+local function read_reader(ctx, field, value)
+  local certificate, err = people.certificate(ctx.crypto, ctx.lang, field, value, "encrypt")
+  if certificate and certificate:has_others() then
+    return nil, fault.new(ctx.lang, "message.bad_value", field, {
+      en = "holds certificates of several readers: give a list with one file for each",
+      zh = "含有多位收件人的证书：请改用列表，每人一个文件",
+    })
+  end
+  return certificate, err
+end
+
 local function read_readers(ctx, given)
   local lang, field = ctx.lang, "smime.encrypt"
   if type(given) ~= "table" or given.path ~= nil or given.data ~= nil then
@@ -105,10 +118,15 @@ local function read_readers(ctx, given)
     return nil, fault.new(lang, "smime.no_recipient", field,
       { en = "is empty: nobody could read the message", zh = "为空：没有人能阅读该邮件" })
   end
+  if #given > READERS_MAX then
+    return nil, fault.new(lang, "message.bad_value", field, {
+      en = ("holds more than %d certificates"):format(READERS_MAX),
+      zh = ("超过 %d 张证书"):format(READERS_MAX),
+    })
+  end
   local out = {}
   for index, value in ipairs(given) do
-    out[index], err = people.certificate(ctx.crypto, lang, place_of_reader(given, index), value,
-      "encrypt")
+    out[index], err = read_reader(ctx, place_of_reader(given, index), value)
     if not out[index] then
       return nil, err
     end
@@ -221,6 +239,22 @@ local function check_repeatable(ctx, parts)
   return true
 end
 
+-- RFC 8551 section 3.1.3: seven bits, which no relay encodes anew. Of our parts only an
+-- attached message may not be encoded (RFC 2046 section 5.2.1). Inside an envelope nobody
+-- touches it.
+local function check_seven(ctx, parts, handle)
+  if parts.entity or not handle:needs_eightbit() then
+    return true
+  end
+  return nil, fault.new(ctx.lang, "message.unsupported", "smime", {
+    en = "cannot sign an attached message with bytes above 127 beside the content: a relay that "
+      .. "encodes them would break the signature",
+    zh = "无法在内容旁边签名：所附邮件含有大于 127 的字节，途中服务器重新编码会破坏签名",
+  }, { hint = { en = "Set smime.opaque = true, or attach the message as another type, such as "
+    .. "application/octet-stream.",
+    zh = "请设 smime.opaque = true，或以 application/octet-stream 等其他类型附上该邮件。" } })
+end
+
 local function sign_beside(ctx, parts, signer)
   local ok, err = check_repeatable(ctx, parts)
   if not ok then
@@ -234,8 +268,11 @@ local function sign_beside(ctx, parts, signer)
     handle, err = ctx.make(layer)
   end
   if handle then
-    handle:watch()
-    ok, err = rewound(ctx, handle, "rewind_signed")
+    ok, err = check_seven(ctx, parts, handle)
+    if ok then
+      handle:watch()
+      ok, err = rewound(ctx, handle, "rewind_signed")
+    end
     if ok then
       cms, err = make_cms(ctx, handle, maker)
     end

@@ -26,7 +26,9 @@ static void forms(void)
     people_cert(&cert, "chain.pem");
     CHECK(cert.chain_len == 1 && qm_cert_is_ec(&cert));
     CHECK(qm_cert_read(&cert, people_read("ca.pem"), true) == QM_OK);
-    CHECK(cert.chain_len == 2);
+    CHECK(cert.chain_len == 2 && !qm_cert_has_others(&cert));
+    CHECK(qm_cert_read(&cert, people_read("me.crt"), true) == QM_OK);
+    CHECK(qm_cert_has_others(&cert));
     qm_cert_deinit(&cert);
     people_cert(&cert, "me.pem"); /* a key behind it */
     qm_cert_deinit(&cert);
@@ -112,6 +114,7 @@ static void uses(void)
     CHECK(check_file("expired.crt", QM_CERT_SIGN, now) == QM_CERT_EXPIRED);
     CHECK(check_file("early.crt", QM_CERT_SIGN, now) == QM_CERT_EARLY);
     CHECK(check_file("ed.crt", QM_CERT_SIGN, now) == QM_CERT_KIND);
+    CHECK(check_file("short.crt", QM_CERT_ENCRYPT, now) == QM_CERT_WEAK);
     CHECK(check_file("me.crt", QM_CERT_SIGN, end - 1) == QM_CERT_FINE);
     CHECK(check_file("me.crt", QM_CERT_SIGN, end + 1) == QM_CERT_EXPIRED);
     CHECK(check_file("me.crt", QM_CERT_SIGN, 0) == QM_CERT_EARLY);

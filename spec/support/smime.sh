@@ -100,12 +100,14 @@ key wang ec $curve
 # shellcheck disable=SC2086
 key inter ec $curve
 key ed ed25519
+key short rsa:512
 issue me me ca
 issue me-ec me-ec ca
 issue li li ca
 issue wang wang ca
 issue inter root ca
 issue ed plain ca
+issue short me ca
 cp me-ec.key chained.key
 cp me-ec.csr chained.csr
 issue chained me-ec inter

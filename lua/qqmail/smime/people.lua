@@ -14,6 +14,9 @@ local FORMS = { en = "a path, PEM text or { path = | data = }",
 local KEY_FORMS = { en = "a path, PEM text, { path = | data = } or a function that returns one",
   zh = "路径、PEM 文本、{ path = | data = } 或返回它们的函数" }
 
+local OTHER_KEY = { en = "Use a certificate for an RSA key of 2048 bits or more, or for one on a "
+  .. "NIST curve.", zh = "请换用 2048 位及以上的 RSA 密钥或 NIST 曲线密钥的证书。" }
+
 -- By the names that the module gives.
 local FAULTS = {
   no_certificate = { code = "smime.bad_certificate",
@@ -30,8 +33,10 @@ local FAULTS = {
     zh = "无法用所给的 passphrase 打开" },
   key_mismatch = { code = "smime.key_mismatch", en = "does not belong to the certificate",
     zh = "与证书不匹配" },
-  bad_key_kind = { code = "smime.bad_key", en = "is of a kind that S/MIME does not use: RSA and "
-    .. "elliptic curves of NIST are", zh = "的密钥类型不受支持：应为 RSA 或 NIST 椭圆曲线" },
+  bad_key_kind = { code = "smime.bad_key", en = "has a key of a kind that S/MIME does not use",
+    zh = "的密钥类型不受支持", hint = OTHER_KEY },
+  weak_key = { code = "smime.bad_key", en = "has an RSA key of less than 1024 bits, which is weak",
+    zh = "的 RSA 密钥不足 1024 位，已不安全", hint = OTHER_KEY },
 }
 
 local PURPOSES = {
@@ -39,10 +44,6 @@ local PURPOSES = {
     zh = "的密钥用途不允许签名邮件" },
   encrypt = { code = "smime.wrong_purpose", en = "may not be used to encrypt mail (key usage)",
     zh = "的密钥用途不允许加密邮件" },
-}
-
-local UNREADABLE = {
-  system = true, unsupported = content.unreadable.unsupported, memory = true,
 }
 
 --- An error about a certificate or key.
@@ -54,13 +55,21 @@ local UNREADABLE = {
 function M.fault(lang, field, name, text)
   local row = FAULTS[name]
   if row then
-    return fault.new(lang, row.code, field, row)
-  elseif UNREADABLE[name] then
-    return fault.core(lang, field, name, text, nil, content.unreadable)
+    return fault.new(lang, row.code, field, row, { hint = row.hint })
+  elseif name == "memory" then
+    return fault.core(lang, field, name, text)
   end
   return fault.new(lang, "smime.failed", field, {
     en = "cannot be used: " .. tostring(text), zh = "无法使用：" .. tostring(text),
   })
+end
+
+-- A file that cannot be read, or what it holds cannot be used.
+local function file_fault(lang, field, name, text)
+  if name == "system" or name == "unsupported" then
+    return fault.core(lang, field, name, text, nil, content.unreadable)
+  end
+  return M.fault(lang, field, name, text)
 end
 
 -- PEM has line ends, which no name of a file has that people use.
@@ -128,7 +137,7 @@ function M.certificate(crypto, lang, field, value, use)
   end
   local certificate, name, text = crypto.certificate(place)
   if not certificate then
-    return nil, M.fault(lang, field, name, text)
+    return nil, file_fault(lang, field, name, text)
   end
   local ok
   ok, err = M.check(lang, field, certificate, use)
@@ -149,7 +158,7 @@ function M.add_chain(lang, field, certificate, value)
   end
   local ok, name, text = certificate:add_chain(place)
   if not ok then
-    return nil, M.fault(lang, field, name, text)
+    return nil, file_fault(lang, field, name, text)
   end
   return true
 end
@@ -198,7 +207,7 @@ function M.key(crypto, lang, field, value, passphrase)
   place.passphrase = passphrase
   local key, name, text = crypto.private_key(place)
   if not key then
-    return nil, M.fault(lang, field .. ".key", name, text)
+    return nil, file_fault(lang, field .. ".key", name, text)
   end
   return key
 end

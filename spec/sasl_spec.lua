@@ -481,7 +481,7 @@ describe("a token", function()
       end
       return table.remove(given, 1) or nil, "the issuer is down"
     end)
-    send.bad(mailer, { kind = "auth", code = "auth.refused" })
+    send.bad(mailer, { kind = "auth", code = "auth.refused", cause = "the issuer is down" })
     local receipt, err = mailer:send(send.message())
     mailer:close()
     assert.is_table(receipt, tostring(err))

@@ -278,7 +278,10 @@ local function fresh_token(self, err)
   if not settings.secret_is_token or settings.secret_is_fixed or not is_refused then
     return nil
   end
-  local token = settings.secret(true)
+  local token, why = settings.secret(true)
+  if why then
+    err.cause = why.cause or why.message
+  end
   return token ~= self.secret and token or nil
 end
 

@@ -210,6 +210,22 @@ describe("config account", function()
       assert.are.equal("config.invalid_value", bad(qq { user = "" }).code)
     end)
 
+    it("must not be longer than a login can carry", function()
+      local account = { host = "h.example", user = "a@h.example" }
+      for _, key in ipairs { "password", "token" } do
+        account.password, account.token = nil, nil
+        account[key] = ("x"):rep(8192)
+        good(account)
+        account[key] = ("x"):rep(8193)
+        local err = bad(account)
+        assert.are.same({ "config.bad_value", key }, { err.code, err.field })
+        account[key] = function() return ("x"):rep(8193) end
+        local _, late = good(account).secret()
+        assert.are.same({ "config.bad_value", key }, { late.code, late.field })
+        assert.is_truthy(tostring(late):find("has 8193 bytes", 1, true))
+      end
+    end)
+
     it("may be a function, called at each login", function()
       local calls = 0
       local answer = CODE

@@ -180,7 +180,8 @@ describe("a text", function()
   end)
 
   it("does not take words with accents for Chinese", function()
-    local rows = { ["Stra\223e"] = 5, ["na\239ve"] = 3, ["\196rger"] = 1, ["s\252d"] = 2 }
+    local rows = { ["Stra\223e"] = 5, ["na\239ve"] = 3, ["\196rger"] = 1, ["s\252d"] = 2,
+      ["it\146s"] = 3 }
     for subject, position in pairs(rows) do
       refused({ charset = "auto", subject = subject }, "message.bad_text", "subject", position)
     end
@@ -194,6 +195,33 @@ describe("a text", function()
       assert.equal("許功.txt", parsed.parts[2].name)
       assert.equal("b.txt", read(build({ attachments = {
         { data = "x", name = "a\\b.txt" } } })).parts[2].name)
+    end)
+  end)
+
+  it("leaves names alone that are no text of the message", function()
+    local function wide(text)
+      return (text:gsub(".", "%0\0"))
+    end
+    local function names(fields)
+      local found = {}
+      for _, part in ipairs(read(build(fields)).parts) do
+        found[#found + 1] = part.name ~= json.null and part.name or nil
+      end
+      return found
+    end
+    with_file("x", function(_, folder)
+      shell.write(folder .. "/你好.txt", "x")
+      shell.write(folder .. "/a.txt", "x")
+      local event = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nMETHOD:REQUEST\r\n"
+        .. "BEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20260101T000000Z\r\n"
+        .. "END:VEVENT\r\nEND:VCALENDAR\r\n"
+      assert.same({ "你好.txt" },
+        names({ charset = "gbk", text = "x", attachments = { folder .. "/你好.txt" } }))
+      assert.same({ "a.txt", "attachment.png", "b.txt", "invite.ics" },
+        names({ charset = "utf-16le", from = wide(TO), to = wide(TO), text = wide("x"),
+          subject = wide("x"), calendar = event,
+          attachments = { folder .. "/a.txt", "data:image/png;base64,AAAA",
+            { data = "x", name = wide("b.txt") } } }))
     end)
   end)
 

@@ -163,11 +163,11 @@ describe("the mechanism", function()
       (chosen("PLAIN SCRAM-SHA-256", { users = users, mode = "plain" }, more)))
   end)
 
-  it("is bound by the exporter in TLS 1.3, by the certificate before", function()
+  it("is bound by the exporter in TLS 1.3, by the handshake before", function()
     local _, header = chosen(ALL)
     assert.equal("p=tls-exporter,,", header)
     _, header = chosen(ALL, { tls = { max_version = "1.2" } })
-    assert.equal("p=tls-server-end-point,,", header)
+    assert.equal("p=tls-unique,,", header)
     _, header = chosen(ALL, { mode = "starttls" })
     assert.equal("p=tls-exporter,,", header)
   end)
@@ -326,8 +326,17 @@ describe("a server", function()
   end)
 
   it("may refuse in the words of SCRAM", function()
-    local err = fails({ first = "e=unknown-user" }, { code = "auth.refused" }, "535")
+    local err = fails({ first = "e=unknown-user" }, { code = "auth.refused" },
+      "535 5.7.8 authentication failed (e=unknown-user)")
     assert.equal(535, err.smtp.code)
+    send.has(err.hint, 'auth = "PLAIN"')
+  end)
+
+  it("that will not be bound to the channel is not handed the password itself", function()
+    local err = fails({ first = "e=server-does-support-channel-binding" },
+      { code = "auth.refused" }, "(e=server-does-support-channel-binding)")
+    send.lacks(err.hint, "PLAIN")
+    fails({ last = "e=channel-bindings-dont-match" }, FALSE, "did not prove")
   end)
 
   it("cannot go on with challenges for ever", function()
@@ -378,6 +387,19 @@ describe("a server", function()
     send.lacks(text, "p=")
     send.lacks(text .. send.heard(server), CODE)
     send.lacks(text .. send.heard(server), codec.base64(CODE))
+  end)
+
+  -- With what SCRAM says on both sides anybody could try passwords until one fits.
+  it("lets nobody guess the password from a transcript", function()
+    local server = server_of("SCRAM-SHA-256", { replies = { mail = "550 5.7.1 no" } })
+    local err = send.bad(send.mailer(server), { phase = "mail" })
+    local said = {}
+    for _, line in ipairs(err.transcript) do
+      if line.dir == "S" and line.line:find("^334") then
+        said[#said + 1] = line.line
+      end
+    end
+    assert.same({ "334 ******", "334 ******" }, said)
   end)
 end)
 
@@ -459,7 +481,7 @@ describe("a token", function()
       end
       return table.remove(given, 1) or nil, "the issuer is down"
     end)
-    send.bad(mailer, { kind = "auth", code = "auth.refused" })
+    send.bad(mailer, { kind = "auth", code = "auth.refused", cause = "the issuer is down" })
     local receipt, err = mailer:send(send.message())
     mailer:close()
     assert.is_table(receipt, tostring(err))

@@ -42,6 +42,7 @@ server step by step: [doctor.md](doctor.md).
 | `smtp` | the server's answer: `code`, `enhanced`, `text` |
 | `recipients` | the outcome of each address, when all were refused |
 | `field` | the option or the field of the message at fault |
+| `cause` | why the function for a password or token gave none, in its words |
 | `attempts`, `transcript` | tries that were made, and the dialogue with secrets masked |
 
 `tostring(err)` is one line with all that matters. What can pass by itself has been
@@ -97,6 +98,7 @@ refused login (5xx in `auth`) is `"never"` tried again by itself.
 | `smtp` | 服务器的答复：`code`、`enhanced`、`text` |
 | `recipients` | 所有收件人都被拒绝时，各地址的结果 |
 | `field` | 有误的选项或邮件字段 |
+| `cause` | 密码或令牌函数自己给出的失败原因 |
 | `attempts`、`transcript` | 尝试次数，以及遮盖了密码的对话记录 |
 
 `tostring(err)` 用一行给出所有要点。能自行恢复的问题，在返回错误之前已经重试过。

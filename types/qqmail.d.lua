@@ -308,6 +308,7 @@ local qqmail = {}
 ---@field help_url? string
 ---@field transcript { t: number, dir: string, line: string }[] seconds since the connection was begun, "C", "S" or "*"
 ---@field because? string code of the earlier error this one follows from
+---@field cause? string why the function for a password or token gave none, in its words
 ---@field attempts? integer
 ---@field host? string of the server, where one was tried
 ---@field port? integer

@@ -152,7 +152,7 @@ struct qm_smtp_event {
     int code; /* reply code, 0 when there was no reply */
     struct qm_enhanced enhanced;
     struct qm_span text; /* reply text as printable UTF-8 */
-    /* FAILED in AUTH: what the server said of the token, likewise */
+    /* FAILED in AUTH: what the server said before it refused, likewise */
     struct qm_span detail;
     bool handed_over; /* LOST: the last byte had left, delivery unknown */
     /* LOST, FAILED: what was handed over and unanswered at that moment */
@@ -190,7 +190,7 @@ struct qm_smtp {
     enum qm_sasl_mechanism mechanism;
     unsigned challenges;
     struct qm_buf challenge; /* the last one, decoded */
-    struct qm_buf detail;    /* what the server said of the token */
+    struct qm_buf detail;    /* what the server said of a refusal */
     bool can_bind;           /* the TLS channel can be named */
     bool proven; /* all that the mechanism asks of the server came */
 

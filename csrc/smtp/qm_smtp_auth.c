@@ -74,6 +74,21 @@ void qm_smtp_mask_reply(struct qm_smtp *smtp)
     }
 }
 
+/*
+ * A transcript is shown to others. With the messages of SCRAM they could try
+ * passwords until one fits, and in what is said of a token that may stand
+ * itself, cut where nobody recognises it. The prompts of LOGIN are harmless.
+ */
+struct qm_span qm_smtp_shown_line(const struct qm_smtp *smtp,
+                                  struct qm_span line)
+{
+    bool is_secret = smtp->state == QM_S_AUTH && line.len > 4 &&
+                     smtp->mechanism != QM_SASL_LOGIN &&
+                     memcmp(line.ptr, "334", 3) == 0;
+
+    return is_secret ? qm_span_of("334 ******") : line;
+}
+
 /* --- mechanism ------------------------------------------------------------ */
 
 /*
@@ -231,29 +246,34 @@ static bool read_challenge(struct qm_smtp *smtp)
     return true;
 }
 
+/* What the server says of its refusal, which follows. */
+static void keep_detail(struct qm_smtp *smtp)
+{
+    struct qm_span said = qm_buf_span(&smtp->challenge);
+
+    qm_mask_apply(&smtp->mask, (char *)(uintptr_t)said.ptr, said.len);
+    qm_buf_reset(&smtp->detail);
+    (void)qm_charset_reply(&smtp->detail, said);
+}
+
+/* RFC 5802 section 7: server-error; of CRAM-MD5 it is a challenge. */
+static bool is_scram_error(const struct qm_smtp *smtp)
+{
+    struct qm_span said = qm_buf_span(&smtp->challenge);
+
+    return smtp->mechanism != QM_SASL_CRAM_MD5 && said.len > 2 &&
+           memcmp(said.ptr, "e=", 2) == 0;
+}
+
 static enum qm_state ask_caller(struct qm_smtp *smtp)
 {
     if (!read_challenge(smtp)) {
         return qm_smtp_fail_with(smtp, QM_FAULT_BAD_CHALLENGE, QM_PHASE_AUTH);
     }
-    return QM_S_CHALLENGE;
-}
-
-/*
- * A challenge behind a token is no question: it says in JSON what is wrong
- * with it (RFC 7628 section 3.2.2), and the refusal follows our answer.
- */
-static void keep_detail(struct qm_smtp *smtp)
-{
-    struct qm_span said;
-
-    if (smtp->set.login.token.len == 0 || !read_challenge(smtp)) {
-        return;
+    if (is_scram_error(smtp)) {
+        keep_detail(smtp);
     }
-    said = qm_buf_span(&smtp->challenge);
-    qm_mask_apply(&smtp->mask, (char *)(uintptr_t)said.ptr, said.len);
-    qm_buf_reset(&smtp->detail);
-    (void)qm_charset_reply(&smtp->detail, said);
+    return QM_S_CHALLENGE;
 }
 
 static enum qm_state on_challenge(struct qm_smtp *smtp)
@@ -265,7 +285,13 @@ static enum qm_state on_challenge(struct qm_smtp *smtp)
     if (qm_sasl_maker(smtp->mechanism) != QM_SASL_HERE) {
         return ask_caller(smtp);
     }
-    keep_detail(smtp);
+    /*
+     * Behind a token it is no question: it says in JSON what is wrong with it
+     * (RFC 7628 section 3.2.2).
+     */
+    if (smtp->set.login.token.len > 0 && read_challenge(smtp)) {
+        keep_detail(smtp);
+    }
     return write_response(smtp) == QM_OK ? QM_S_AUTH : cancel_auth(smtp);
 }
 

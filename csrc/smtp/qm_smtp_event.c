@@ -25,6 +25,11 @@ bool qm_smtp_is_unasked(const struct qm_smtp *smtp)
            (qm_buf_len(&smtp->in) > 0 || half_a_reply);
 }
 
+static void trace_line(struct qm_smtp *smtp, struct qm_span line)
+{
+    qm_trace_add(&smtp->trace, 'S', qm_smtp_shown_line(smtp, line));
+}
+
 static void trace_reply(struct qm_smtp *smtp)
 {
     struct qm_span rest = qm_buf_span(&smtp->reply.lines);
@@ -38,14 +43,13 @@ static void trace_reply(struct qm_smtp *smtp)
             break;
         }
         len = (size_t)(newline - rest.ptr);
-        qm_trace_add(&smtp->trace, 'S',
-                     qm_span_make(rest.ptr, len > 0 && newline[-1] == '\r'
-                                                ? len - 1
-                                                : len));
+        trace_line(smtp, qm_span_make(rest.ptr, len > 0 && newline[-1] == '\r'
+                                                    ? len - 1
+                                                    : len));
         rest = qm_span_from(rest, len + 1);
     }
     if (rest.len > 0) {
-        qm_trace_add(&smtp->trace, 'S', rest);
+        trace_line(smtp, rest);
     }
 }
 
@@ -81,7 +85,7 @@ static void describe_garbage(struct qm_smtp *smtp)
             piece.len = 200;
         }
         qm_buf_reset(&smtp->text);
-        (void)qm_charset_reply(&smtp->text, piece);
+        (void)qm_charset_reply(&smtp->text, qm_smtp_shown_line(smtp, piece));
         smtp->failure.text = qm_buf_span(&smtp->text);
     }
 }

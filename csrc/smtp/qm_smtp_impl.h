@@ -90,6 +90,10 @@ enum qm_err qm_smtp_mask_login(struct qm_smtp *smtp) QM_MUST_USE;
  */
 void qm_smtp_mask_reply(struct qm_smtp *smtp);
 
+/* What a transcript shows of a line of the reply just read. */
+struct qm_span qm_smtp_shown_line(const struct qm_smtp *smtp,
+                                  struct qm_span line);
+
 /* --- transactions (qm_smtp_mail.c) --------------------------------------- */
 
 /* The message at a position in the ring, 0 the oldest. */

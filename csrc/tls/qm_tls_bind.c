@@ -6,20 +6,37 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#define EXPORTER  "tls-exporter"
-#define END_POINT "tls-server-end-point"
-
 /* RFC 9266 section 2: 32 bytes under this label, empty context. */
 static bool make_exporter(const struct qm_tls *tls, struct qm_tls_bind *bind)
 {
     static const char label[] = "EXPORTER-Channel-Binding";
 
-    bind->name = EXPORTER;
     bind->len = 32;
-    /* before TLS 1.3 it is safe under conditions only: not used */
+    /* servers expect it of TLS 1.3 alone */
     return SSL_version(tls->ssl) >= TLS1_3_VERSION &&
            SSL_export_keying_material(tls->ssl, bind->data, bind->len, label,
                                       sizeof(label) - 1, NULL, 0, 1) == 1;
+}
+
+/*
+ * RFC 5929 section 3.1: the first Finished message of the handshake, which is
+ * the server's where a session is resumed. Without extended master secrets two
+ * channels can have the same (RFC 7627 section 1).
+ */
+static bool make_unique(const struct qm_tls *tls, struct qm_tls_bind *bind)
+{
+    bool is_server = SSL_is_server(tls->ssl) != 0;
+    bool is_servers = SSL_session_reused(tls->ssl) != 0;
+
+    if (SSL_version(tls->ssl) >= TLS1_3_VERSION ||
+        SSL_get_extms_support(tls->ssl) != 1) {
+        return false;
+    }
+    bind->len =
+        is_server == is_servers
+            ? SSL_get_finished(tls->ssl, bind->data, QM_TLS_BIND_MAX)
+            : SSL_get_peer_finished(tls->ssl, bind->data, QM_TLS_BIND_MAX);
+    return bind->len > 0 && bind->len <= QM_TLS_BIND_MAX;
 }
 
 /*
@@ -58,7 +75,6 @@ static bool make_end_point(const struct qm_tls *tls, struct qm_tls_bind *bind)
     X509 *cert;
     bool made;
 
-    bind->name = END_POINT;
     if (SSL_is_server(tls->ssl)) {
         return hash_cert(SSL_get_certificate(tls->ssl), bind);
     }
@@ -68,21 +84,30 @@ static bool make_end_point(const struct qm_tls *tls, struct qm_tls_bind *bind)
     return made;
 }
 
+/* In order of preference. */
+static const struct kind {
+    const char *name;
+    bool (*make)(const struct qm_tls *tls, struct qm_tls_bind *bind);
+} kinds[] = { { "tls-exporter", make_exporter },
+              { "tls-unique", make_unique },
+              { "tls-server-end-point", make_end_point } };
+
 enum qm_err qm_tls_bind(const struct qm_tls *tls, const char *name,
                         struct qm_tls_bind *bind_out)
 {
     bool made = false;
+    size_t i;
 
     memset(bind_out, 0, sizeof(*bind_out));
     if (tls->ssl == NULL || !tls->established) {
         return QM_E_MISUSE;
     }
     ERR_clear_error();
-    if (name == NULL || strcmp(name, EXPORTER) == 0) {
-        made = make_exporter(tls, bind_out);
-    }
-    if (!made && (name == NULL || strcmp(name, END_POINT) == 0)) {
-        made = make_end_point(tls, bind_out);
+    for (i = 0; i < QM_COUNTOF(kinds) && !made; i++) {
+        if (name == NULL || strcmp(name, kinds[i].name) == 0) {
+            bind_out->name = kinds[i].name;
+            made = kinds[i].make(tls, bind_out);
+        }
     }
     ERR_clear_error();
     return made ? QM_OK : QM_E_UNSUPPORTED;

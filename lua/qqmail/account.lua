@@ -170,7 +170,8 @@ local function explain(why, settings, driver_tls, login)
   local err = failure.session(why, settings)
   if driver_tls and err.code == "tls.no_issuer" then
     err.hint = errors.resolve(NGINX_CA_HINT, settings.lang)
-  elseif login and login:is_scram() and err.code == "auth.refused" and settings.tls ~= "none" then
+  elseif login and login:may_lack_form() and err.code == "auth.refused"
+    and settings.tls ~= "none" then
     err.hint = (err.hint or "") .. errors.resolve(SCRAM_HINT, settings.lang)
   end
   return err
@@ -277,7 +278,10 @@ local function fresh_token(self, err)
   if not settings.secret_is_token or settings.secret_is_fixed or not is_refused then
     return nil
   end
-  local token = settings.secret(true)
+  local token, why = settings.secret(true)
+  if why then
+    err.cause = why.cause or why.message
+  end
   return token ~= self.secret and token or nil
 end
 

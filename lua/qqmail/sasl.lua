@@ -162,7 +162,8 @@ function Login:answer(session, wire)
   if not make then
     return refuse(session, "the login was over")
   elseif is_scram and step > 0 and challenge:find("^e=") then
-    -- A refusal follows, which says more.
+    -- A refusal follows; the session keeps the reason for it.
+    self.is_about_channel = challenge:find("channel-binding", 1, true) ~= nil
     return session:respond("", false)
   end
   make(self, session, challenge,
@@ -173,6 +174,13 @@ end
 -- @treturn boolean
 function Login:is_scram()
   return self.mechanism ~= nil and self.mechanism:find("^SCRAM") ~= nil
+end
+
+--- May it be that the server has no SCRAM form of the password? Not where it says that
+-- it is about the channel: then somebody may stand between, who must not get the password.
+-- @treturn boolean
+function Login:may_lack_form()
+  return self:is_scram() and not self.is_about_channel
 end
 
 --- Forget the password.

@@ -5,6 +5,10 @@ local validate = require "qqmail.validate"
 
 local M = {}
 
+-- A message of a login holds 9000 bytes (RFC 4954 section 4: a line of 12288 in base64),
+-- the user and what stands around it included.
+local LONGEST = 8192
+
 local function is_code(text, shape)
   return #text == shape.letters and text:find("^[A-Za-z]+$") ~= nil
 end
@@ -40,6 +44,13 @@ function M.clean(text, shape)
   end
   if text == "" then
     return nil, { code = "config.empty_secret", en = "is empty", zh = "为空" }
+  end
+  if #text > LONGEST then
+    return nil, {
+      code = "config.bad_value",
+      en = ("has %d bytes, and a login carries %d at most"):format(#text, LONGEST),
+      zh = ("长 %d 字节，而登录最多只能携带 %d 字节"):format(#text, LONGEST),
+    }
   end
   local at, name = validate.find_odd(text, true)
   if at then

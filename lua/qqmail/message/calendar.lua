@@ -157,7 +157,10 @@ local function attachment_of(ctx, value, text)
   if value.attach == false then
     return nil
   end
-  local name, err = content.file_name(ctx, "calendar", value.name or "invite.ics")
+  local name, err = "invite.ics", nil
+  if value.name then
+    name, err = content.file_name(ctx, "calendar", value.name)
+  end
   if not name then
     return nil, err
   end

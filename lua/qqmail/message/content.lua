@@ -124,15 +124,15 @@ local function candidates(text, charset)
   return count > LONG and BIG5_LONG or BIG5_SHORT
 end
 
--- Where words of Latin letters have accents, a byte each: GB18030 would make one character
--- of each and the letter behind it. In Chinese text nearly no character ends in a letter
--- and stands alone within a word of them.
+-- Where words of Latin letters have accents, a byte each, or the apostrophe of Windows
+-- (\146): GB18030 would make one character of each and the letter behind it. In Chinese text
+-- nearly no character ends in a letter and stands alone within a word of them.
 local function find_latin(text)
-  if text:find("[\128-\255][^A-Za-z]") or text:find("[\128-\191]") then
+  if text:find("[\128-\255][^A-Za-z]") or text:find("[\128-\145\147-\191]") then
     return nil
   end
   return text:match("()[\192-\255][A-Za-z][A-Za-z]") or text:match("^[A-Za-z]()[\192-\255]")
-    or text:match("[^\128-\255][A-Za-z]()[\192-\255]")
+    or text:match("[^\128-\255][A-Za-z]()[\192-\255]") or text:match("[A-Za-z]()\146[A-Za-z]")
 end
 
 -- Where a text that begins as Chinese in UTF-8 ceases to be UTF-8: GB18030 would
@@ -418,13 +418,23 @@ local function count_sources(value)
   return count
 end
 
-local function part_name(ctx, field, value)
-  -- A backslash is half a character in some charsets: only what is converted is cut there.
-  local name = value.name or (value.path and value.path:match("[^/]*$"))
-  if not name or (name == "" and not value.name) then
+-- The name of what has none of its own. A path is not one of the message's texts: it is
+-- converted where it is no UTF-8, and then likely in their charset.
+local function name_of_file(ctx, field, name)
+  if name == nil or name == "" then
     return nil
+  elseif codec.guess_charset(name) == "utf-8" then
+    ctx = { lang = ctx.lang }
   end
   return M.file_name(ctx, field, name)
+end
+
+local function part_name(ctx, field, value)
+  if value.name then
+    return M.file_name(ctx, field, value.name)
+  end
+  -- A backslash is half a character in some charsets: only what is converted is cut there.
+  return name_of_file(ctx, field, value.own_name or (value.path and value.path:match("[^/]*$")))
 end
 
 -- What a `data:` URL as path stands for.
@@ -435,7 +445,7 @@ local function from_url(ctx, field, value)
       { en = "is not a well-formed data: URL", zh = "不是合法的 data: URL" })
   end
   local name = url.extension ~= "" and "attachment" .. url.extension or nil
-  return { data = url.data, name = value.name or name, cid = value.cid,
+  return { data = url.data, name = value.name, own_name = name, cid = value.cid,
     type = value.type or url.type .. url.parameters }
 end
 

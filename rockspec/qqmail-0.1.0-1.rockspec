@@ -272,6 +272,7 @@ build = {
     ["qqmail.message.attached"] = "lua/qqmail/message/attached.lua",
     ["qqmail.message.built"] = "lua/qqmail/message/built.lua",
     ["qqmail.message.calendar"] = "lua/qqmail/message/calendar.lua",
+    ["qqmail.message.charset"] = "lua/qqmail/message/charset.lua",
     ["qqmail.message.content"] = "lua/qqmail/message/content.lua",
     ["qqmail.message.data_url"] = "lua/qqmail/message/data_url.lua",
     ["qqmail.message.fault"] = "lua/qqmail/message/fault.lua",

@@ -1,6 +1,7 @@
 #include "codec/qm_html.h"
 
 #include "base/qm_ascii.h"
+#include "codec/qm_html_space.h"
 
 struct element {
     const char *name;
@@ -88,11 +89,6 @@ static const struct element elements[] = {
 
 static const struct element unknown = { "", QM_HTML_OTHER, 0 };
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
-}
-
 /* --- names ---------------------------------------------------------------- */
 
 static int compare(struct qm_span name, const char *other)
@@ -147,7 +143,8 @@ static uint32_t hash_of(struct qm_span name)
 
 static void skip_spaces(struct qm_html *html)
 {
-    while (html->at < html->input.len && is_space(html->input.ptr[html->at])) {
+    while (html->at < html->input.len &&
+           qm_html_is_space(html->input.ptr[html->at])) {
         html->at++;
     }
 }
@@ -162,7 +159,7 @@ static struct qm_span take_until(struct qm_html *html, const char *stops,
         char c = html->input.ptr[html->at];
 
         if ((c != '\0' && strchr(stops, c) != NULL) ||
-            (at_space && is_space(c))) {
+            (at_space && qm_html_is_space(c))) {
             break;
         }
         html->at++;

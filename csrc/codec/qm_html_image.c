@@ -2,22 +2,7 @@
 
 #include "base/qm_ascii.h"
 #include "codec/qm_entity.h"
-
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
-}
-
-static struct qm_span trimmed(struct qm_span text)
-{
-    while (text.len > 0 && is_space(text.ptr[0])) {
-        text = qm_span_from(text, 1);
-    }
-    while (text.len > 0 && is_space(text.ptr[text.len - 1])) {
-        text.len--;
-    }
-    return text;
-}
+#include "codec/qm_html_space.h"
 
 static bool is_word(struct qm_span text, const char *word)
 {
@@ -80,7 +65,7 @@ static bool take_address(struct qm_html_value *css, struct qm_span *url_out)
     uint32_t point;
     size_t len;
 
-    while (css->text.len > 0 && is_space(css->text.ptr[0])) {
+    while (css->text.len > 0 && qm_html_is_space(css->text.ptr[0])) {
         skip(css, 1);
     }
     if (css->text.len == 0) {
@@ -252,7 +237,7 @@ bool qm_html_images_next(struct qm_html_images *images,
         } else {
             *address_out = value;
         }
-        address_out->text = trimmed(address_out->text);
+        address_out->text = qm_html_trim(address_out->text);
         if (address_out->text.len > 0) {
             return true;
         }

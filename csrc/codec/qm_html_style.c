@@ -1,28 +1,13 @@
 #include "codec/qm_html_style.h"
 
 #include "base/qm_ascii.h"
+#include "codec/qm_html_space.h"
 
 /* Nothing of an element shows that is both. */
 enum {
     FLAT = 16,   /* height: 0 */
     CLIPPED = 32 /* overflow: hidden */
 };
-
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
-}
-
-static struct qm_span trimmed(struct qm_span text)
-{
-    while (text.len > 0 && is_space(text.ptr[0])) {
-        text = qm_span_from(text, 1);
-    }
-    while (text.len > 0 && is_space(text.ptr[text.len - 1])) {
-        text.len--;
-    }
-    return text;
-}
 
 static bool is_word(struct qm_span text, const char *word)
 {
@@ -34,7 +19,7 @@ static struct qm_span first_word(struct qm_span value)
 {
     size_t len = 0;
 
-    while (len < value.len && !is_space(value.ptr[len]) &&
+    while (len < value.len && !qm_html_is_space(value.ptr[len]) &&
            value.ptr[len] != '!') {
         len++;
     }
@@ -134,9 +119,9 @@ unsigned qm_html_style_of(struct qm_span style)
         size_t len = length_to(style, ';');
         struct qm_span one = qm_span_make(style.ptr, len);
         size_t colon = length_to(one, ':');
-        unsigned found =
-            of_declaration(trimmed(qm_span_make(one.ptr, colon)),
-                           first_word(trimmed(qm_span_from(one, colon + 1))));
+        unsigned found = of_declaration(
+            qm_html_trim(qm_span_make(one.ptr, colon)),
+            first_word(qm_html_trim(qm_span_from(one, colon + 1))));
 
         if ((found & sizes) != 0) {
             result &= ~sizes; /* the last one holds */

@@ -8,7 +8,10 @@
 set -eu
 
 [ $# -eq 1 ] || { echo "usage: certs.sh OUTDIR" >&2; exit 2; }
-recipe=$(cksum < "$0")
+ca=$(dirname "$0")/ca.sh
+recipe=$(cat "$0" "$ca" | cksum)
+# shellcheck source=spec/support/ca.sh
+. "$ca"
 case $1 in
   /*) out=$1 ;;
   *) out=$(pwd)/$1 ;;
@@ -24,30 +27,16 @@ work=$(mktemp -d "$out.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-ssl() {
-  openssl "$@" 2>> log || { cat log >&2; exit 1; }
-}
-
 # request NAME: a fresh EC key and a request for it; the subject comes later.
 request() {
   ssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
     -config conf -subj /CN=request -keyout "$1.key" -out "$1.csr"
 }
 
-# sign NAME ISSUER SUBJECT SECTION [option...]: makes NAME.crt from NAME.csr.
-sign() {
-  name=$1 issuer=$2 subject=$3 section=$4
-  shift 4
-  ssl ca -batch -notext -config conf -cert "$issuer.crt" \
-    -keyfile "$issuer.key" -in "$name.csr" -subj "$subject" \
-    -extensions "$section" -out "$name.crt" "$@"
-}
-
 # authority NAME SUBJECT: a root certificate.
 authority() {
   request "$1"
-  ssl ca -batch -notext -config conf -selfsign -keyfile "$1.key" \
-    -in "$1.csr" -subj "$2" -extensions root -out "$1.crt"
+  self_sign "$1" "$2"
 }
 
 # leaf NAME SUBJECT SECTION [option...]: signed by the trusted authority. All
@@ -57,44 +46,17 @@ leaf() {
   shift 3
   cp leaf.csr "$name.csr"
   cp leaf.key "$name.key"
-  sign "$name" ca "$subject" "$section" "$@"
+  issue "$name" ca "$subject" "$section" "$@"
   cp "$name.crt" "$name.pem"
-}
-
-# section NAME LINE...: one section of extensions.
-section() {
-  printf '[%s]\n' "$1"
-  shift
-  printf '%s\n' "$@"
 }
 
 good="DNS:localhost,DNS:mx.test,DNS:smtp.qq.test,IP:127.0.0.1,IP:::1"
 plain="DNS:localhost,DNS:mx.test,IP:127.0.0.1"
 real="DNS:smtp.qq.com,DNS:smtp.exmail.qq.com,DNS:smtp.163.com"
 server="extendedKeyUsage=serverAuth"
-end="basicConstraints=critical,CA:FALSE"
 
 {
-  cat << CONF
-[req]
-distinguished_name = nothing
-[nothing]
-[ca]
-default_ca = issue
-[issue]
-database = index
-serial = serial
-new_certs_dir = .
-default_md = sha256
-default_startdate = 20240101000000Z
-default_enddate = 20491231000000Z
-policy = any
-unique_subject = no
-[any]
-commonName = supplied
-CONF
-  section root "basicConstraints=critical,CA:TRUE" \
-    "keyUsage=critical,keyCertSign,cRLSign" "subjectKeyIdentifier=hash"
+  conf_head
   section inter "basicConstraints=critical,CA:TRUE" \
     "keyUsage=critical,keyCertSign"
   section good "$end" "$server" "subjectAltName=$good"
@@ -139,12 +101,12 @@ leaf qqnotyet /CN=smtp.qq.com real \
 # Signed by an authority nobody trusts, which is sent along in "roguechain".
 cp leaf.csr rogue.csr
 cp leaf.key rogue.key
-sign rogue rogue-ca /CN=localhost plain
+issue rogue rogue-ca /CN=localhost plain
 cp rogue.crt rogue.pem
 cat rogue.crt rogue-ca.crt > roguechain.pem
 cp leaf.csr qqrogue.csr
 cp leaf.key qqrogue.key
-sign qqrogue rogue-ca /CN=smtp.qq.com real
+issue qqrogue rogue-ca /CN=smtp.qq.com real
 cp qqrogue.crt qqrogue.pem
 cp leaf.key roguechain.key
 
@@ -163,17 +125,17 @@ selfsigned qqselfsigned /CN=smtp.qq.com real
 # Signed by a certificate that may not sign.
 cp leaf.csr notca.csr
 cp leaf.key notca.key
-sign notca good "/CN=issued by a leaf" plain
+issue notca good "/CN=issued by a leaf" plain
 cat notca.crt good.crt > notca.pem
 
 # A key and a digest of another age.
 ssl req -new -newkey rsa:1024 -nodes -config conf -subj /CN=request \
   -keyout weak.key -out weak.csr
-sign weak ca /CN=localhost plain -md sha1
+issue weak ca /CN=localhost plain -md sha1
 cp weak.crt weak.pem
 cp weak.csr qqweak.csr
 cp weak.key qqweak.key
-sign qqweak ca /CN=smtp.qq.com real -md sha1
+issue qqweak ca /CN=smtp.qq.com real -md sha1
 cp qqweak.crt qqweak.pem
 
 # Twelve intermediates, the last of which signs the leaf.
@@ -186,13 +148,13 @@ n=1
 while [ $n -le 12 ]; do
   cp inter.csr "inter$n.csr"
   cp inter.key "inter$n.key"
-  sign "inter$n" "$issuer" "/CN=intermediate $n" inter
+  issue "inter$n" "$issuer" "/CN=intermediate $n" inter
   cat "inter$n.crt" chain > chain.new
   mv chain.new chain
   issuer=inter$n
   n=$((n + 1))
 done
-sign longchain "$issuer" /CN=localhost plain
+issue longchain "$issuer" /CN=localhost plain
 cat longchain.crt chain > longchain.pem
 
 # A key that asks for a passphrase, and no key at all.

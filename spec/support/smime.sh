@@ -8,45 +8,16 @@
 set -eu
 
 [ $# -eq 1 ] || { echo "usage: smime.sh OUTDIR" >&2; exit 2; }
+# shellcheck source=spec/support/ca.sh
+. "$(dirname "$0")/ca.sh"
 cd "$1"
 
-ssl() {
-  openssl "$@" 2>> log || { cat log >&2; exit 1; }
-}
-
-# section NAME LINE...: one section of extensions.
-section() {
-  printf '[%s]\n' "$1"
-  shift
-  printf '%s\n' "$@"
-}
-
-end="basicConstraints=critical,CA:FALSE"
 mail="extendedKeyUsage=emailProtection"
 rsa="keyUsage=digitalSignature,keyEncipherment"
 ec="keyUsage=digitalSignature,keyAgreement"
 
 {
-  cat << CONF
-[req]
-distinguished_name = nothing
-[nothing]
-[ca]
-default_ca = issue
-[issue]
-database = index
-serial = serial
-new_certs_dir = .
-default_md = sha256
-default_startdate = 20240101000000Z
-default_enddate = 20491231000000Z
-policy = any
-unique_subject = no
-[any]
-commonName = supplied
-CONF
-  section root "basicConstraints=critical,CA:TRUE" \
-    "keyUsage=critical,keyCertSign,cRLSign" "subjectKeyIdentifier=hash"
+  conf_head
   section me "$end" "$mail" "$rsa" "subjectAltName=email:sender@example.com"
   section me-ec "$end" "$mail" "$ec" "subjectAltName=email:sender@example.com"
   section li "$end" "$mail" "$rsa" \
@@ -68,12 +39,11 @@ key() {
     -keyout "$name.key" -out "$name.csr"
 }
 
-# issue NAME SECTION ISSUER [option...]: makes NAME.crt.
-issue() {
+# person NAME SECTION ISSUER [option...]: makes NAME.crt.
+person() {
   name=$1 section=$2 issuer=$3
   shift 3
-  ssl ca -batch -notext -config conf -cert "$issuer.crt" -keyfile "$issuer.key" \
-    -in "$name.csr" -subj "/CN=$name" -extensions "$section" -out "$name.crt" "$@"
+  issue "$name" "$issuer" "/CN=$name" "$section" "$@"
 }
 
 # like NAME SECTION [option...]: a further certificate for the key of me-ec.
@@ -82,14 +52,13 @@ like() {
   shift 2
   cp me-ec.key "$name.key"
   cp me-ec.csr "$name.csr"
-  issue "$name" "$section" ca "$@"
+  person "$name" "$section" ca "$@"
 }
 
 curve="-pkeyopt ec_paramgen_curve:P-256"
 # shellcheck disable=SC2086 # two words
 key ca ec $curve
-ssl ca -batch -notext -config conf -selfsign -keyfile ca.key -in ca.csr \
-  -subj "/CN=qqmail test authority" -extensions root -out ca.crt
+self_sign ca "/CN=qqmail test authority"
 cp ca.crt ca.pem
 key me rsa:2048
 key li rsa:2048
@@ -101,16 +70,16 @@ key wang ec $curve
 key inter ec $curve
 key ed ed25519
 key short rsa:512
-issue me me ca
-issue me-ec me-ec ca
-issue li li ca
-issue wang wang ca
-issue inter root ca
-issue ed plain ca
-issue short me ca
+person me me ca
+person me-ec me-ec ca
+person li li ca
+person wang wang ca
+person inter root ca
+person ed plain ca
+person short me ca
 cp me-ec.key chained.key
 cp me-ec.csr chained.csr
-issue chained me-ec inter
+person chained me-ec inter
 like expired me-ec -startdate 20200101000000Z -enddate 20200201000000Z
 like early me-ec -startdate 20400101000000Z -enddate 20410101000000Z
 like server server

@@ -1,5 +1,6 @@
 -- Messages attached to messages, judged by Python's email package.
 
+local new_message = require("qqmail.message").new
 local messages = require "spec.support.messages"
 local send = require "spec.support.send"
 
@@ -97,6 +98,15 @@ describe("an attached message", function()
       os.rename(path .. ".eml", path)
       assert.same({ "application/octet-stream", #RAW }, { part.type, part.size })
     end)
+  end)
+
+  it("that is attached to itself has an end", function()
+    local spec = messages.spec_with({ text = "x" })
+    spec.attachments = { { message = spec } }
+    local _, err = new_message(spec, { lang = "en" })
+    assert.equal("message.bad_value", err.code)
+    assert.matches("more than 20 deep", err.message, 1, true)
+    assert.is_true(#err.field < 1000)
   end)
 
   it("that cannot be is refused", function()

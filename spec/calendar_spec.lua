@@ -99,6 +99,11 @@ describe("a calendar", function()
     assert.matches("REQUEST.*METHOD:CANCEL", tostring(zh))
   end)
 
+  it("may have blank lines behind it", function()
+    assert.is_table(message.new(messages.spec_with({ calendar = ics("REQUEST")
+      .. ("\r\n"):rep(100) })))
+  end)
+
   it("that is none is refused", function()
     refused({ calendar = "invite.ics" }, "message.bad_calendar", "calendar", 1)
     refused({ calendar = ics("REQUEST"):sub(1, 100) }, "message.bad_calendar", "calendar")

@@ -28,7 +28,7 @@ describe("dsn.read", function()
 
   it("takes words for single recipients, whatever the case of their domain", function()
     local reports = said({ notify = { "failure", ["b@x.ORG"] = { "success", "delay" },
-      ["c@x.org"] = "never" } }).reports
+      ["c@x.org"] = { "never" } } }).reports
     assert.same({ { notify = "failure" }, { notify = "success,delay" }, { notify = "never" } },
       reports)
     assert.same({ false, { notify = "never" }, false },
@@ -56,6 +56,9 @@ describe("dsn.read", function()
     { { notfy = "never" }, "notfy" }, { { soft = "yes", ret = "full" }, "soft" },
     { { notify = "always" }, "notify" }, { { notify = {} }, "notify" },
     { { notify = { "never", "delay" } }, "notify" }, { { notify = { "failure", 1 } }, "notify" },
+    { { notify = { "failure", [5] = "bogus" } }, "notify" },
+    { { notify = { ["a@x.org"] = "never", ["a@X.org"] = "delay" } }, "notify" },
+    { { orcpt = { ["a@x.org"] = "b@y.org", ["a@X.org"] = "c@y.org" } }, "orcpt" },
     { { notify = { ["no address"] = "never" } }, "notify" },
     { { notify = { ["a@x.org"] = "always" } }, "notify" }, { { notify = true }, "notify" },
     { { ret = "hdrs" }, "ret" }, { { ret = true }, "ret" },

@@ -96,6 +96,17 @@ describe("delivery reports", function()
       heard[4])
   end)
 
+  it("of an original address that is too long name the recipient", function()
+    local server = send.server({ dsn = true })
+    local long = "用" .. ("+"):rep(60)
+    local err = send.bad(send.mailer(server), { code = "message.bad_envelope", phase = "mail",
+      delivered = "no" }, send.message({ dsn = {
+        orcpt = { ["a@test.local"] = long .. "@" .. ("x"):rep(60) .. "."
+          .. ("y"):rep(60) .. "." .. ("z"):rep(60) .. ".cn" } } }))
+    send.has(err.message, "at a@test.local")
+    assert.equal(0, send.count(server, "MAIL"))
+  end)
+
   it("that the server does not know are an error before MAIL", function()
     local server = send.server()
     local mailer = send.mailer(server)

@@ -3,7 +3,7 @@
 -- (charset_strings.py). The table of the core was counted from the part "tuned": only the
 -- other parts say how good it is, and fail below the floors. Run from the root, with the
 -- library on package.path.
-local content = require("qqmail.message.content")
+local charsets = require("qqmail.message.charset")
 
 -- In percent, for 2, 3, 4, 6 and 10 characters. Traditional text in a mainland
 -- charset is rare, and short pieces of it are anybody's guess.
@@ -20,7 +20,7 @@ local COUNT = 2000
 
 -- The charset as a message with `charset = "auto"` has it; nil when it is refused.
 local function charset_of(text)
-  local convert, _, guessed = content.converter("en", "auto")
+  local convert, _, guessed = charsets.converter("en", "auto")
   return convert(text, "text") and guessed.text
 end
 

@@ -44,12 +44,15 @@ local SUBMIT_ERRORS = {
       zh = "邮件超过服务器允许的大小（%s 字节）" } },
 }
 
-local function submit_error(settings, name, connection)
+-- `address`: the recipient at fault, or nil.
+local function submit_error(settings, name, connection, address)
   local row, trace = SUBMIT_ERRORS[name], connection:trace()
-  if not row then
+  if not row or address then
     return errors.new({ kind = "message", code = "message.bad_envelope", phase = "mail",
       delivered = "no", transcript = trace, retry = "never", lang = settings.lang,
-      text = { en = "the envelope was refused here: " .. name, zh = "信封不合规：" .. name } })
+      text = { en = ("the envelope was refused here%s: %s"):format(
+          address and " at " .. address or "", name),
+        zh = ("信封不合规%s：%s"):format(address and "（" .. address .. "）" or "", name) } })
   end
   local limit = ("%.0f"):format(connection:capabilities().size_limit or 0)
   return errors.new({ kind = "message", code = row.code, phase = "mail", delivered = "no",
@@ -124,11 +127,11 @@ end
 -- @treturn ?boolean true
 -- @treturn ?table error: nothing of it was sent
 function M.submit(settings, job, connection)
-  local ok, name = connection:submit(job)
+  local ok, name, index = connection:submit(job)
   if ok then
     return true
   end
-  return nil, submit_error(settings, name, connection)
+  return nil, submit_error(settings, name, connection, job.envelope.to[index])
 end
 
 --- What came of a job that has its outcome.

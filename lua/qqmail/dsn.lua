@@ -28,8 +28,13 @@ local function key_of(address)
   return (address:gsub("@[^@]*$", string.lower))
 end
 
+local function has_one(value)
+  return type(value) == "table" and next(value) == 1 and next(value, 1) == nil
+end
+
 -- "never", an event, or a list of events; in the order of the RFC.
 local function read_events(value, key)
+  value = has_one(value) and value[1] or value
   if value == "never" or (type(value) == "string" and IS_EVENT[value]) then
     return value
   elseif type(value) ~= "table" or #value == 0 then
@@ -64,6 +69,16 @@ local function of_one(self, address)
   return self.each[key]
 end
 
+-- Two spellings of a recipient, one of whose domains has capitals, are one.
+local function set_once(self, address, what, value)
+  local one = of_one(self, address)
+  if one[what] then
+    return bad(what, ("names %s twice"):format(address), ("中 %s 出现两次"):format(address))
+  end
+  one[what] = value
+  return true
+end
+
 local function read_notify_of(self, recipient, events)
   local address, why, key = read_address(recipient, "notify")
   if not address then
@@ -74,8 +89,7 @@ local function read_notify_of(self, recipient, events)
   if not words then
     return nil, why, key
   end
-  of_one(self, address).notify = words
-  return true
+  return set_once(self, address, "notify", words)
 end
 
 -- `{ "failure", ["vip@example.com"] = { "success", "failure" } }`: for all, and for one.
@@ -98,7 +112,7 @@ local function read_notify(self, value)
     return true
   end
   local why, key
-  self.notify, why, key = read_events(#rest == 1 and rest[1] or rest, "notify")
+  self.notify, why, key = read_events(rest, "notify")
   return self.notify, why, key
 end
 
@@ -141,10 +155,13 @@ local function read_orcpt(self, value)
     if address then
       original, why, key = read_address(original, "orcpt")
     end
-    if not address or not original then
+    local ok = address and original
+    if ok then
+      ok, why, key = set_once(self, address, "orcpt", original)
+    end
+    if not ok then
       return nil, why, key
     end
-    of_one(self, address).orcpt = original
   end
   return true
 end

@@ -5,9 +5,10 @@
 
 local addresses = require "qqmail.message.addresses"
 local attached = require "qqmail.message.attached"
-local content = require "qqmail.message.content"
 local built = require "qqmail.message.built"
 local calendar = require "qqmail.message.calendar"
+local charset = require "qqmail.message.charset"
+local content = require "qqmail.message.content"
 local covers = require "qqmail.cover"
 local core = require "qqmail.core"
 local fault = require "qqmail.message.fault"
@@ -313,10 +314,21 @@ local function has_more_parts(spec)
     or spec.calendar ~= nil
 end
 
+-- A message attached to itself has no end.
+local DEEPEST = 20
+
 -- Builds an attached message: one of its own, with an id of its own.
 local function inner_builder(defaults)
+  local depth = (defaults.attached_depth or 0) + 1
   return function(inner)
-    return M.new(inner, setmetatable({ message_id = false }, { __index = defaults }))
+    if depth > DEEPEST then
+      return nil, fault.new(defaults.lang, "message.bad_value", "attachments", {
+        en = ("holds messages in messages, more than %d deep"):format(DEEPEST),
+        zh = ("中的邮件层层附带邮件，超过 %d 层"):format(DEEPEST),
+      })
+    end
+    return M.new(inner, setmetatable({ message_id = false, attached_depth = depth },
+      { __index = defaults }))
   end
 end
 
@@ -416,11 +428,11 @@ end
 
 local function build(self, spec, defaults)
   local err
-  self.convert, err, self.guessed = content.converter(self.lang, spec.charset)
+  self.convert, err, self.guessed = charset.converter(self.lang, spec.charset)
   if self.convert == nil then
     return nil, err
   elseif self.convert then
-    spec, err = content.convert_header(self.convert, spec)
+    spec, err = charset.convert_header(self.convert, spec)
     if not spec then
       return nil, err
     end

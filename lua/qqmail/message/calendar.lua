@@ -68,7 +68,7 @@ local function check_text(lang, text)
   if not text:find("^[Bb][Ee][Gg][Ii][Nn]:[Vv][Cc][Aa][Ll][Ee][Nn][Dd][Aa][Rr]%s") then
     return bad(lang, { en = "is no iCalendar text: it does not begin with BEGIN:VCALENDAR",
       zh = "不是 iCalendar 文本：开头不是 BEGIN:VCALENDAR" }, 1)
-  elseif not text:sub(-64):upper():find("\r\nEND:VCALENDAR[\r\n \t]*$") then
+  elseif not text:upper():find("\r\nEND:VCALENDAR[\r\n \t]*$") then
     return bad(lang, { en = "is cut off: it does not end with END:VCALENDAR",
       zh = "不完整：结尾不是 END:VCALENDAR" })
   end

@@ -195,7 +195,8 @@ end
 function M.message(entry, settings)
   return message.new({ raw = entry.data or { path = entry.path },
     envelope = { from = entry.from, to = entry.to },
-    deadline = entry.deadline and entry.deadline - os.time(),
+    -- The second may have turned since somebody looked.
+    deadline = entry.deadline and math.max(1, entry.deadline - os.time()),
     require_tls = entry.require_tls,
     -- Some have the mail already: what was asked for them is done.
     dsn = entry.dsn and dsn.only(entry.dsn, entry.to) }, settings)

@@ -7,9 +7,9 @@
 -- @module qqmail.smime
 
 local built = require "qqmail.message.built"
+local content = require "qqmail.message.content"
 local fault = require "qqmail.message.fault"
 local people = require "qqmail.smime.people"
-local suggest = require "qqmail.suggest"
 
 local M = {}
 
@@ -28,30 +28,12 @@ local ELSEWHERE = {
 
 -- --- what was given ---------------------------------------------------------
 
-local function check_keys(lang, field, given, keys)
-  for key in pairs(given) do
-    local known = false
-    for _, name in ipairs(keys) do
-      known = known or key == name
-    end
-    if not known then
-      local name = tostring(key)
-      local meant = ELSEWHERE[name] or suggest.closest(key, keys)
-      return nil, fault.new(lang, "message.unknown_field", field .. "." .. name, {
-        en = "is unknown" .. (meant and ("; did you mean %s?"):format(meant) or ""),
-        zh = "是未知字段" .. (meant and ("，是否想写 %s？"):format(meant) or ""),
-      })
-    end
-  end
-  return true
-end
-
 local function check_given(lang, given)
   if type(given) ~= "table" then
     return nil, fault.type(lang, "smime", { en = "a table { sign =, encrypt = }",
       zh = "表 { sign =, encrypt = }" }, given)
   end
-  local ok, err = check_keys(lang, "smime", given, KEYS)
+  local ok, err = content.check_keys(lang, "smime", given, KEYS, ELSEWHERE)
   if not ok then
     return nil, err
   elseif given.opaque ~= nil and type(given.opaque) ~= "boolean" then
@@ -72,7 +54,7 @@ local function read_signer(ctx, given)
     return nil, fault.type(lang, field, { en = "a table { cert =, key = } or a path",
       zh = "表 { cert =, key = } 或路径" }, given)
   end
-  local ok, err = check_keys(lang, field, given, SIGN_KEYS)
+  local ok, err = content.check_keys(lang, field, given, SIGN_KEYS, ELSEWHERE)
   local signer = {}
   if ok then
     signer.certificate, err = people.certificate(crypto, lang, field .. ".cert", given.cert, "sign")

@@ -121,16 +121,17 @@ end
 -- @tparam string field
 -- @tparam table value
 -- @tparam table keys list
+-- @tparam ?table others by what a key may be called elsewhere: its name here
 -- @treturn ?boolean true
 -- @treturn ?table error
-function M.check_keys(lang, field, value, keys)
+function M.check_keys(lang, field, value, keys, others)
   for key in pairs(value) do
     local known = false
     for _, name in ipairs(keys) do
       known = known or key == name
     end
     if not known then
-      local meant = suggest.closest(key, keys)
+      local meant = others and others[key] or suggest.closest(key, keys)
       return nil, fault.new(lang, "message.unknown_field", field .. "." .. tostring(key), {
         en = "is unknown" .. (meant and ("; did you mean %s?"):format(meant) or ""),
         zh = "是未知字段" .. (meant and ("，是否想写 %s？"):format(meant) or ""),

@@ -89,6 +89,20 @@ describe("a connection that is lost", function()
     end
   end)
 
+  it("is no refusal in the middle of a login that has worked before", function()
+    local server = send.server()
+    local mailer = send.mailer(server)
+    good(mailer)
+    mailer:close()
+    server:set({ drop_at = "auth" })
+    mailer = send.mailer(server)
+    local err = bad(mailer, { kind = "closed", phase = "auth", code = "closed.by_server",
+      retry = "now", delivered = "no" })
+    has(err.message, "hung up during the login")
+    server:set({ drop_at = false })
+    good(mailer)
+  end)
+
   for _, mode in ipairs({ "plain", "implicit" }) do
     for _, how in ipairs({ "fin", "rst", "stall" }) do
       it(("in the middle of a body leaves nothing: %s, %s"):format(how, mode), function()
@@ -507,8 +521,12 @@ describe("bad settings", function()
 
   it("are told before connecting", function()
     local server = send.server()
-    local err = bad(send.mailer(server, { password = ("x"):rep(100000) }), { kind = "config",
-      delivered = "no", retry = "never" })
+    local mailer, err = qqmail.new(send.options(server, { password = ("x"):rep(100000) }))
+    assert.is_nil(mailer)
+    assert.same({ "config", "password" }, { err.kind, err.field })
+    assert.is_string(err.hint)
+    err = bad(send.mailer(server, { user = ("x"):rep(100000), from = "a@test.local" }),
+      { kind = "config", delivered = "no", retry = "never" })
     assert.is_string(err.hint)
     assert.same({}, server:connections())
   end)

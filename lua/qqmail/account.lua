@@ -166,8 +166,16 @@ local function session_options(settings, pace, secret)
   }
 end
 
-local function explain(why, settings, driver_tls, login)
-  local err = failure.session(why, settings)
+-- Servers restart and lines break: a login that has worked is not refused by that, but
+-- where a server is known to say no in this way.
+local function is_known_to_work(self)
+  return self.login ~= nil and not self.settings.quirks.eof_in_auth_is_auth
+    and logins.has_worked(self.login)
+end
+
+local function explain(self, why, login)
+  local settings, driver_tls = self.settings, self.driver_tls
+  local err = failure.session(why, settings, is_known_to_work(self))
   if driver_tls and err.code == "tls.no_issuer" then
     err.hint = errors.resolve(NGINX_CA_HINT, settings.lang)
   elseif login and login:may_lack_form() and err.code == "auth.refused"
@@ -252,7 +260,7 @@ local function connect(self, with)
   if connection then
     return connection
   end
-  return nil, explain(why, settings, self.driver_tls, login)
+  return nil, explain(self, why, login)
 end
 
 local function try(self, with)

@@ -1527,6 +1527,9 @@ M.rules = {
         .. "exmail.qq.com 绑定微信。" } },
   { phase = { "auth" }, reason = { "closed" }, as = "auth.closed_during_login",
     says = { en = "{server} hung up during the login", zh = "{server} 在登录时断开了连接" } },
+  -- Of a login that has worked before
+  { phase = { "auth" }, reason = { "lost" }, as = "closed.by_server",
+    says = { en = "{server} hung up during the login", zh = "{server} 在登录时断开了连接" } },
   { phase = { "greeting" }, reason = { "closed" }, as = "closed.before_greeting",
     says = { en = "{server} hung up before its greeting", zh = "{server} 在问候前断开了连接" } },
   { reason = { "closed", "unknown" }, as = "closed.by_server",

@@ -54,8 +54,11 @@ local function from_failure(failure, detail, settings)
 end
 
 local function from_network(event, context)
-  return from_failure({ phase = event.phase, reason = NETWORK[event.fault] }, context.detail,
-    context.settings)
+  local reason = NETWORK[event.fault]
+  if reason == "closed" and event.phase == "auth" and context.login_works then
+    reason = "lost"
+  end
+  return from_failure({ phase = event.phase, reason = reason }, context.detail, context.settings)
 end
 
 local function from_fault(event, context)
@@ -122,8 +125,13 @@ function M.tls(failure, context)
 end
 
 --- What `connection.open` or a connection's `why_failed` returned.
-function M.session(failure, settings)
-  local context = { settings = settings, trace = failure.trace, detail = failure.detail }
+-- @tparam table failure
+-- @tparam table settings
+-- @tparam ?boolean login_works whoever hangs up during the login says nothing about it
+-- @treturn table error
+function M.session(failure, settings, login_works)
+  local context = { settings = settings, trace = failure.trace, detail = failure.detail,
+    login_works = login_works }
   if failure.connect then
     return M.connect(failure.connect, context)
   end

@@ -235,6 +235,13 @@ function M.leave(key, place, worked)
   leave(key, place)
 end
 
+--- Whether the server has taken this login before, and not refused it since.
+-- @tparam string key of `key`
+-- @treturn boolean
+function M.has_worked(key)
+  return proved[key] == true
+end
+
 -- Judged anew for whoever asks: another mailer may speak another language, and may have
 -- rules of its own.
 local function judge(record, settings)

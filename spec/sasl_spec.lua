@@ -458,6 +458,42 @@ describe("a token", function()
     end)
   end
 
+  -- RFC 4954 section 4: the command has at most 512 bytes, the answer to a challenge more.
+  it("that is long goes when the server asks for it", function()
+    for mechanism, frame in pairs({ XOAUTH2 = "user=%s\1auth=Bearer %s\1\1",
+      OAUTHBEARER = "n,a=%s,\1host=HOST\1port=PORT\1auth=Bearer %s\1\1" }) do
+      for _, length in ipairs({ 100, 1500, 8192 }) do
+        local token = ("t"):rep(length)
+        local server = send.server({ mode = "implicit", mechanisms = mechanism,
+          users = { [USER] = token } })
+        local mailer = mailer_of(server, token)
+        local receipt, err = mailer:send(send.message())
+        mailer:close()
+        assert.is_table(receipt, tostring(err))
+        local message = frame:format(USER, token):gsub("HOST", server.host)
+        local first = codec.base64((message:gsub("PORT", tostring(server.port))))
+        local heard = send.heard(server)
+        if length == 100 then
+          send.has(heard, "AUTH " .. mechanism .. " " .. first)
+        else
+          send.has(heard, "AUTH " .. mechanism .. "\n" .. first)
+        end
+      end
+    end
+  end)
+
+  it("that is long is shown nowhere", function()
+    local token = ("stale"):rep(300)
+    local server = refusing("XOAUTH2")
+    local mailer = mailer_of(server, token)
+    local _, err = mailer:send(send.message())
+    mailer:close()
+    send.is_error(err, { kind = "auth" })
+    local said = send.said(err.transcript, "C")
+    assert.same({ "AUTH XOAUTH2", "******", "******" }, { said[2], said[3], said[4] })
+    send.lacks(table.concat(said, "\n"), "stale")
+  end)
+
   it("that stays the same is not tried again", function()
     local server = refusing("XOAUTH2")
     local asked = 0
@@ -576,9 +612,10 @@ describe("Dovecot", function()
     return (codec.base64(bytes):gsub("%+", "-"):gsub("/", "_"):gsub("=", ""))
   end
 
-  local function token_for(user, expires)
+  local function token_for(user, expires, more)
     local signed = url64('{"alg":"HS256","typ":"JWT"}') .. "."
-      .. url64(('{"sub":"%s","iat":1500000000,"exp":%d}'):format(user, expires))
+      .. url64(('{"sub":"%s","iat":1500000000,"exp":%d,"roles":"%s"}'):format(user, expires,
+        more or ""))
     return signed .. "." .. url64(crypto.hmac("SHA-256", "key of the specs", signed))
   end
 
@@ -588,6 +625,11 @@ describe("Dovecot", function()
       works(mechanism, { token = function(refused)
         return token_for(pf.user, refused and 4000000001 or 1500000001)
       end })
+    end)
+
+    -- More than Postfix takes of a command.
+    it("takes a long token by " .. mechanism, function()
+      works(mechanism, { token = token_for(pf.user, 4000000002, ("x"):rep(2500)) })
     end)
 
     it("refuses an old token by " .. mechanism, function()

@@ -14,6 +14,7 @@
 #include "smtp/qm_trace.h"
 
 enum {
+    QM_CMD_SURE_MAX = 512, /* RFC 5321 section 4.5.3.1.4: any server reads it */
     QM_CMD_LINE_MAX = 2048,      /* Postfix' line_length_limit */
     QM_CMD_AUTH_LINE_MAX = 12288 /* RFC 4954 section 4 */
 };

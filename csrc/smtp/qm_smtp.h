@@ -183,6 +183,7 @@ struct qm_smtp {
     struct qm_buf names;
     struct qm_buf secrets;  /* wiped as soon as AUTH is over */
     struct qm_buf response; /* last one sent in AUTH; wiped likewise */
+    bool response_waits;    /* the first one, for the server to ask for it */
     struct qm_mask mask;    /* all of them; wiped with the session's end */
     enum qm_state state;
     bool secure; /* bytes travel inside TLS */

@@ -10,6 +10,30 @@
 #include "codec/qm_base64.h"
 #include "codec/qm_charset.h"
 
+/*
+ * RFC 4954 section 4: an initial response that would make the command longer
+ * than any may be waits for the empty challenge that the server sends in its
+ * place. Postfix reads no more than 2048 bytes of the command, but 12288 of the
+ * response; tokens that tell of many roles are in between.
+ */
+static bool fits_command(const struct qm_smtp *smtp)
+{
+    size_t name_len = strlen(qm_sasl_name(smtp->mechanism));
+
+    return sizeof("AUTH ") + name_len + qm_buf_len(&smtp->response) + 2 <=
+           QM_CMD_SURE_MAX;
+}
+
+static enum qm_err send_auth(struct qm_smtp *smtp, bool has_response)
+{
+    struct qm_cmd cmd = qm_smtp_writer(smtp);
+
+    smtp->response_waits = has_response && !fits_command(smtp);
+    return qm_cmd_auth(&cmd, qm_sasl_name(smtp->mechanism),
+                       has_response && !smtp->response_waits,
+                       qm_buf_span(&smtp->response));
+}
+
 /* Sends what is in `response`; at step 0 as part of the AUTH command. */
 static enum qm_err send_response(struct qm_smtp *smtp, bool has_response)
 {
@@ -17,8 +41,7 @@ static enum qm_err send_response(struct qm_smtp *smtp, bool has_response)
     enum qm_err err = qm_mask_add(&smtp->mask, qm_buf_span(&smtp->response));
 
     if (err == QM_OK && smtp->challenges == 0) {
-        err = qm_cmd_auth(&cmd, qm_sasl_name(smtp->mechanism), has_response,
-                          qm_buf_span(&smtp->response));
+        err = send_auth(smtp, has_response);
     } else if (err == QM_OK) {
         err = qm_cmd_auth_response(&cmd, qm_buf_span(&smtp->response));
     }
@@ -276,8 +299,23 @@ static enum qm_state ask_caller(struct qm_smtp *smtp)
     return QM_S_CHALLENGE;
 }
 
+static enum qm_state send_waiting(struct qm_smtp *smtp)
+{
+    struct qm_cmd cmd = qm_smtp_writer(smtp);
+
+    smtp->response_waits = false;
+    if (qm_cmd_auth_response(&cmd, qm_buf_span(&smtp->response)) != QM_OK) {
+        return cancel_auth(smtp);
+    }
+    qm_smtp_expect(smtp, QM_ASK_LOGIN, 0, 0);
+    return QM_S_AUTH;
+}
+
 static enum qm_state on_challenge(struct qm_smtp *smtp)
 {
+    if (smtp->response_waits) {
+        return send_waiting(smtp);
+    }
     smtp->challenges++;
     if (smtp->challenges > QM_SMTP_CHALLENGES_MAX) {
         return cancel_auth(smtp);

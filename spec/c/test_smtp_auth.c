@@ -251,6 +251,39 @@ static void test_lockstep(void)
     end();
 }
 
+/* "AUTH SCRAM-SHA-256 " and CRLF leave 491 of the 512 bytes of a command. */
+static void test_long_first_message(void)
+{
+    enum { FITTING = 488 / 4, GROUPS = FITTING + 1 };
+    static char message[3 * GROUPS + 1];
+    static char line[64 + 4 * GROUPS];
+    char *base64 = line + strlen("AUTH SCRAM-SHA-256 ");
+    size_t i;
+
+    memset(message, 'a', sizeof(message) - 1);
+    memcpy(line, "AUTH SCRAM-SHA-256 ", sizeof("AUTH SCRAM-SHA-256 "));
+    for (i = 0; i < GROUPS; i++) {
+        memcpy(base64 + 4 * i, "YWFh", 4);
+    }
+    begin(SCRAM, false);
+    respond(message, false);
+    hear("AUTH SCRAM-SHA-256\r\n");
+    say("334 \r\n");
+    memcpy(base64 + (size_t)4 * GROUPS, "\r\n", 3);
+    hear(base64);
+    say("334 dHdv\r\n");
+    check_challenge(QM_SASL_SCRAM_SHA_256, 1, "two");
+    end();
+    message[3 * FITTING] = '\0';
+    memcpy(base64 + (size_t)4 * FITTING, "\r\n", 3);
+    begin(SCRAM, false);
+    respond(message, false);
+    hear(line);
+    say("334 dHdv\r\n");
+    check_challenge(QM_SASL_SCRAM_SHA_256, 1, "two");
+    end();
+}
+
 int main(void)
 {
     TEST(test_exchange);
@@ -264,5 +297,6 @@ int main(void)
     TEST(test_decline);
     TEST(test_end_of_input);
     TEST(test_lockstep);
+    TEST(test_long_first_message);
     return check_done();
 }

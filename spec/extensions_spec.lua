@@ -273,6 +273,7 @@ describe("SMTPUTF8", function()
     { { to = "用户@test.local, b@test.local" }, "用户@test.local", "to" },
     { { from = "用户@qq.com" }, "用户@qq.com", "from" },
     { { reply_to = "回@qq.com" }, "回@qq.com", "reply_to" },
+    { { read_receipt = "收@qq.com" }, "收@qq.com", "read_receipt" },
     { { envelope = { from = "退@qq.com" } }, "退@qq.com", "envelope.from" },
     { { envelope = { to = "用户@test.local" } }, "用户@test.local", "envelope.to" },
   }

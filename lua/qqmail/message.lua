@@ -238,6 +238,9 @@ local function option_fields(self, spec, from)
       if not list then
         return nil, err
       end
+      for _, entry in ipairs(list) do
+        note_utf8(self, entry.field, entry.addresses or {})
+      end
       append(out, list)
     end
   end

@@ -167,7 +167,7 @@ describe("a text", function()
     assert.same({ "你好，世界", "帳號或密碼錯誤\r\n", "<p>你好，world</p>", "王小明" },
       { facts.subject, facts.text, facts.html, facts.to[1].name })
     assert.equal("报表.txt", facts.parts[4].name)
-    assert.same({ subject = "gb18030", text = "big5", html = "utf-8", ["to.1.1"] = "gb18030",
+    assert.same({ subject = "gb18030", text = "big5", html = "utf-8", ["to[1][1]"] = "gb18030",
       ["attachments[2].name"] = "gb18030" }, built.guessed)
     assert.is_nil(build({ text = "你好" }).guessed)
   end)

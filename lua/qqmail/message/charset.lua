@@ -152,7 +152,9 @@ local function convert_value(convert, field, value, depth)
   end
   local out = {}
   for key, inner in pairs(value) do
-    local made, err = convert_value(convert, field .. "." .. tostring(key), inner, depth + 1)
+    local where = type(key) == "number" and ("%s[%d]"):format(field, key)
+      or field .. "." .. tostring(key)
+    local made, err = convert_value(convert, where, inner, depth + 1)
     if made == nil then
       return nil, err
     end

@@ -86,6 +86,8 @@ local CASES = {
     with = QQ, field = "from", severity = "error" },
   { "lint.from_not_login", bad = { from = "b@sina.com" }, good = { from = "a@sina.com" },
     with = { provider = "sina", user = "a@sina.com" }, field = "from", severity = "warning" },
+  { "lint.from_not_login", bad = { from = "a@xn--fsqu01a.cn" }, good = { from = "a@例子.cn" },
+    with = { provider = "exmail", user = "a@例子.cn" }, field = "from", severity = "error" },
   { "lint.from_alias", bad = { from = "b@example.com" }, good = { from = "a@gmail.com" },
     with = { provider = "gmail", user = "a@gmail.com" }, field = "from", severity = "advice" },
   { "lint.from_not_of_provider", bad = { from = "a@163.com" }, good = { from = "a@foxmail.com" },

@@ -1,6 +1,7 @@
 --- Preflight: who the mail says it is from, against the login and the provider.
 -- @module qqmail.lint.sender
 
+local codec = require("qqmail.core").codec
 local mails = require "qqmail.lint.mail"
 local providers = require "qqmail.providers"
 local words = require "qqmail.lint.words"
@@ -28,13 +29,22 @@ local function slots_of(world, more)
   return out
 end
 
+-- A form that is the same for both ways to write a domain.
+local function comparable(address)
+  local name, domain = address:match("^(.*@)(.*)$")
+  if domain and domain:find("[\128-\255]") then
+    address = name .. (codec.domain_to_ascii(domain) or domain)
+  end
+  return address:lower()
+end
+
 -- A login that is no address says nothing about the sender.
 local function login_of(world)
-  return world.user and world.user:find("@", 1, true) and world.user:lower() or nil
+  return world.user and world.user:find("@", 1, true) and comparable(world.user) or nil
 end
 
 local function is_login(world, address)
-  return address:lower() == login_of(world)
+  return comparable(address) == login_of(world)
 end
 
 local function severity(world)

@@ -268,6 +268,7 @@ build = {
     ["qqmail.mailer"] = "lua/qqmail/mailer.lua",
     ["qqmail.media_types"] = "lua/qqmail/media_types.lua",
     ["qqmail.message"] = "lua/qqmail/message.lua",
+    ["qqmail.message.address_faults"] = "lua/qqmail/message/address_faults.lua",
     ["qqmail.message.addresses"] = "lua/qqmail/message/addresses.lua",
     ["qqmail.message.attached"] = "lua/qqmail/message/attached.lua",
     ["qqmail.message.built"] = "lua/qqmail/message/built.lua",

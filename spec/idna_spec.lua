@@ -40,12 +40,23 @@ describe("a domain in another script", function()
     end
   end)
 
+  it("is refused with its place, and for what is wrong with it", function()
+    local function why(to, position)
+      local err = refused({ to = to }, "message.bad_address", "to", position)
+      return tostring(err)
+    end
+    assert.matches("cannot be written in ASCII", why("☃.com <ok@例子.cn>, a@☃.com", 27), 1, true)
+    -- Short as it is written; in ASCII each of the labels has seven bytes.
+    assert.matches("is longer than 254 bytes", why(("a"):rep(64) .. "@" .. ("ä."):rep(24)
+      .. "cn, ok@x.org", 66), 1, true)
+  end)
+
   it("says what is missing where there is no library", function()
     local convert = codec.domain_to_ascii
     codec.domain_to_ascii = function()
       return nil, "unsupported", "is not supported here"
     end
-    local err = refused({ to = "a@例子.cn" }, "message.idna_missing", "to")
+    local err = refused({ to = "a@例子.cn" }, "message.idna_missing", "to", 3)
     codec.domain_to_ascii = convert
     assert.is_truthy(tostring(err):find("libidn2-0", 1, true))
   end)

@@ -372,7 +372,29 @@ describe("options", function()
     local _, zh = message.new(spec_with({ to = "x" }), { lang = "zh" })
     assert.equal("qqmail: to is not a valid address: has no '@' (at byte 1). " .. en.hint,
       tostring(en))
-    assert.matches("^qqmail: to 不是有效的地址", tostring(zh))
+    assert.equal("qqmail: to 不是有效的地址：缺少 @（第 1 字节）。" .. zh.hint, tostring(zh))
+  end)
+
+  it("about addresses have a Chinese text for all that the core says", function()
+    local faults = require("qqmail.message.address_faults")
+    local said = { ["is not valid UTF-8"] = true, ["is empty"] = true }
+    for _, unit in ipairs({ "addr", "addrspec", "lookalike" }) do
+      local file = assert(io.open("csrc/codec/qm_" .. unit .. ".c"))
+      for literals in file:read("*a"):gmatch("char why_[%w_]+%[%] =(.-);\n") do
+        local text = {}
+        for piece in literals:gmatch('"([^"]*)"') do
+          text[#text + 1] = piece
+        end
+        said[table.concat(text)] = true
+      end
+      file:close()
+    end
+    for text in pairs(said) do
+      assert.is_string(faults[text], text)
+    end
+    for text in pairs(faults) do
+      assert.is_true(said[text], text)
+    end
   end)
 end)
 

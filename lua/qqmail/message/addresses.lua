@@ -4,6 +4,7 @@
 -- of `{ name =, address =, domain =, utf8 = }`, each domain in ASCII.
 -- @module qqmail.message.addresses
 
+local address_faults = require "qqmail.message.address_faults"
 local core = require "qqmail.core"
 local fault = require "qqmail.message.fault"
 
@@ -16,40 +17,54 @@ local FORMS = {
   zh = '字符串、{ "名称", "地址" }、{ name =, address = } 或它们的列表',
 }
 
+local CODES = { control_character = "message.control_character", bad_utf8 = "message.bad_utf8" }
+
 local function bad_address(lang, field, name, text, position)
-  local codes = { control_character = "message.control_character", bad_utf8 = "message.bad_utf8" }
+  if name == "memory" then
+    return fault.core(lang, field, name)
+  end
   local why = text or name
-  return fault.new(lang, codes[name] or "message.bad_address", field, {
-    en = "is not a valid address: " .. why, zh = "不是有效的地址：" .. why,
+  return fault.new(lang, CODES[name] or "message.bad_address", field, {
+    en = "is not a valid address: " .. why,
+    zh = "不是有效的地址：" .. (address_faults[why] or why),
   }, { position = position })
 end
 
-local function no_domain(lang, field, name)
-  if name == "unsupported" then
-    return nil, fault.new(lang, "message.idna_missing", field, {
-      en = "has a domain that is not ASCII, and libidn2 is not installed",
-      zh = "的域名不是 ASCII，而本系统没有安装 libidn2",
-    })
+local NO_LIBRARY = {
+  en = "has a domain that is not ASCII, and libidn2 is not installed",
+  zh = "的域名不是 ASCII，而本系统没有安装 libidn2",
+}
+
+local NO_DOMAIN = {
+  en = "is not a valid address: its domain cannot be written in ASCII",
+  zh = "不是有效的地址：域名无法转换为 ASCII 形式",
+}
+
+local function no_domain(lang, field, name, position)
+  if name == "memory" then
+    return fault.core(lang, field, name)
+  elseif name == "unsupported" then
+    return fault.new(lang, "message.idna_missing", field, NO_LIBRARY, { position = position })
   end
-  return nil, fault.new(lang, "message.bad_address", field, {
-    en = "is not a valid address: its domain cannot be written in ASCII",
-    zh = "不是有效的地址：域名无法转换为 ASCII 形式",
-  })
+  return fault.new(lang, "message.bad_address", field, NO_DOMAIN, { position = position })
 end
 
 -- A domain in another script goes as DNS knows it (RFC 5890): then every server
--- takes it. What is left for SMTPUTF8 is the part before the @.
-local function with_ascii_domain(lang, field, parsed)
+-- takes it. What is left for SMTPUTF8 is the part before the @. `text`: where the
+-- address stands.
+local function with_ascii_domain(lang, field, parsed, text)
   if not parsed.domain:find("[\128-\255]") then
     return parsed
   end
+  local position = (text:find("@" .. parsed.domain, 1, true) or 0) + 1
   local domain, name = codec.domain_to_ascii(parsed.domain)
   if not domain then
-    return no_domain(lang, field, name)
+    return nil, no_domain(lang, field, name, position)
   end
-  local made = codec.address(parsed.address:sub(1, -#parsed.domain - 1) .. domain)
+  local made, kind, why = codec.address(parsed.address:sub(1, -#parsed.domain - 1) .. domain)
   if not made then
-    return no_domain(lang, field)
+    -- Such as a name that is longer now than any may be.
+    return nil, bad_address(lang, field, kind, why, position)
   end
   made.name = parsed.name
   return made
@@ -61,7 +76,7 @@ local function read_text(lang, field, text)
     return nil, bad_address(lang, field, name, why, position)
   end
   for index, address in ipairs(list) do
-    local made, err = with_ascii_domain(lang, field, address)
+    local made, err = with_ascii_domain(lang, field, address, text)
     if not made then
       return nil, err
     end
@@ -111,7 +126,7 @@ local function parse_pair(lang, field, name, address, out)
     return nil, bad_address(lang, field, kind, why, position)
   end
   parsed.name = name ~= "" and name or nil
-  local made, err = with_ascii_domain(lang, field, parsed)
+  local made, err = with_ascii_domain(lang, field, parsed, address)
   out[#out + 1] = made
   return made and out, err
 end

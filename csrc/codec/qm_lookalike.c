@@ -56,6 +56,10 @@ static const struct range forbidden[] = {
     { 0xe000, 0xf8ff, why_invalid }, /* private use */
     { 0xfdd0, 0xfdef, why_invalid }, /* noncharacters */
     { 0xfe00, 0xfe0f, why_blank },
+    { 0xfe10, 0xfe11, why_comma }, /* of vertical text */
+    { 0xfe12, 0xfe12, why_dot },
+    { 0xfe14, 0xfe14, why_semicolon },
+    { 0xfe10, 0xfe19, why_wide },
     { 0xfe50, 0xfe6f, why_wide },
     { 0xfeff, 0xfeff, why_blank },
     { 0xff01, 0xff5e, why_wide },

@@ -21,6 +21,10 @@ static void test_forbidden(void)
         { "\xcd\xbe", "semicolon" },        /* U+037E */
         { "\xe3\x80\x82", "dot" },          /* U+3002 */
         { "\xef\xbc\x8e", "dot" },          /* U+FF0E */
+        { "\xef\xb8\x90", "comma" },        /* U+FE10 */
+        { "\xef\xb8\x92", "dot" },          /* U+FE12 */
+        { "\xef\xb8\x94", "semicolon" },    /* U+FE14 */
+        { "\xef\xb8\x93", "full-width" },   /* U+FE13 */
         { "\xef\xbc\x81", "full-width" },   /* U+FF01 */
         { "\xef\xb9\xa0", "full-width" },   /* U+FE60 */
         { "\xe3\x80\x80", "blank" },        /* U+3000 */

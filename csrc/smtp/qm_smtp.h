@@ -183,7 +183,6 @@ struct qm_smtp {
     struct qm_buf names;
     struct qm_buf secrets;  /* wiped as soon as AUTH is over */
     struct qm_buf response; /* last one sent in AUTH; wiped likewise */
-    bool response_waits;    /* the first one, for the server to ask for it */
     struct qm_mask mask;    /* all of them; wiped with the session's end */
     enum qm_state state;
     bool secure; /* bytes travel inside TLS */
@@ -192,6 +191,7 @@ struct qm_smtp {
     unsigned challenges;
     struct qm_buf challenge; /* the last one, decoded */
     struct qm_buf detail;    /* what the server said of a refusal */
+    bool response_waits;     /* the first, until the server asks for it */
     bool can_bind;           /* the TLS channel can be named */
     bool proven; /* all that the mechanism asks of the server came */
 

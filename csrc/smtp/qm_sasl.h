@@ -3,10 +3,10 @@
  * them, and the messages of those that need no cryptography.
  *
  * PLAIN (RFC 4616) with its initial response, if the command can hold it: some
- * servers, QQ among them, refuse the two-step form. LOGIN answers the first challenge with the
- * user and the second with the password whatever they say. XOAUTH2 carries a
- * bearer token and answers an error challenge with an empty line, OAUTHBEARER
- * (RFC 7628) with a ^A. EXTERNAL names the user, or nobody.
+ * servers, QQ among them, refuse the two-step form. LOGIN answers the first
+ * challenge with the user and the second with the password whatever they say.
+ * XOAUTH2 carries a bearer token and answers an error challenge with an empty
+ * line, OAUTHBEARER (RFC 7628) with a ^A. EXTERNAL names the user, or nobody.
  */
 #ifndef QM_SASL_H
 #define QM_SASL_H

@@ -1,6 +1,7 @@
 --- Logins by token: what is sent of it and when, and what becomes of one that is over.
 local core = require("qqmail.core")
 local errors = require("qqmail.errors")
+local loops = require("spec.support.loops")
 local qqmail = require("qqmail")
 local send = require("spec.support.send")
 
@@ -129,6 +130,37 @@ describe("a token", function()
     assert.equal("fresh-token", server:messages()[1].auth.password)
     assert.equal(2, server:auth_attempts())
   end)
+
+  -- All four had the stale one when the first was refused.
+  for _, name in ipairs({ "cqueues", "luv" }) do
+    it("is fetched anew once by several connections, " .. name, function()
+      local loop = loops[name]
+      if loop.missing then
+        pending(loop.missing)
+        return
+      end
+      local server = refusing("XOAUTH2")
+      local current, fetched, results = "stale-token", 0, {}
+      local mailer = mailer_of(server, function(refused)
+        if refused then
+          fetched = fetched + 1
+          loop.driver:sleep(0.01) -- others run while it is fetched
+          current = "fresh-token"
+        end
+        return current
+      end, { io = loop.driver.name, pool = { max = 4 } })
+      local bodies = {}
+      for number = 1, 4 do
+        bodies[number] = function()
+          results[number] = mailer:send(send.message()) ~= nil
+        end
+      end
+      loop.run((unpack or table.unpack)(bodies))
+      mailer:close()
+      assert.same({ true, true, true, true }, results)
+      assert.equal(1, fetched)
+    end)
+  end
 
   it("is not fetched a third time", function()
     local server = send.server({ mode = "implicit", mechanisms = "XOAUTH2",

@@ -212,13 +212,12 @@ local function begin_login(self)
   self.turn = logins.enter(self.login, driver, self.deadline)
   local record = logins.check(self.login, driver:now())
   if record then
-    logins.leave(self.login, self.turn, false)
     return nil, logins.error(record, settings)
   end
   return true
 end
 
-local function end_login(self, err)
+local function note_login(self, err)
   if not self.login then
     return
   elseif err and was_refused(err, self.settings) then
@@ -226,7 +225,12 @@ local function end_login(self, err)
   elseif err and logins.is_unanswered(err) then
     logins.note_unanswered(self.login, err, self.driver:now())
   end
-  logins.leave(self.login, self.turn, err == nil)
+end
+
+local function end_login(self, worked)
+  if self.login then
+    logins.leave(self.login, self.turn, worked)
+  end
 end
 
 -- All that can be known before anything is sent.
@@ -273,24 +277,39 @@ local function try(self, with)
   end
   local connection
   connection, err = connect(self, with)
-  end_login(self, err)
+  note_login(self, err)
   return connection, err
 end
 
 -- A token lives an hour or so, and whoever keeps it may not have noticed its end. The
 -- function that gives it is told, and asked once more: another token is another login.
--- Also where it could give none when the server refused this one, a while ago.
+-- Also where it could give none when the server refused this one, a while ago; or where
+-- that was another connection, which may have been given another one since.
 local function fresh_token(self, err)
   local settings = self.settings
   local is_refused = err.not_tried or (err.smtp and logins.is_refusal(err))
   if not settings.secret_is_token or settings.secret_is_fixed or not is_refused then
     return nil
   end
-  local token, why = settings.secret(true)
+  local token, why = nil, nil
+  if err.not_tried then
+    token = settings.secret()
+  end
+  if not token or token == self.secret then
+    token, why = settings.secret(true)
+  end
   if why then
     err.cause = why.cause or why.message
   end
   return token ~= self.secret and token or nil
+end
+
+-- Whoever waits for a turn with the same token comes after the fresh one is there.
+local function log_in(self, with)
+  local connection, err = try(self, with)
+  local token = not connection and with.may_refresh and fresh_token(self, err)
+  end_login(self, connection ~= nil)
+  return connection, err, token
 end
 
 --- Connect and log in. A token that was refused is replaced by a fresh one and tried
@@ -303,14 +322,17 @@ end
 -- @treturn ?table connection
 -- @treturn ?table error
 function M.open(settings, driver, deadline, with)
-  local self = { settings = settings, driver = driver, deadline = deadline }
-  local connection, err = try(self, with)
-  local token = not connection and not with.is_check and fresh_token(self, err)
+  local function attempt(secret, how)
+    return log_in({ settings = settings, driver = driver, deadline = deadline, secret = secret },
+      how)
+  end
+  local connection, err, token = attempt(nil, { pace = with.pace, spare = with.spare,
+    watch = with.watch, look = with.look, may_refresh = not with.is_check })
   if not token then
     return connection, err
   end
-  return try({ settings = settings, driver = driver, deadline = deadline, secret = token },
-    { pace = with.pace, watch = with.watch })
+  connection, err = attempt(token, { pace = with.pace, watch = with.watch })
+  return connection, err
 end
 
 --- Wipe what logins have left for later ones.

@@ -35,6 +35,7 @@ describe("a token", function()
       mailer:close()
       send.is_error(err, { kind = "auth" })
       send.has(err, '"status":"invalid_token"')
+      send.has(err.hint, "This login used a token")
       send.lacks(err, "stale-token")
       local said = send.said(server:connections()[1].lines, "C")
       local last

@@ -93,6 +93,13 @@ local SCRAM_HINT = {
   zh = '若均无误，可能是服务器没有保存该密码的 SCRAM 形式：请设置 auth = "PLAIN"。',
 }
 
+-- Behind hints that speak of passwords.
+local TOKEN_HINT = {
+  en = " This login used a token: see that it has not expired, belongs to user and is meant for "
+    .. "SMTP (its scope).",
+  zh = "本次登录使用的是令牌：请确认它未过期、属于该 user，且权限（scope）包含 SMTP。",
+}
+
 -- What only the engine can do; nginx has directives for it.
 local ENGINE_ONLY = { "ca_file", "ca_path", "cert", "key", "min_version" }
 
@@ -178,6 +185,8 @@ local function explain(self, why, login)
   local err = failure.session(why, settings, is_known_to_work(self))
   if driver_tls and err.code == "tls.no_issuer" then
     err.hint = errors.resolve(NGINX_CA_HINT, settings.lang)
+  elseif settings.secret_is_token and err.code == "auth.refused" then
+    err.hint = (err.hint or "") .. errors.resolve(TOKEN_HINT, settings.lang)
   elseif login and login:may_lack_form() and err.code == "auth.refused"
     and settings.tls ~= "none" then
     err.hint = (err.hint or "") .. errors.resolve(SCRAM_HINT, settings.lang)

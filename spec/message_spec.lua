@@ -184,6 +184,22 @@ describe("the header", function()
       tostring(build({ headers = { { "X-B", "2" }, { "X-A", "1" }, { "X-B", "3" } } })))
   end)
 
+  it("keeps what stands in brackets behind a text readable for programs", function()
+    local values = { "新闻 <news.example.com>", "=?x <mailto:a@x.org?subject=b>",
+      ("长"):rep(60) .. "  <" .. ("n"):rep(70) .. ">", "新闻<a>", "<新闻>", "a <新 闻>", "新闻 <=?x>",
+      "<a> 新闻", "新 <a> <b>", "新 >", " <a>", "  <a>", "新闻 <>" }
+    local built = {}
+    for index, value in ipairs(values) do
+      built[index] = build({ headers = { ["List-Id"] = value } })
+    end
+    for index, facts in ipairs({ read((unpack or table.unpack)(built)) }) do
+      assert.equal(values[index], header(facts, "List-Id"))
+    end
+    assert.matches("List%-Id: =%?UTF%-8%?B%?[^ ]+%?= <news.example.com>\r\n", tostring(built[1]))
+    assert.matches("= <mailto:a@x.org?subject=b>\r\n", tostring(built[2]), 1, true)
+    assert.matches("%?=\r\n <n+>\r\n", tostring(built[3]))
+  end)
+
   it("refuses fields that are made here, telling the option", function()
     for name, option in pairs({ From = "from", to = "to", CC = "cc", bcc = "bcc",
       Subject = "subject", Date = "date", ["Message-Id"] = "id", Sender = "sender",

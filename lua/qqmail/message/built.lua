@@ -209,15 +209,16 @@ function Message:chunks(bytes)
 end
 
 --- The whole message, where `tostring` would raise what is wrong with a source.
--- @treturn ?string
+-- @tparam ?number most bytes, if there are not to be more
+-- @treturn ?string nil without an error: there are more
 -- @treturn ?table error
-function Message:bytes()
+function Message:bytes(most)
   local handle, err = own_handle(self)
   if not handle then
     return nil, err
   end
-  local pieces = {}
-  while true do
+  local pieces, size = {}, 0
+  while size <= (most or size) do
     local piece
     piece, err = read_piece(self, handle)
     if err then
@@ -225,7 +226,7 @@ function Message:bytes()
     elseif not piece then
       return table.concat(pieces)
     end
-    pieces[#pieces + 1] = piece
+    pieces[#pieces + 1], size = piece, size + #piece
   end
 end
 

@@ -281,6 +281,13 @@ describe("the header", function()
       "list_unsubscribe[1]")
     refused({ list_unsubscribe = "https://x.org/>\r\nX: y" }, "message.bad_url",
       "list_unsubscribe")
+    -- What is said beside a list would be lost.
+    for key, value in pairs({ one_click = false, mailto = "u@x.org" }) do
+      refused({ list_unsubscribe = { "https://x.org/u", [key] = value } }, "message.bad_value",
+        "list_unsubscribe")
+    end
+    refused({ list_unsubscribe = { "https://x.org/u", nil, "mailto:u@x.org" } },
+      "message.bad_value", "list_unsubscribe")
   end)
 
   it("says how to unsubscribe with one click", function()
@@ -334,6 +341,9 @@ describe("the header", function()
     assert.equal("a@x.org", receipt("a@x.org"))
     assert.equal("王 <a@x.org>, b@x.org", receipt({ { "王", "a@x.org" }, "b@x.org" }))
     assert.is_nil(receipt(false))
+    -- Such an address is in the header for all to see, and needs SMTPUTF8.
+    assert.same({ field = "read_receipt", name = "用户@x.org" },
+      build({ read_receipt = "用户@x.org" }).international)
     refused({ read_receipt = "x" }, "message.bad_address", "read_receipt", 1)
     refused({ read_receipt = 5 }, "message.bad_value", "read_receipt")
     refused({ read_receipt = {} }, "message.bad_value", "read_receipt")

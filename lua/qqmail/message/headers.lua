@@ -342,8 +342,13 @@ local function named_urls(lang, value)
 end
 
 local function listed_urls(lang, value)
+  local list = type(value) == "table" and value or { value }
+  local whole, gap = fault.check_list(lang, "list_unsubscribe", list)
+  if not whole then
+    return nil, gap
+  end
   local out = {}
-  for index, given in ipairs(type(value) == "table" and value or { value }) do
+  for index, given in ipairs(list) do
     local field = type(value) == "table" and ("list_unsubscribe[%d]"):format(index)
       or "list_unsubscribe"
     local url, err = unsubscribe_url(lang, field, given)

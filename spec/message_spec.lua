@@ -237,6 +237,9 @@ describe("the header", function()
     refused({ headers = { ["X-A"] = "a\255" } }, "message.bad_utf8", "headers.X-A", 2)
     refused({ headers = { ["X-A\nB"] = "a" } }, "message.bad_header", "headers")
     refused({ headers = { { "X-A", {} } } }, "message.bad_value", "headers.X-A")
+    for _, values in ipairs({ { value = "b" }, { "a", nil, "b" } }) do
+      refused({ headers = { ["X-A"] = values } }, "message.bad_value", "headers.X-A")
+    end
     refused({ headers = { "X-A: b" } }, "message.bad_value", "headers[1]")
     refused({ headers = "X-A: b" }, "message.bad_value", "headers")
     refused({ headers = { ["X-A"] = ("a"):rep(1200) } }, "message.line_too_long", "headers.X-A")

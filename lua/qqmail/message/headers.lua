@@ -97,8 +97,12 @@ local function from_map(lang, prefix, map)
     return tostring(a) < tostring(b)
   end)
   for _, name in ipairs(names) do
-    local values = map[name]
-    for _, value in ipairs(type(values) == "table" and values or { values }) do
+    local values = type(map[name]) == "table" and map[name] or { map[name] }
+    local whole, gap = fault.check_list(lang, ("%s.%s"):format(prefix, shown(name)), values)
+    if not whole then
+      return nil, gap
+    end
+    for _, value in ipairs(values) do
       local ok, err = add(out, lang, prefix, name, value)
       if not ok then
         return nil, err

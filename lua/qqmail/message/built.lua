@@ -87,9 +87,20 @@ function Message:size(eightbit)
   return (self.core:size(eightbit))
 end
 
+-- Of a function there is nothing that could have changed.
+local NOT_AS_LONG = {
+  source_changed = { code = "message.source_changed",
+    en = "comes from a function that gave more or fewer bytes than size says",
+    zh = "来自函数，而函数给出的字节数与 size 不符",
+    hint = { en = "Give the number of bytes that come, or leave size out.",
+      zh = "请给出实际的字节数，或不写 size。" } },
+}
+
 local function reading_error(self, name, text, where)
+  local entry = where and fault.entry(where, self.parts)
+  local is_read = entry and entry.source and entry.source.read
   return fault.core(self.lang, where and fault.place(where, self.parts), name,
-    text, nil, content.unreadable)
+    text, nil, is_read and NOT_AS_LONG or content.unreadable)
 end
 
 local NOT_REPEATABLE = {

@@ -137,8 +137,9 @@ local function agree(lang, text, given)
 end
 
 local function text_of(lang, value)
-  local text, err = value.data, nil
+  local text = value.data
   if not text then
+    local err
     text, err = content.read_whole(lang, "calendar", value.path)
     if not text then
       return nil, err

@@ -109,6 +109,17 @@ describe("an attached message", function()
     assert.is_true(#err.field < 1000)
   end)
 
+  it("of a size nobody knows is held up to a limit", function()
+    local piece, calls = ("x"):rep(4 * 1024 * 1024), 0
+    local inner = messages.spec_with({ attachments = { { name = "endless", read = function()
+      calls = calls + 1
+      return calls <= 40 and piece or nil
+    end } } })
+    refused({ attachments = { { message = inner } } }, "message.too_large",
+      "attachments[1].message")
+    assert.is_true(calls < 20)
+  end)
+
   it("that cannot be is refused", function()
     local function bad(part, code, field, position)
       return refused({ attachments = { part } }, code, "attachments[1]" .. field, position)

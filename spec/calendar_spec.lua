@@ -100,8 +100,12 @@ describe("a calendar", function()
   end)
 
   it("may have blank lines behind it", function()
-    assert.is_table(message.new(messages.spec_with({ calendar = ics("REQUEST")
-      .. ("\r\n"):rep(100) })))
+    local expected = ics("REQUEST")
+    for _, more in ipairs({ ("\r\n"):rep(100), "\n\n", " \n\t\r\n ", "  " }) do
+      local facts = read(build({ calendar = expected:sub(1, -3) .. more }))
+      assert.equal(expected, facts.parts[2].text)
+      assert.equal(facts.parts[2].sha256, last(facts).sha256)
+    end
   end)
 
   it("that is none is refused", function()

@@ -68,6 +68,16 @@ describe("embed_images", function()
     assert.same({ "b c.gif image/gif", "logo.png image/png" }, parts)
   end)
 
+  it("finds sets of pictures", function()
+    local html, parts = seen(embed('<picture><source srcset="sub/b%20c.gif 2x, /logo.png">'
+      .. "<img srcset='logo.png, https://x.org/a.png 2x,头像.jpg 3x' src=logo.png></picture>"))
+    assert.equal('<picture><source srcset="#1 2x, #2">'
+      .. "<img srcset='#2, https://x.org/a.png 2x,#3 3x' src=#2></picture>", html)
+    assert.same({ "b c.gif image/gif", "logo.png image/png", "头像.jpg image/jpeg" }, parts)
+    refused({ html = '<img src="logo.png" srcset="none.png 2x">', embed_images = root .. "/a" },
+      "message.image_not_found", "html", 29)
+  end)
+
   it("leaves everything else as it is", function()
     local html = '<!-- <img src="no.png"> --><script>"<img src=no.png>"</script>'
       .. '<p title="src=no.png">src="no.png" &lt;img src=no.png&gt;</p>'

@@ -113,6 +113,32 @@ describe("a text", function()
     assert.is_false(build({ text = "你好" .. ("x"):rep(999) }):handle():is_eightbit())
   end)
 
+  it("makes 8bit of what is around it, too", function()
+    local inline = { a = { data = "x", name = "a.png" } }
+    local function levels(spec, eightbit)
+      local handle = build(spec):handle()
+      assert(handle:rewind(eightbit))
+      local text, out = handle:read(), {}
+      assert.equal(#text, handle:size(eightbit))
+      assert.same({}, read(text).defects)
+      for subtype, fields in text:gmatch("Content%-Type: multipart/(%a+)(.-\r\n)\r\n") do
+        out[#out + 1] = subtype .. " "
+          .. (fields:match("\r\nContent%-Transfer%-Encoding: (%S+)\r\n$") or "-")
+      end
+      return out
+    end
+    local spec = { html = "<p>你好</p>", inline = inline, attachments = { "data:,x" } }
+    assert.same({ "mixed 8bit", "related 8bit", "alternative 8bit" }, levels(spec, true))
+    assert.same({ "mixed -", "related -", "alternative -" }, levels(spec, false))
+    spec.html = "<p>hello</p>"
+    assert.same({ "mixed -", "related -", "alternative -" }, levels(spec, true))
+    -- Attached messages cannot be encoded, and stand in the outermost level.
+    spec.attachments = { { message = { raw = "A: b\n\n\255\n" } } }
+    for _, eightbit in ipairs({ true, false }) do
+      assert.same({ "mixed 8bit", "related -", "alternative -" }, levels(spec, eightbit))
+    end
+  end)
+
   it("keeps a missing last line end where that can be", function()
     local facts = { read(build({ text = "你好" }), build({ text = "a \27 b and a few words" }),
       build({ text = "a", html = "b" }), build({ text = "a" })) }

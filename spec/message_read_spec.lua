@@ -99,13 +99,18 @@ describe("reading", function()
       local ok, err = pcall(tostring, built)
       assert.is_false(ok)
       assert.equal("attachments[1]", err.field)
-      return err.code
+      return err.code, err
     end
-    assert.equal("message.source_failed", failing(function() return nil, "gone" end))
-    assert.equal("message.source_failed", failing(function() return true end))
-    assert.equal("message.source_failed", failing(function() return "" end))
-    assert.equal("message.source_changed", failing(function() return nil end, 5))
-    assert.equal("message.source_changed", failing(function() return "123456" end, 5))
+    assert.equal("message.source_failed", (failing(function() return nil, "gone" end)))
+    assert.equal("message.source_failed", (failing(function() return true end)))
+    assert.equal("message.source_failed", (failing(function() return "" end)))
+    for _, read_piece in ipairs({ function() return nil end, function() return "123456" end }) do
+      local code, err = failing(read_piece, 5)
+      assert.equal("message.source_changed", code)
+      -- There is no file that one could leave alone.
+      assert.matches("more or fewer bytes than size says", err.message, 1, true)
+      assert.is_nil(tostring(err):find("file", 1, true))
+    end
   end)
 
   it("saves the whole message or nothing", function()

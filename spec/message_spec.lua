@@ -184,6 +184,22 @@ describe("the header", function()
       tostring(build({ headers = { { "X-B", "2" }, { "X-A", "1" }, { "X-B", "3" } } })))
   end)
 
+  it("keeps what stands in brackets behind a text readable for programs", function()
+    local values = { "新闻 <news.example.com>", "=?x <mailto:a@x.org?subject=b>",
+      ("长"):rep(60) .. "  <" .. ("n"):rep(70) .. ">", "新闻<a>", "<新闻>", "a <新 闻>", "新闻 <=?x>",
+      "<a> 新闻", "新 <a> <b>", "新 >", " <a>", "  <a>", "新闻 <>" }
+    local built = {}
+    for index, value in ipairs(values) do
+      built[index] = build({ headers = { ["List-Id"] = value } })
+    end
+    for index, facts in ipairs({ read((unpack or table.unpack)(built)) }) do
+      assert.equal(values[index], header(facts, "List-Id"))
+    end
+    assert.matches("List%-Id: =%?UTF%-8%?B%?[^ ]+%?= <news.example.com>\r\n", tostring(built[1]))
+    assert.matches("= <mailto:a@x.org?subject=b>\r\n", tostring(built[2]), 1, true)
+    assert.matches("%?=\r\n <n+>\r\n", tostring(built[3]))
+  end)
+
   it("refuses fields that are made here, telling the option", function()
     for name, option in pairs({ From = "from", to = "to", CC = "cc", bcc = "bcc",
       Subject = "subject", Date = "date", ["Message-Id"] = "id", Sender = "sender",
@@ -221,6 +237,9 @@ describe("the header", function()
     refused({ headers = { ["X-A"] = "a\255" } }, "message.bad_utf8", "headers.X-A", 2)
     refused({ headers = { ["X-A\nB"] = "a" } }, "message.bad_header", "headers")
     refused({ headers = { { "X-A", {} } } }, "message.bad_value", "headers.X-A")
+    for _, values in ipairs({ { value = "b" }, { "a", nil, "b" } }) do
+      refused({ headers = { ["X-A"] = values } }, "message.bad_value", "headers.X-A")
+    end
     refused({ headers = { "X-A: b" } }, "message.bad_value", "headers[1]")
     refused({ headers = "X-A: b" }, "message.bad_value", "headers")
     refused({ headers = { ["X-A"] = ("a"):rep(1200) } }, "message.line_too_long", "headers.X-A")
@@ -265,6 +284,13 @@ describe("the header", function()
       "list_unsubscribe[1]")
     refused({ list_unsubscribe = "https://x.org/>\r\nX: y" }, "message.bad_url",
       "list_unsubscribe")
+    -- What is said beside a list would be lost.
+    for key, value in pairs({ one_click = false, mailto = "u@x.org" }) do
+      refused({ list_unsubscribe = { "https://x.org/u", [key] = value } }, "message.bad_value",
+        "list_unsubscribe")
+    end
+    refused({ list_unsubscribe = { "https://x.org/u", nil, "mailto:u@x.org" } },
+      "message.bad_value", "list_unsubscribe")
   end)
 
   it("says how to unsubscribe with one click", function()
@@ -318,6 +344,9 @@ describe("the header", function()
     assert.equal("a@x.org", receipt("a@x.org"))
     assert.equal("王 <a@x.org>, b@x.org", receipt({ { "王", "a@x.org" }, "b@x.org" }))
     assert.is_nil(receipt(false))
+    -- Such an address is in the header for all to see, and needs SMTPUTF8.
+    assert.same({ field = "read_receipt", name = "用户@x.org" },
+      build({ read_receipt = "用户@x.org" }).international)
     refused({ read_receipt = "x" }, "message.bad_address", "read_receipt", 1)
     refused({ read_receipt = 5 }, "message.bad_value", "read_receipt")
     refused({ read_receipt = {} }, "message.bad_value", "read_receipt")

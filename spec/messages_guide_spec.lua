@@ -69,6 +69,10 @@ local LOOKED_AT = {
     has_parts(facts, "export.csv")
     assert.equal(judges.sha256({ table.concat(rows) })[1], facts.parts[1].sha256)
   end,
+  ["From a data: URL"] = function(facts)
+    has_parts(facts, "signature.png")
+    assert.equal(judges.sha256({ "\137PNG\r\n\26\n" })[1], facts.parts[1].sha256)
+  end,
   ["Images inside HTML"] = function(facts)
     assert.same({ "<logo>", "logo.png" }, { facts.parts[1].cid, facts.parts[1].name })
   end,
@@ -87,6 +91,14 @@ local LOOKED_AT = {
     if calendar then
       assert.same({ "REQUEST", "评审会", "mailto:ann@example.com" }, { calendar.method,
         calendar.events[1].summary, calendar.events[1].attendees[1].value })
+    end
+    has_parts(facts, nil, "invite.ics")
+  end,
+  ["An invitation withdrawn"] = function(facts)
+    local calendar = facts.parts[1].calendar
+    if calendar then
+      assert.same({ "CANCEL", "review-7@example.com", 1 }, { calendar.method,
+        calendar.events[1].uid, tonumber(calendar.events[1].sequence) })
     end
     has_parts(facts, nil, "invite.ics")
   end,

@@ -176,8 +176,9 @@ describe("a data: URL as path", function()
       "data:image/png;base64,iVBORw0KGgo=",
       { path = "data:text/csv;charset=utf-8,a%2Cb%0Ac", name = "表.csv" },
       { path = "DATA:,hello%20there", type = "text/x-note" },
-      { path = "data:application/pdf;name=x.pdf;base64,JVBERi0", name = "x.pdf",
-        type = "application/pdf" },
+      { path = "data:application/pdf;name=x.pdf;base64,JVBERi0", name = "y.pdf" },
+      "data:application/pdf;filename=dir%2F%E8%A1%A8%201.pdf;base64,JVBERi0",
+      'data:text/csv;Name="a b.csv";charset=utf-8,a',
     }, html = "<img src=cid:a>", inline = { a = "data:image/gif;base64,R0lGOD lh\n" } })
     local seen = {}
     for index, part in ipairs(messages.read(built).parts) do
@@ -186,7 +187,8 @@ describe("a data: URL as path", function()
       end
     end
     assert.same({ "attachment.gif image/gif 6", "attachment.png image/png 8", "表.csv text/csv 5",
-      "attachment.txt text/x-note 11", "x.pdf application/pdf 5" }, seen)
+      "attachment.txt text/x-note 11", "y.pdf application/pdf 5", "表 1.pdf application/pdf 5",
+      "a b.csv text/csv 1" }, seen)
   end)
 
   it("that is none is refused", function()
@@ -200,5 +202,7 @@ describe("a data: URL as path", function()
       "attachments[1].type", 4)
     messages.refused({ attachments = { { path = "data:,x", name = "a\nb" } } },
       "message.control_character", "attachments[1].name", 2)
+    messages.refused({ attachments = { "data:a/b;name=a%0Ab,x" } }, "message.control_character",
+      "attachments[1].name", 2)
   end)
 end)

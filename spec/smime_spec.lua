@@ -209,6 +209,18 @@ describe("an attached message", function()
     end
   end)
 
+  it("is signed with the mail around it, not by itself", function()
+    local spec = messages.spec_with({ attachments = { { message = messages.spec_with() } } })
+    local built = assert(message.new(spec, { smime = field_of(MODES.signed) }))
+    assert.equal("signed(mixed(text/plain,rfc822(text/plain)),application/pkcs7-signature)",
+      mail_reader.read({ tostring(built) })[1].structure)
+    spec.attachments[1].message.smime = field_of(MODES.signed)
+    spec.smime = false
+    built = assert(message.new(spec, { smime = field_of(MODES.signed) }))
+    assert.equal("mixed(text/plain,rfc822(signed(text/plain,application/pkcs7-signature)))",
+      mail_reader.read({ tostring(built) })[1].structure)
+  end)
+
   it("in seven bits can be signed", function()
     local built = assert(message.new(attached("Hello", field_of(MODES.signed)), { lang = "en" }))
     assert.is_string((smime.verify(tostring(built))))

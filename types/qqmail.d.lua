@@ -477,9 +477,10 @@ function Message:size() end
 function Message:chunks(bytes) end
 
 ---The whole message; `tostring` raises where this gives an error.
----@return string? bytes
+---@param most? integer if there are not to be more
+---@return string? bytes nil without an error: there are more
 ---@return qqmail.Error? err
-function Message:bytes() end
+function Message:bytes(most) end
 
 ---Write the message to a file.
 ---@param path string

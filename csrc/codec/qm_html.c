@@ -199,11 +199,13 @@ static void note_attribute(struct qm_html_token *token, struct qm_span name,
     struct {
         const char *name;
         struct qm_span *place;
-    } rows[] = {
-        { "href", &token->href },   { "alt", &token->alt },
-        { "style", &token->style }, { "start", &token->start },
-        { "src", &token->src },     { "background", &token->background }
-    };
+    } rows[] = { { "href", &token->href },
+                 { "alt", &token->alt },
+                 { "style", &token->style },
+                 { "start", &token->start },
+                 { "src", &token->src },
+                 { "srcset", &token->srcset },
+                 { "background", &token->background } };
     size_t i;
 
     if (compare(name, "hidden") == 0) {

@@ -59,7 +59,7 @@ struct qm_html_token {
     struct qm_span tag;                     /* the name as written */
     struct qm_span raw;                     /* QM_HTML_RAW: what is inside */
     struct qm_span href, alt, style, start; /* as written; empty: none */
-    struct qm_span src, background;
+    struct qm_span src, srcset, background;
 };
 
 struct qm_html {

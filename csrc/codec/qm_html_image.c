@@ -150,11 +150,46 @@ static bool next_in_css(struct qm_html_value *css, struct qm_span *url_out)
     return false;
 }
 
+/* --- srcset --------------------------------------------------------------- */
+
+/*
+ * HTML, "parsing a srcset attribute": an address goes to the next white space;
+ * commas at its end are none of it, and without one a description follows.
+ */
+static bool next_in_srcset(struct qm_html_value *set, struct qm_span *url_out)
+{
+    struct qm_span text = set->text;
+    size_t first = 0;
+    size_t end;
+    size_t rest;
+
+    while (first < text.len &&
+           (text.ptr[first] == ',' || qm_html_is_space(text.ptr[first]))) {
+        first++;
+    }
+    rest = first;
+    while (rest < text.len && !qm_html_is_space(text.ptr[rest])) {
+        rest++;
+    }
+    end = rest;
+    while (end > first && text.ptr[end - 1] == ',') {
+        end--;
+    }
+    if (end == rest) {
+        while (rest < text.len && text.ptr[rest] != ',') {
+            rest++;
+        }
+    }
+    *url_out = qm_span_make(text.ptr + first, end - first);
+    set->text = qm_span_from(text, rest);
+    return end > first;
+}
+
 /* --- HTML ----------------------------------------------------------------- */
 
 /* Keeps the values in the order of the input. */
 static void note(struct qm_html_images *images, struct qm_span text,
-                 bool is_css)
+                 enum qm_html_image_form form)
 {
     size_t i = images->count;
 
@@ -166,7 +201,7 @@ static void note(struct qm_html_images *images, struct qm_span text,
         i--;
     }
     images->values[i].text = text;
-    images->values[i].is_css = is_css;
+    images->values[i].form = form;
     images->values[i].has_entities = true;
     images->count++;
 }
@@ -180,10 +215,13 @@ static void note_tag(struct qm_html_images *images,
         return;
     }
     if (token->kind == QM_HTML_IMAGE || is_word(token->tag, "input")) {
-        note(images, token->src, false);
+        note(images, token->src, QM_HTML_ADDRESS);
     }
-    note(images, token->background, false);
-    note(images, token->style, true);
+    if (token->kind == QM_HTML_IMAGE || is_word(token->tag, "source")) {
+        note(images, token->srcset, QM_HTML_SRCSET);
+    }
+    note(images, token->background, QM_HTML_ADDRESS);
+    note(images, token->style, QM_HTML_CSS);
     if (is_word(token->tag, "style")) {
         images->left.text = token->raw;
         images->left.has_entities = false;
@@ -205,7 +243,7 @@ static bool next_value(struct qm_html_images *images,
 
         if (images->left.text.len > 0) {
             *value_out = images->left;
-            value_out->is_css = true;
+            value_out->form = QM_HTML_CSS;
             images->left.text.len = 0;
             return true;
         }
@@ -219,25 +257,37 @@ static bool next_value(struct qm_html_images *images,
     return true;
 }
 
+/* The next address of the value being looked at; false when it has no more. */
+static bool next_in_open(struct qm_html_value *open, struct qm_span *url_out)
+{
+    struct qm_span text = open->text;
+
+    if (text.len == 0) {
+        return false;
+    }
+    if (open->form == QM_HTML_ADDRESS) {
+        *url_out = text;
+        open->text.len = 0;
+        return true;
+    }
+    return open->form == QM_HTML_CSS ? next_in_css(open, url_out)
+                                     : next_in_srcset(open, url_out);
+}
+
 bool qm_html_images_next(struct qm_html_images *images,
                          struct qm_html_value *address_out)
 {
     for (;;) {
-        struct qm_html_value value;
+        struct qm_span url;
 
-        if (images->css.text.len > 0 &&
-            next_in_css(&images->css, &address_out->text)) {
-            address_out->is_css = true;
-            address_out->has_entities = images->css.has_entities;
-        } else if (!next_value(images, &value)) {
-            return false;
-        } else if (value.is_css) {
-            images->css = value;
+        if (!next_in_open(&images->open, &url)) {
+            if (!next_value(images, &images->open)) {
+                return false;
+            }
             continue;
-        } else {
-            *address_out = value;
         }
-        address_out->text = qm_html_trim(address_out->text);
+        *address_out = images->open;
+        address_out->text = qm_html_trim(url);
         if (address_out->text.len > 0) {
             return true;
         }

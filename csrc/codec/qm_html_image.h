@@ -1,9 +1,10 @@
 /*
  * qm_html_image.h: where HTML names the pictures it shows.
  *
- * `src` of <img> and <input>, `background` of any element, url() in `style`
- * and in <style>; never in comments, scripts or text. What readers do with an
- * address is not judged here. One pass in linear time, nothing is copied.
+ * `src` of <img> and <input>, `srcset` of <img> and <source>, `background` of
+ * any element, url() in `style` and in <style>; never in comments, scripts or
+ * text. What readers do with an address is not judged here. One pass in linear
+ * time, nothing is copied.
  */
 #ifndef QM_HTML_IMAGE_H
 #define QM_HTML_IMAGE_H
@@ -11,12 +12,19 @@
 #include "base/qm_buf.h"
 #include "codec/qm_html.h"
 
-enum { QM_HTML_IMAGE_ATTRIBUTES = 3 };
+enum { QM_HTML_IMAGE_ATTRIBUTES = 4 };
+
+/* What a value is, or where an address was found. */
+enum qm_html_image_form {
+    QM_HTML_ADDRESS,
+    QM_HTML_SRCSET, /* addresses, each with a description, commas between */
+    QM_HTML_CSS     /* url() in it counts */
+};
 
 /* A value that may name pictures. */
 struct qm_html_value {
     struct qm_span text;
-    bool is_css;       /* url() in it counts, else it is an address itself */
+    enum qm_html_image_form form;
     bool has_entities; /* of an attribute: references stand for characters */
 };
 
@@ -26,7 +34,7 @@ struct qm_html_images {
     size_t count;                                          /* values in there */
     size_t next;               /* the first that was not looked at */
     struct qm_html_value left; /* what <style> holds, not yet looked at */
-    struct qm_html_value css;  /* what is left of the CSS being looked at */
+    struct qm_html_value open; /* what is left of the one being looked at */
 };
 
 QM_DECLS_BEGIN

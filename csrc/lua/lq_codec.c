@@ -511,7 +511,7 @@ static enum qm_err push_image(lua_State *L, struct qm_buf *scratch,
     lua_setfield(L, -2, "last");
     lua_pushlstring(L, url.ptr, url.len);
     lua_setfield(L, -2, "url");
-    lua_pushboolean(L, address->is_css);
+    lua_pushboolean(L, address->form == QM_HTML_CSS);
     lua_setfield(L, -2, "css");
     return QM_OK;
 }

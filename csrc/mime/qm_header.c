@@ -46,15 +46,45 @@ static bool has_blank_end(struct qm_span value)
             qm_ascii_is_blank((unsigned char)value.ptr[value.len - 1]));
 }
 
-static enum qm_err add_words(struct qm_header *header, struct qm_span name,
-                             struct qm_span value)
+/*
+ * "News <news.example.com>" (List-Id, RFC 2919) and the like: programs look for
+ * what is in the brackets, which is no text. Where it begins; 0: there is none.
+ */
+static size_t find_brackets(struct qm_span value)
 {
+    size_t at = value.len;
+
+    if (at == 0 || value.ptr[at - 1] != '>') {
+        return 0;
+    }
+    while (at > 0 && value.ptr[at - 1] != '<' &&
+           qm_ascii_is_visible((unsigned char)value.ptr[at - 1])) {
+        at--;
+    }
+    if (at < 3 || value.ptr[at - 1] != '<' ||
+        !qm_ascii_is_blank((unsigned char)value.ptr[at - 2]) ||
+        qm_word_needed(qm_span_from(value, at))) {
+        return 0;
+    }
+    return at - 1;
+}
+
+static enum qm_err add_words(struct qm_header *header, struct qm_span name,
+                             struct qm_span value, size_t plain_at)
+{
+    bool has_plain = plain_at > 0;
+    size_t len = has_plain ? plain_at - 1 : value.len;
     enum qm_err err;
 
     qm_buf_reset(&header->scratch);
-    err = qm_word_encode(&header->scratch, value, QM_WORD_TEXT, name.len + 2);
+    err =
+        qm_word_encode(&header->scratch, qm_span_make(value.ptr, len),
+                       has_plain ? QM_WORD_PHRASE : QM_WORD_TEXT, name.len + 2);
     if (err != QM_OK) {
         return err;
+    }
+    if (has_plain) {
+        (void)qm_buf_append(&header->scratch, qm_span_from(value, len));
     }
     return qm_fold_field(&header->text, name, qm_buf_span(&header->scratch));
 }
@@ -89,7 +119,7 @@ enum qm_err qm_header_add_text(struct qm_header *header, struct qm_span name,
         return QM_E_TOO_LONG;
     }
     if (qm_word_needed(value) || has_blank_end(value)) {
-        return add_words(header, name, value);
+        return add_words(header, name, value, words ? 0 : find_brackets(value));
     }
     return qm_fold_field(&header->text, name, value);
 }

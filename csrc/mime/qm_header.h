@@ -26,8 +26,9 @@ void qm_header_deinit(struct qm_header *header);
 
 /*
  * Adds an unstructured field (RFC 5322 section 2.2.1): encoded-words where
- * ASCII alone would not say the same. `words` also encodes text that has no
- * place to fold at; without it that is QM_E_TOO_LONG.
+ * ASCII alone would not say the same. `words`: it is nothing but text, which is
+ * encoded as well where it has no place to fold at. Without it that is
+ * QM_E_TOO_LONG, and "<...>" at the end stays readable for programs.
  *
  * QM_E_SYNTAX for the name, QM_E_CONTROL, QM_E_UTF8 with fault_at set.
  */

@@ -122,6 +122,43 @@ static void add_leaf(struct layout *layout, size_t index)
 
 /* --- levels -------------------------------------------------------------- */
 
+static bool is_within(enum qm_part_role role, enum level level)
+{
+    return level == LEVEL_MIXED || level == LEVEL_SIGNED ||
+           !qm_part_role_is_attached(role);
+}
+
+static bool is_level_eightbit(const struct layout *layout, enum level level,
+                              size_t mode)
+{
+    size_t i;
+
+    for (i = 0; i < layout->m->part_count; i++) {
+        const struct qm_part *part = &layout->m->parts[i];
+
+        if (part->encoding[mode] == QM_ENCODING_8BIT &&
+            is_within(part->role, level)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* RFC 2045 section 6.4: what has 8bit inside is not 7bit itself. */
+static void put_level_encoding(struct layout *layout, enum level level)
+{
+    if (!is_level_eightbit(layout, level, QM_PART_EIGHT)) {
+        return;
+    }
+    if (is_level_eightbit(layout, level, QM_PART_SEVEN)) {
+        put_encoding(layout, QM_ENCODING_8BIT);
+        return;
+    }
+    flush_text(layout, true, true);
+    put_encoding(layout, QM_ENCODING_8BIT);
+    flush_text(layout, false, true);
+}
+
 /* `root`: the type parameter RFC 2387 section 3.1 wants, or NULL. */
 static void open_level(struct layout *layout, enum level level,
                        const char *subtype, const char *root)
@@ -137,6 +174,7 @@ static void open_level(struct layout *layout, enum level level,
         put(layout, "\"");
     }
     put(layout, "\r\n");
+    put_level_encoding(layout, level);
 }
 
 /* The CRLF in front belongs to the boundary (RFC 2046 section 5.1.1). */

@@ -609,7 +609,9 @@ M.codes = {
         .. "the send is over.",
       zh = "read 函数应依次返回字符串，最后返回 nil；发送完成前请勿改动文件。" } },
   { code = "message.source_changed", retry = "never",
-    cause = { en = "A file changed between two readings.", zh = "文件在两次读取之间发生了变化。" },
+    cause = { en = "A file changed between two readings, or a function gave more or fewer bytes "
+        .. "than size says.",
+      zh = "文件在两次读取之间发生了变化，或函数给出的字节数与 size 不符。" },
     hint = { en = "Send again when nothing writes to the file, or attach a copy.",
       zh = "请在文件不再写入后重发，或附上副本。" } },
   { code = "message.not_repeatable", retry = "never",

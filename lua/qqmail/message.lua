@@ -320,7 +320,8 @@ end
 -- A message attached to itself has no end.
 local DEEPEST = 20
 
--- Builds an attached message: one of its own, with an id of its own.
+-- Builds an attached message: one of its own, with an id of its own. What all mails of
+-- a mailer are signed or encrypted with is for the mail that goes out.
 local function inner_builder(defaults)
   local depth = (defaults.attached_depth or 0) + 1
   return function(inner)
@@ -330,8 +331,8 @@ local function inner_builder(defaults)
         zh = ("中的邮件层层附带邮件，超过 %d 层"):format(DEEPEST),
       })
     end
-    return M.new(inner, setmetatable({ message_id = false, attached_depth = depth },
-      { __index = defaults }))
+    return M.new(inner, setmetatable({ message_id = false, attached_depth = depth,
+      smime = false }, { __index = defaults }))
   end
 end
 

@@ -40,6 +40,11 @@ static void text_fields(void)
     CHECK_TEXT("\xe4\xbd\xa0", "Subject: =?UTF-8?B?5L2g?=\r\n");
     CHECK_TEXT(" x", "Subject: =?UTF-8?Q?_x?=\r\n");
     CHECK_TEXT("x ", "Subject: =?UTF-8?Q?x_?=\r\n");
+    CHECK_TEXT("\xe4\xbd\xa0 <a.b?c>", "Subject: =?UTF-8?B?5L2g?= <a.b?c>\r\n");
+    CHECK_TEXT("\xe4\xbd\xa0<a>", "Subject: =?UTF-8?B?5L2gPGE+?=\r\n");
+    CHECK_TEXT(" <a>", "Subject: =?UTF-8?Q?_<a>?=\r\n");
+    CHECK_TEXT("=?>", "Subject: =?UTF-8?B?PT8+?=\r\n");
+    CHECK_TEXT("<a>", "Subject: <a>\r\n");
     qm_header_deinit(&header);
 }
 

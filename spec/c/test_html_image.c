@@ -17,7 +17,7 @@ static void collect(struct qm_span input, struct qm_buf *out)
         CHECK(address.text.len > 0 && address.text.ptr >= last);
         last = address.text.ptr + address.text.len;
         CHECK(last <= input.ptr + input.len);
-        (void)qm_buf_append_text(out, address.is_css ? "*" : "");
+        (void)qm_buf_append_text(out, address.form == QM_HTML_CSS ? "*" : "");
         CHECK(qm_html_image_append(out, &address) == QM_OK);
         (void)qm_buf_append_text(out, "|");
     }
@@ -53,6 +53,18 @@ static void finds_attributes(void)
                 "a?x=1&y=2.png&unknown;|");
     check_found("<script src=a></script><iframe src=b></iframe><video src=c>"
                 "<a href=d><source src=e></img src=f>",
+                "");
+}
+
+static void finds_sets(void)
+{
+    check_found("<img src=a srcset='b 1x,\nc&amp;d 2x , e'>", "a|b|c&d|e|");
+    check_found("<source srcset='a.png,b.png 2x'><SOURCE SRCSET=' c, , d,, '>",
+                "a.png,b.png|c|d|");
+    check_found("<img srcset='data:x/y;base64,AA 2x, b' src=d>",
+                "data:x/y;base64,AA|b|d|");
+    check_found("<img srcset><img srcset=''><img srcset=' ,, '><p srcset=a>"
+                "<img srcset=','><img srcset='a,b",
                 "");
 }
 
@@ -99,7 +111,8 @@ static void reads_each_part_of_a_page(void)
 {
     static const char page[] =
         "<style>/* x */ a { b: url( 'c' ) }</style><img src=\"a&amp;b\" style="
-        "'x:url(&quot;y&quot;)'><td background=z></td><!-- c -->";
+        "'x:url(&quot;y&quot;)' srcset='a 2x, b'><td background=z></td>"
+        "<!-- c -->";
     size_t len;
 
     for (len = 0; len < sizeof(page); len++) {
@@ -115,6 +128,7 @@ int main(void)
 {
     guard = guard_page_open(4096);
     TEST(finds_attributes);
+    TEST(finds_sets);
     TEST(keeps_out_of_the_rest);
     TEST(finds_urls_of_css);
     TEST(keeps_the_order_of_the_input);

@@ -45,9 +45,10 @@ static void check_whole(struct qm_message *m, const char *expected)
 #define INNER(encoding, body)                                                  \
     B "\r\nContent-Type: message/rfc822\r\n"                                   \
       "Content-Disposition: attachment\r\n" ENCODED(encoding) body "\r\n"
-#define OUTER(parts)                                                           \
+#define OUTER(fields, parts)                                                   \
     "MIME-Version: 1.0\r\nContent-Type: multipart/mixed;\r\n"                  \
-    " boundary=\"=_0123456789abcdefghijklmnopm\"\r\n\r\n" parts B "--\r\n"
+    " boundary=\"=_0123456789abcdefghijklmnopm\"\r\n" fields "\r\n" parts B    \
+    "--\r\n"
 
 static void keep_their_place(void)
 {
@@ -60,9 +61,9 @@ static void keep_their_place(void)
     CHECK(add(&m, QM_PART_ATTACHMENT, "a/b", "y") == QM_OK);
     CHECK(build(&m) == QM_OK);
     CHECK(!qm_message_needs_eightbit(&m) && !qm_message_is_eightbit(&m));
-    check_whole(&m, OUTER(DATA("eA==\r\n")
-                              INNER("7bit", "A: b\r\n\r\n.c\r\n--=_x\r\n")
-                                  DATA("eQ==\r\n")));
+    check_whole(&m, OUTER("", DATA("eA==\r\n")
+                                  INNER("7bit", "A: b\r\n\r\n.c\r\n--=_x\r\n")
+                                      DATA("eQ==\r\n")));
     qm_message_deinit(&m);
 }
 
@@ -75,7 +76,8 @@ static void go_in_eight_bits_where_they_must(void)
           QM_OK);
     CHECK(build(&m) == QM_OK);
     CHECK(qm_message_needs_eightbit(&m) && qm_message_is_eightbit(&m));
-    check_whole(&m, OUTER(INNER("8bit", "A: b\r\n\r\n\xff\r\n")));
+    check_whole(&m, OUTER("Content-Transfer-Encoding: 8bit\r\n",
+                          INNER("8bit", "A: b\r\n\r\n\xff\r\n")));
     qm_message_deinit(&m);
 }
 

@@ -39,11 +39,10 @@ local function part_of(lang, field, message)
   if (message:size() or 0) > HELD_MAX then
     return nil, too_large(lang, field)
   end
-  local bytes, err = message:bytes()
+  -- The size of what a function gives is not known before.
+  local bytes, err = message:bytes(HELD_MAX)
   if not bytes then
-    return nil, placed(lang, field, err)
-  elseif #bytes > HELD_MAX then
-    return nil, too_large(lang, field)
+    return nil, err and placed(lang, field, err) or too_large(lang, field)
   end
   -- RFC 6532 section 3.7
   local is_global = message.core:needs_utf8()

@@ -87,9 +87,20 @@ function Message:size(eightbit)
   return (self.core:size(eightbit))
 end
 
+-- Of a function there is nothing that could have changed.
+local NOT_AS_LONG = {
+  source_changed = { code = "message.source_changed",
+    en = "comes from a function that gave more or fewer bytes than size says",
+    zh = "来自函数，而函数给出的字节数与 size 不符",
+    hint = { en = "Give the number of bytes that come, or leave size out.",
+      zh = "请给出实际的字节数，或不写 size。" } },
+}
+
 local function reading_error(self, name, text, where)
+  local entry = where and fault.entry(where, self.parts)
+  local is_read = entry and entry.source and entry.source.read
   return fault.core(self.lang, where and fault.place(where, self.parts), name,
-    text, nil, content.unreadable)
+    text, nil, is_read and NOT_AS_LONG or content.unreadable)
 end
 
 local NOT_REPEATABLE = {
@@ -209,15 +220,16 @@ function Message:chunks(bytes)
 end
 
 --- The whole message, where `tostring` would raise what is wrong with a source.
--- @treturn ?string
+-- @tparam ?number most bytes, if there are not to be more
+-- @treturn ?string nil without an error: there are more
 -- @treturn ?table error
-function Message:bytes()
+function Message:bytes(most)
   local handle, err = own_handle(self)
   if not handle then
     return nil, err
   end
-  local pieces = {}
-  while true do
+  local pieces, size = {}, 0
+  while size <= (most or size) do
     local piece
     piece, err = read_piece(self, handle)
     if err then
@@ -225,7 +237,7 @@ function Message:bytes()
     elseif not piece then
       return table.concat(pieces)
     end
-    pieces[#pieces + 1] = piece
+    pieces[#pieces + 1], size = piece, size + #piece
   end
 end
 

@@ -64,15 +64,19 @@ local function bad(lang, text, position)
   return nil, fault.new(lang, "message.bad_calendar", "calendar", text, { position = position })
 end
 
-local function check_text(lang, text)
+-- The text, less the blank lines behind it, which no iCalendar text has (RFC 5545
+-- section 3.4).
+local function whole_text(lang, text)
   if not text:find("^[Bb][Ee][Gg][Ii][Nn]:[Vv][Cc][Aa][Ll][Ee][Nn][Dd][Aa][Rr]%s") then
     return bad(lang, { en = "is no iCalendar text: it does not begin with BEGIN:VCALENDAR",
       zh = "不是 iCalendar 文本：开头不是 BEGIN:VCALENDAR" }, 1)
-  elseif not text:upper():find("\r\nEND:VCALENDAR[\r\n \t]*$") then
+  end
+  local last = text:upper():match("\r\nEND:VCALENDAR()[\r\n \t]*$")
+  if not last then
     return bad(lang, { en = "is cut off: it does not end with END:VCALENDAR",
       zh = "不完整：结尾不是 END:VCALENDAR" })
   end
-  return true
+  return text:sub(1, last - 1) .. "\r\n"
 end
 
 -- What the lines METHOD say (RFC 5545 section 3.7.2); a line that is folded goes on
@@ -133,8 +137,9 @@ local function agree(lang, text, given)
 end
 
 local function text_of(lang, value)
-  local text, err = value.data
+  local text = value.data
   if not text then
+    local err
     text, err = content.read_whole(lang, "calendar", value.path)
     if not text then
       return nil, err
@@ -145,10 +150,7 @@ local function text_of(lang, value)
     return nil, fault.new(lang, "message.control_character", "calendar",
       { en = "contains a control character", zh = "含有控制字符" }, { position = control })
   end
-  text = normalized(text)
-  local ok
-  ok, err = check_text(lang, text)
-  return ok and text, err
+  return whole_text(lang, normalized(text))
 end
 
 -- --- the parts --------------------------------------------------------------------

@@ -271,7 +271,7 @@ local function from_url(ctx, field, value)
       { en = "is not a well-formed data: URL", zh = "不是合法的 data: URL" })
   end
   local name = url.extension ~= "" and "attachment" .. url.extension or nil
-  return { data = url.data, name = value.name, own_name = name, cid = value.cid,
+  return { data = url.data, name = value.name, own_name = url.name or name, cid = value.cid,
     type = value.type or url.type .. url.parameters }
 end
 

@@ -30,24 +30,30 @@ function M.unescape(text)
   end))
 end
 
+-- How makers of such URLs say what the file is called.
+local IS_NAME = { name = true, filename = true }
+
 -- The head without "data:", taken apart; the type in lower case, parameters without a
 -- value left out. The last of them may be "base64".
 local function read_head(head)
-  local media_type, parameters, is_base64 = nil, "", false
+  local media_type, parameters, is_base64, file_name = nil, "", false, nil
   for word in (head .. ";"):gmatch("([^;]*);") do
     word = word:match("^ *(.-) *$")
     is_base64 = word:lower() == "base64"
+    local key, value = word:match("^([^=]+)=(.+)")
     if not media_type then
       media_type = word:lower()
-    elseif word:find("^[^=]+=.") then
+    elseif key and IS_NAME[key:lower()] then
+      file_name = M.unescape(value:match('^"(.*)"$') or value)
+    elseif key then
       parameters = parameters .. ";" .. word
     end
   end
   if media_type == "" or media_type == "base64" then
     -- RFC 2397 section 2.
-    return "text/plain", parameters ~= "" and parameters or ";charset=US-ASCII", is_base64
+    media_type, parameters = "text/plain", parameters ~= "" and parameters or ";charset=US-ASCII"
   end
-  return media_type, parameters, is_base64
+  return media_type, parameters, is_base64, file_name
 end
 
 local function decode(text)
@@ -73,17 +79,17 @@ end
 
 --- Take one apart.
 -- @tparam string url
--- @treturn ?table `type`, `parameters` (";charset=utf-8" or ""), `data`, `extension`;
--- nil: it is not well formed
+-- @treturn ?table `type`, `parameters` (";charset=utf-8" or ""), `data`, `extension`, `name`
+-- (nil: it says none); nil: it is not well formed
 function M.read(url)
   local comma = find_comma(url)
   if not comma then
     return nil
   end
-  local media_type, parameters, is_base64 = read_head(url:sub(6, comma - 1))
+  local media_type, parameters, is_base64, name = read_head(url:sub(6, comma - 1))
   local data = (is_base64 and decode or M.unescape)(url:sub(comma + 1))
   return data and { type = media_type, parameters = parameters, data = data,
-    extension = EXTENSIONS[media_type] or "" }
+    extension = EXTENSIONS[media_type] or "", name = name }
 end
 
 return M

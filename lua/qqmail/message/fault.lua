@@ -76,14 +76,23 @@ function M.core(lang, field, name, text, position, overrides)
     { position = row.where and position or nil, hint = row.hint })
 end
 
---- The core's name of a place in the terms of the user's table.
+--- The entry of a list that a place is in.
 -- @tparam string where as in `headers[3][1].name`, `inline[2].type`
--- @tparam ?table parts the table that was handed to the core; each entry knows
--- its `field`
+-- @tparam ?table parts the table that was handed to the core
+-- @treturn ?table entry
+-- @treturn ?string the name of the list
+-- @treturn ?string the rest of the place
+function M.entry(where, parts)
+  local list, index, rest = where:match("^(%a+)%[(%d+)%](.*)$")
+  return parts and list and parts[list][tonumber(index)] or nil, list, rest
+end
+
+--- The core's name of a place in the terms of the user's table.
+-- @tparam string where as for `entry`
+-- @tparam ?table parts as for `entry`; each entry knows its `field`
 -- @treturn string
 function M.place(where, parts)
-  local list, index, rest = where:match("^(%a+)%[(%d+)%](.*)$")
-  local entry = parts and list and parts[list][tonumber(index)]
+  local entry, list, rest = M.entry(where, parts)
   if not entry then
     return where
   elseif list == "headers" and #(entry.addresses or "") == 1 then

@@ -97,8 +97,12 @@ local function from_map(lang, prefix, map)
     return tostring(a) < tostring(b)
   end)
   for _, name in ipairs(names) do
-    local values = map[name]
-    for _, value in ipairs(type(values) == "table" and values or { values }) do
+    local values = type(map[name]) == "table" and map[name] or { map[name] }
+    local whole, gap = fault.check_list(lang, ("%s.%s"):format(prefix, shown(name)), values)
+    if not whole then
+      return nil, gap
+    end
+    for _, value in ipairs(values) do
       local ok, err = add(out, lang, prefix, name, value)
       if not ok then
         return nil, err
@@ -342,8 +346,13 @@ local function named_urls(lang, value)
 end
 
 local function listed_urls(lang, value)
+  local list = type(value) == "table" and value or { value }
+  local whole, gap = fault.check_list(lang, "list_unsubscribe", list)
+  if not whole then
+    return nil, gap
+  end
   local out = {}
-  for index, given in ipairs(type(value) == "table" and value or { value }) do
+  for index, given in ipairs(list) do
     local field = type(value) == "table" and ("list_unsubscribe[%d]"):format(index)
       or "list_unsubscribe"
     local url, err = unsubscribe_url(lang, field, given)

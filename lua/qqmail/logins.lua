@@ -224,7 +224,8 @@ end
 -- @tparam boolean worked
 function M.leave(key, place, worked)
   if worked then
-    forget_unanswered(key)
+    -- Also what another one, under way beside it, was told.
+    M.forget(key)
   end
   if worked and not proved[key] then
     if proved_count >= MOST then

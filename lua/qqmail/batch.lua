@@ -186,8 +186,9 @@ function Batch:prepare(item)
     return false
   end
   -- Only another account may have to build it anew.
-  item.letter = letter.new(signed, self.mailer.routes[2] and spec or signed, settings.retry,
-    self.sign)
+  local has_spares = self.mailer.routes[2] ~= nil
+  item.letter = letter.new(signed, has_spares and spec or signed, settings.retry, self.sign,
+    has_spares)
   return true
 end
 

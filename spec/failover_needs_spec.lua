@@ -86,6 +86,19 @@ describe("a mail that the first account's server cannot take", function()
     assert.equal(2, #second:connections())
   end)
 
+  it("does not hold up the mails of notify when the other one cannot be used", function()
+    local first, second = send.server(), other_server({ replies = { auth = "535 5.7.8 Wrong" } })
+    local mailer = pair(first, second, { outbox = false })
+    for index = 1, 3 do
+      assert(mailer:notify(send.message({ subject = "m" .. index,
+        dsn = index == 1 and { notify = "delay" } or nil })))
+      mailer:flush(0.2)
+    end
+    assert.equal("m2 m3", subjects(first))
+    assert.equal(1, mailer:stats().outbox.waiting)
+    assert.equal(1, second:auth_attempts())
+  end)
+
   it("is an error of the last one when none can", function()
     local first, second = send.server(), other_server()
     local mailer = pair(first, second)

@@ -134,9 +134,9 @@ describe("delivery reports from Postfix", function()
       password = pf.password, tls_options = { ca_file = pf.ca }, from = sender, lang = "en",
       outbox = { dir = folder, durable = true } }
     local waiting = assert(qqmail.new(options))
-    for number = 1, 2 do
+    for index = 1, 2 do
       assert(waiting:notify({ to = { "kept@test.local", "other@test.local" }, subject = "x",
-        text = BODY, dsn = { envid = "waited " .. number, orcpt = true,
+        text = BODY, dsn = { envid = "waited " .. index, orcpt = true,
           notify = { "never", ["kept@test.local"] = "success" } } }))
     end
     local result, err = waiting:flush(30)
@@ -148,8 +148,8 @@ describe("delivery reports from Postfix", function()
       seen[report.of_message["Original-Envelope-Id"]] = report.of_recipients[1]
       assert.equal(1, #report.of_recipients)
     end
-    for number = 1, 2 do
-      local row = seen["waited " .. number]
+    for index = 1, 2 do
+      local row = seen["waited " .. index]
       assert.equal("rfc822;kept@test.local", row["Original-Recipient"])
     end
   end)

@@ -347,6 +347,27 @@ describe("the doctor", function()
       assert.equal(1, send.count(server, "RCPT"))
     end)
 
+    it("is asked about with the delivery reports that mails ask for", function()
+      local server = send.server({ dsn = true })
+      local mailer = send.mailer(server, { dsn = { ret = "full", envid = "x", notify = "delay" } })
+      assert.is_true(check(mailer, { to = "a@test.local" }).ok)
+      send.has(send.heard(server), "MAIL FROM:<user@qq.com> RET=FULL ENVID=x\n"
+        .. "RCPT TO:<a@test.local> NOTIFY=DELAY\n")
+    end)
+
+    it("fails where mails ask for delivery reports and there are none", function()
+      for _, to in ipairs({ "a@test.local", false }) do
+        local server = send.server()
+        local step = failed(check(send.mailer(server, { dsn = { notify = "delay" } }),
+          { to = to or nil }), "envelope", "message.dsn_not_offered")
+        send.has(step.hint, "soft = true")
+        assert.equal(0, send.count(server, "MAIL"))
+        local soft = send.mailer(server, { dsn = { notify = "delay", soft = true } })
+        assert.is_true(check(soft, { to = to or nil }).ok)
+        send.stop()
+      end
+    end)
+
     it("without a sender is not asked about", function()
       local server = send.server({ users = { apikey = send.CODE } })
       local mailer = send.mailer(server, { user = "apikey" })

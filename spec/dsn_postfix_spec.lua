@@ -128,6 +128,32 @@ describe("delivery reports from Postfix", function()
     end
   end)
 
+  it("are asked for by mails that waited on disk", function()
+    local folder, remove = shell.folder()
+    local options = { host = pf.host, port = pf.smtps, tls = "implicit", user = pf.user,
+      password = pf.password, tls_options = { ca_file = pf.ca }, from = sender, lang = "en",
+      outbox = { dir = folder, durable = true } }
+    local waiting = assert(qqmail.new(options))
+    for index = 1, 2 do
+      assert(waiting:notify({ to = { "kept@test.local", "other@test.local" }, subject = "x",
+        text = BODY, dsn = { envid = "waited " .. index, orcpt = true,
+          notify = { "never", ["kept@test.local"] = "success" } } }))
+    end
+    local result, err = waiting:flush(30)
+    waiting:close()
+    remove()
+    assert.equal(2, result and result.sent, tostring(err))
+    local seen = {}
+    for _, report in ipairs(reports(2)) do
+      seen[report.of_message["Original-Envelope-Id"]] = report.of_recipients[1]
+      assert.equal(1, #report.of_recipients)
+    end
+    for index = 1, 2 do
+      local row = seen["waited " .. index]
+      assert.equal("rfc822;kept@test.local", row["Original-Recipient"])
+    end
+  end)
+
   it("are an error with a server that has none", function()
     mailer:close()
     mailer = assert(qqmail.new({ host = pf.host, port = pf.bare, tls = "none", from = sender,

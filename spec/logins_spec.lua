@@ -113,6 +113,17 @@ describe("a refused login", function()
     logins.forget(key)
   end)
 
+  it("is forgotten when one beside it is taken", function()
+    local key = new_key()
+    logins.leave(key, nil, true)
+    logins.block(key, refusal(), 0)
+    logins.leave(key, nil, false)
+    assert.is_table(logins.check(key, 1))
+    logins.leave(key, nil, true)
+    assert.is_nil(logins.check(key, 1))
+    assert.is_true(logins.has_worked(key))
+  end)
+
   it("begins a new pause when it is refused again", function()
     local key = new_key()
     logins.pause = 10

@@ -70,6 +70,17 @@ describe("mailer:send_all, when the server is away,", function()
     assert.same({}, driver.waits)
   end)
 
+  it("waits a little also where a message does not, and not for ever", function()
+    local mailer, driver = mailer_without(send.server(), math.huge,
+      { retry = { base = 0, cap = 0, budget = 1 } })
+    local _, summary = batch.run(mailer, batch.messages(2))
+    assert.equal(2, summary.failed)
+    for _, seconds in ipairs(driver.waits) do
+      assert.is_true(seconds > 0)
+    end
+    assert.is_true(#driver.waits > 0 and driver.tries < 50)
+  end)
+
   it("stops waiting when it is told to", function()
     local mailer, driver = mailer_without(send.server(), math.huge)
     local results, summary = batch.run(mailer, batch.messages(5), { cancel = function()

@@ -52,6 +52,17 @@ describe("the policy of the outbox", function()
     assert.same(GIVE_UP, decide({ kind = "recipient", phase = "rcpt", retry = "never" }))
   end)
 
+  it("lets others go on where one mail needs an account that cannot be used", function()
+    assert.same({ mail = policy.mend },
+      decide({ kind = "auth", phase = "auth", retry = "never", of_mail = true }))
+    for tries, seconds in pairs({ 60, 120 }) do
+      assert.same({ mail = seconds }, decide({ kind = "connect", phase = "connect",
+        of_mail = true }, { tries = tries }))
+    end
+    assert.same(GIVE_UP, decide({ kind = "message", phase = "mail", retry = "never",
+      of_mail = true }))
+  end)
+
   it("puts off a mail longer each time, up to an hour", function()
     for tries, seconds in pairs({ 60, 120, 240, [7] = 3600, [500] = 3600 }) do
       assert.same({ mail = seconds }, decide({ kind = "recipient", phase = "rcpt" },

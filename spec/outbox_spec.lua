@@ -144,6 +144,27 @@ describe("the outbox", function()
       assert.same({ "closed.x", "closed.x" }, self.told)
     end)
 
+    it("does not take back by a refusal what an earlier try may have brought", function()
+      local self = fails_with(failure("closed", "never", { delivered = "unknown" }))
+      self.answer = function()
+        return nil, failure("content", "never", { phase = "final" })
+      end
+      self.now = 1000
+      drain(self)
+      assert.same({ "content.x", "content.x" }, self.told)
+      assert.same({ "unknown", "never" }, { self.err.delivered, self.err.retry })
+    end)
+
+    it("leaves a recipient unknown that is refused after such a try", function()
+      local self = fails_with(failure("closed", "never", { delivered = "unknown" }))
+      self.answer = function()
+        return { accepted = {}, rejected = { { address = "a@test.local", retry = "never" } } }
+      end
+      self.now = 1000
+      drain(self)
+      assert.equal("unknown", self.receipt.rejected[1].delivered)
+    end)
+
     it("is given up in the end", function()
       local self = world({ keep = 0 })
       self.answer = function()

@@ -134,6 +134,7 @@ describe("a connection cut at any byte", function()
   -- One send with the connection cut at a place: what the caller is told must
   -- agree with what the server has.
   local function try(server, cut)
+    require("qqmail.logins").forget_all() -- or two cut in AUTH would end all
     server:clear()
     server:set(cut)
     local mailer = send.mailer(server, { timeout = { reply = 5, final = 5 } })
@@ -145,9 +146,7 @@ describe("a connection cut at any byte", function()
       return "yes"
     end
     send.is_error(err)
-    if err.delivered == "no" then
-      assert.is_false(has_it)
-    end
+    assert.is_false(err.delivered == "no" and has_it)
     return err.delivered
   end
 

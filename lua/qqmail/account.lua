@@ -195,7 +195,7 @@ local function explain(self, why, login)
 end
 
 -- Whoever hangs up without an answer may have done so for any reason, but for servers
--- that are known to say no in this way.
+-- that are known to say no in this way; from others it takes two.
 local function was_refused(err, settings)
   return logins.is_refusal(err) and (err.smtp ~= nil or settings.quirks.eof_in_auth_is_auth == true)
 end
@@ -231,7 +231,7 @@ local function note_login(self, err)
     return
   elseif err and was_refused(err, self.settings) then
     logins.block(self.login, err, self.driver:now())
-  elseif err and logins.is_unanswered(err) then
+  elseif err and (logins.is_unanswered(err) or logins.is_refusal(err)) then
     logins.note_unanswered(self.login, err, self.driver:now())
   end
 end

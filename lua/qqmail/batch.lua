@@ -27,6 +27,10 @@ Batch.__index = Batch
 -- A further connection is worth its login for so many messages.
 local WORTH_A_LOGIN = 4
 
+-- Seconds between two tries of a server that is not there, whatever the policy says of
+-- single messages: these are logins, too.
+local OUTAGE_PAUSE = 0.05
+
 -- Failures the summary tells one by one.
 local ERRORS_MAX = 100
 
@@ -186,8 +190,9 @@ function Batch:prepare(item)
     return false
   end
   -- Only another account may have to build it anew.
-  item.letter = letter.new(signed, self.mailer.routes[2] and spec or signed, settings.retry,
-    self.sign)
+  local has_spares = self.mailer.routes[2] ~= nil
+  item.letter = letter.new(signed, has_spares and spec or signed, settings.retry, self.sign,
+    has_spares)
   return true
 end
 
@@ -252,7 +257,8 @@ function Batch:outage(err)
   local out, policy = self.out, self.mailer.settings.retry
   out.failures = out.failures + 1
   local seconds = policy and retry.decide({
-    attempts = math.huge, base = policy.base, cap = policy.cap, jitter = policy.jitter,
+    attempts = math.huge, base = math.max(policy.base, OUTAGE_PAUSE),
+    cap = math.max(policy.cap, OUTAGE_PAUSE), jitter = policy.jitter,
     budget = policy.budget, when_unknown = policy.when_unknown,
   }, { err = err, attempt = out.failures, waited = out.waited }, self.mailer.random)
   out.waited = out.waited + (seconds or 0)

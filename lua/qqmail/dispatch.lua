@@ -57,9 +57,10 @@ function M.tell_dropped(mailer, best, err)
   end
 end
 
--- One round: each account until one of them settles it.
+-- One round: each account until one of them settles it. The error tells with `of_mail`
+-- that an account is there and lacks what this mail needs.
 local function try_routes(mailer, letter, options)
-  local receipt, err, best
+  local receipt, err, best, of_mail
   for index, route in ipairs(mailer.routes) do
     if index > 1 then
       mailer.report:failover(err)
@@ -70,11 +71,13 @@ local function try_routes(mailer, letter, options)
       return receipt
     end
     best = M.more_hopeful(letter, best, err)
+    of_mail = of_mail or (err.kind == "message" and M.may_go_on(err)) or nil
     if not M.may_go_on(err) or M.is_cancelled(letter) or letter:is_bound() then
       break
     end
   end
   M.tell_dropped(mailer, best, err)
+  best.of_mail = of_mail
   return nil, best
 end
 

@@ -80,9 +80,7 @@ end
 
 local function converse(self, connection)
   local to = recipients_of(self)
-  if not to then
-    return
-  elseif self.what.send then
+  if self.what.send then
     mail.send(self, connection, to)
   else
     mail.envelope(self, connection, to)

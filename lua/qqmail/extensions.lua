@@ -142,22 +142,39 @@ end
 
 -- --- delivery reports -----------------------------------------------------------
 
+--- What is asked of delivery reports on a connection.
+-- @tparam table settings
+-- @tparam table connection
+-- @tparam ?table|boolean asked of `qqmail.dsn`
+-- @tparam table to list of addresses
+-- @treturn ?table|boolean see `dsn.parameters`; false: the server knows none, and they are
+-- not insisted on; nil alone: nothing is asked
+-- @treturn ?table error
+function M.reports(settings, connection, asked, to)
+  if not asked then
+    return nil
+  elseif connection:capabilities().DSN then
+    return dsn.parameters(asked, to)
+  elseif asked.soft then
+    return false
+  end
+  return nil, missing(settings, connection, "message.dsn_not_offered", "dsn", {
+    en = "dsn: the server does not offer delivery reports (DSN)",
+    zh = "dsn：服务器不支持投递状态通知（DSN）",
+  })
+end
+
 local function plan_reports(self, built)
   local asked = built.dsn
   if asked == nil then
     asked = self.settings.dsn
   end
-  if not asked then
-    return true
-  elseif self.offered.DSN then
-    self.reports = dsn.parameters(asked, self.to)
-  elseif not asked.soft then
-    return nil, missing(self.settings, self.connection, "message.dsn_not_offered", "dsn", {
-      en = "dsn: the server does not offer delivery reports (DSN)",
-      zh = "dsn：服务器不支持投递状态通知（DSN）",
-    })
+  local reports, err = M.reports(self.settings, self.connection, asked, self.to)
+  if err then
+    return nil, err
+  elseif reports ~= nil then
+    self.reports, self.has_reports = reports or nil, reports ~= false
   end
-  self.has_reports = self.reports ~= nil
   return true
 end
 

@@ -8,6 +8,7 @@
 
 local delivery = require("qqmail.delivery")
 local dispatch = require("qqmail.dispatch")
+local retry = require("qqmail.retry")
 local turn = require("qqmail.turn")
 
 local M = {}
@@ -36,6 +37,7 @@ function M.new(batch, is_first)
   return setmetatable({
     batch = batch, mailer = batch.mailer, driver = batch.driver, feed = batch.feed,
     is_first = is_first, pending = {}, from = 1, served = 0, failures = 0,
+    must_leave = false, is_detour = false,
   }, Lane)
 end
 
@@ -62,12 +64,13 @@ local function leave(self)
     self.route:pool(self.driver):leave(self.place)
     self.place = nil
   end
+  self.must_leave = false
 end
 
--- The first account that may be tried, from where the last failure left us.
-local function choose_route(self)
+-- The first account that may be tried, from where the last failure left us, or the message.
+local function choose_route(self, item)
   local routes, err = self.mailer.routes, nil
-  for index = self.from, #routes do
+  for index = item.way or self.from, #routes do
     local ok, why = routes[index]:admit(self.driver:now())
     if ok then
       return routes[index], index
@@ -95,8 +98,9 @@ local function open(self, deadline, spare)
   return connection, err
 end
 
-local function connect(self, deadline)
-  local route, index = choose_route(self)
+local function connect(self, item)
+  local deadline = item.deadline
+  local route, index = choose_route(self, item)
   if not route then
     return nil, index
   end
@@ -104,6 +108,7 @@ local function connect(self, deadline)
     leave(self)
   end
   self.route, self.route_index, self.from = route, index, 1
+  self.is_detour, self.must_leave = item.is_choosy == true and item.way == index, false
   local ok, err = enter(self, deadline)
   if not ok then
     return nil, err
@@ -125,16 +130,21 @@ end
 
 -- --- results --------------------------------------------------------------------
 
--- Another account is tried at once, without counting as a round.
+-- Another account is tried at once, without counting as a round. Which one is for the
+-- message to know: another lane may take it. This lane goes there as well when the account
+-- is what failed.
 local function fail_over(self, item, err)
-  local last = #self.mailer.routes
-  local hops = item.hops or 0
-  if hops >= last - 1 or not dispatch.may_go_on(err) or item.letter:is_bound() then
+  local last, hops = #self.mailer.routes, item.hops or 0
+  local may_go_on, is_account = retry.is_of_account(err)
+  if hops >= last - 1 or not may_go_on or item.letter:is_bound() then
     return false
   end
-  item.hops = hops + 1
+  item.hops, item.way = hops + 1, (self.route_index or self.from) % last + 1
+  item.is_choosy = not is_account
   item.best = dispatch.more_hopeful(item.letter, item.best, err)
-  self.from = (self.route_index or self.from) % last + 1
+  if is_account then
+    self.from, self.must_leave = item.way, true
+  end
   self.mailer.report:failover(err)
   self.feed:unread(item)
   return true
@@ -148,12 +158,21 @@ local function weigh(self, item, err)
   return best
 end
 
+-- The next round of a message begins at the first account.
+local function end_round(self, item)
+  item.hops, item.way, item.is_choosy, item.was_heard = 0, nil, nil, nil
+  if not self.must_leave then
+    self.from = 1
+  end
+end
+
 local function settle(self, item, receipt, err)
   if err and fail_over(self, item, err) then
+    item.was_heard = true
     return
   end
   err = err and weigh(self, item, err)
-  item.hops, self.from = 0, err and 1 or self.from
+  end_round(self, item)
   local letter, now = item.letter, self.driver:now()
   local seconds = letter:settle(receipt, err, self.mailer.random)
   if seconds and now + seconds < item.deadline and not self.batch:is_stopped(letter) then
@@ -168,9 +187,13 @@ end
 
 -- Whether a message for which there is no connection may wait for another lane: a
 -- server that allows fewer connections than we may open costs nobody a try, and the
--- first lane alone waits for a place.
-local function is_for_others(self, err)
+-- first lane alone waits for a place. Others fare no better with one that only an account
+-- can take which is not there.
+local function is_for_others(self, item, err)
   local batch = self.batch
+  if item.was_heard and (err.code == "closed.breaker" or not LEAVES_ROOM_FOR_NONE[err.code]) then
+    return false
+  end
   return batch.connected + batch.connecting > 0
     or (err.code == "limit.connections" and not self.is_first)
 end
@@ -195,7 +218,9 @@ end
 local function sit_out(self, item, err)
   err = weigh(self, item, err)
   local seconds = self.batch:outage(err)
-  item.hops, self.from, item.letter.err = 0, 1, err
+  self.must_leave = false
+  end_round(self, item)
+  item.letter.err = err
   if not seconds then
     item.letter:settle(nil, err, nil)
     self.batch:finish(item, item.letter:result())
@@ -209,14 +234,19 @@ end
 
 -- A connection cannot be had.
 local function cannot_connect(self, item, err)
-  if is_for_others(self, err) then
+  if is_for_others(self, item, err) then
     stand_back(self, item, err)
     return
   elseif err.code ~= "closed.breaker" then
     self.route:judge(err, self.driver:now())
   end
   item.letter.tries = item.letter.tries + 1
-  if not fail_over(self, item, err) then
+  if fail_over(self, item, err) then
+    return
+  elseif item.was_heard then
+    -- Another account is there, and does not take this message: no outage.
+    settle(self, item, nil, err)
+  else
     sit_out(self, item, err)
   end
 end
@@ -265,8 +295,21 @@ local function take_turn(self, item, settings)
 end
 
 local function has_turn(self, item)
-  local settings = self.mailer.routes[self.route_index or 1].settings
+  local index = self.connection and self.route_index or item.way or self.from
+  local settings = self.mailer.routes[index].settings
   return settings.rate == nil or take_turn(self, item, settings)
+end
+
+-- A message that is to go by another account than the one we are connected to; back by
+-- the first one, where only the message before it could not go there.
+local function goes_elsewhere(self, item)
+  local way = item.way or (self.is_detour and 1) or self.route_index
+  if not self.connection or way == self.route_index then
+    return false
+  end
+  self.must_leave = true
+  self.feed:unread(item)
+  return true
 end
 
 -- Gets one message under way; false when there is nothing to do now.
@@ -277,7 +320,7 @@ local function take_one(self)
     return false
   elseif not self.batch:prepare(item) or self.batch:is_settled(item) then
     return true
-  elseif not has_turn(self, item) then
+  elseif goes_elsewhere(self, item) or not has_turn(self, item) then
     return false
   end
   if not item.deadline then
@@ -287,7 +330,7 @@ local function take_one(self)
   if self.batch:is_settled(item) then
     return true
   elseif not connection then
-    connection, err = connect(self, item.deadline)
+    connection, err = connect(self, item)
   end
   if connection then
     start(self, item)
@@ -312,7 +355,7 @@ local function has_room(self)
     return true
   end
   return connection:room() > 0 and not is_used_up(self) and not should_yield(self)
-    and self.from == 1 and not self.is_too_fast
+    and not self.must_leave and not self.is_too_fast
 end
 
 local function fill(self)
@@ -395,7 +438,7 @@ end
 
 -- Whether the place is to be given back, and with it the connection.
 local function has_to_leave(self)
-  if self.from > 1 or self.is_too_fast then
+  if self.must_leave or self.is_too_fast then
     return self.place ~= nil
   end
   return self.connection ~= nil and (is_used_up(self) or should_yield(self))

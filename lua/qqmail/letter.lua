@@ -41,11 +41,12 @@ end
 -- @tparam table spec what it was built from: for an account with another From
 -- @tparam table|boolean policy of `qqmail.retry`
 -- @tparam function sign of `qqmail.dkim`, for one built anew
+-- @tparam ?boolean has_spares whether there are further accounts
 -- @treturn table letter; `to`: who is still to get it, `tries`: made so far
-function M.new(built, spec, policy, sign)
+function M.new(built, spec, policy, sign, has_spares)
   return setmetatable({
     built = built, spec = has_own_from(spec) and spec or copy(spec, {}), policy = policy,
-    sign = sign,
+    sign = sign, has_spares = has_spares or false,
     to = built.envelope.to, tries = 0, rounds = 0, waited = 0,
     accepted = {}, refused = {}, unknown = {},
   }, Letter)
@@ -110,8 +111,19 @@ local function note_unknown(self, rows)
   end
 end
 
+-- Recipients that were refused here for want of an extension: the server of another
+-- account may have it.
+local function leave_to_spares(rows)
+  for _, row in ipairs(rows) do
+    row.retry = row.code and row.retry or "now"
+  end
+end
+
 local function note(self, receipt, err)
   if receipt then
+    if self.has_spares then
+      leave_to_spares(receipt.rejected)
+    end
     self.receipt = receipt
     note_accepted(self, receipt.accepted)
     note_refused(self, receipt.rejected)
@@ -124,15 +136,19 @@ local function note(self, receipt, err)
   end
 end
 
--- The server put off some recipients: for as long as the most patient one asks.
+-- The server put off some recipients: for as long as the most patient one asks. Those
+-- that only another account can reach need no wait.
 local function put_off(rows)
-  local after
+  local after, retry_word = nil, "now"
   for _, row in ipairs(rows) do
     if row.retry ~= "never" and row.retry_after and not row.retry_is_guess then
       after = math.max(after or 0, row.retry_after)
     end
+    if row.retry == "later" then
+      retry_word = "later"
+    end
   end
-  return { kind = "recipient", phase = "rcpt", delivered = "no", retry = "later",
+  return { kind = "recipient", phase = "rcpt", delivered = "no", retry = retry_word,
     retry_after = after }
 end
 

@@ -4,7 +4,8 @@
 -- password; QQ then refuses the right one, too. So a login that was refused is not
 -- tried again before its password changes or a pause is over, however many mailers
 -- use it; and one that has never worked is tried by one connection at a time. A login
--- that got no answer may have been counted as well: the second such one has to wait, too.
+-- that got no answer, or a hang-up for one, may have been counted as well: the second such
+-- one has to wait, too.
 -- @module qqmail.logins
 
 local core = require("qqmail.core")
@@ -224,7 +225,8 @@ end
 -- @tparam boolean worked
 function M.leave(key, place, worked)
   if worked then
-    forget_unanswered(key)
+    -- Also what another one, under way beside it, was told.
+    M.forget(key)
   end
   if worked and not proved[key] then
     if proved_count >= MOST then

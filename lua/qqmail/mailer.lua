@@ -74,7 +74,8 @@ local function deliver(self, built, spec, patience, policy)
   end
   local receipt
   -- Only another account may have to build it anew.
-  local waiting = letter.new(built, self.routes[2] and spec or built, policy, sign)
+  local has_spares = self.routes[2] ~= nil
+  local waiting = letter.new(built, has_spares and spec or built, policy, sign, has_spares)
   receipt, err = dispatch.send(self, waiting, {
     driver = driver, deadline = began + seconds_for(self, built), patience = patience,
   })

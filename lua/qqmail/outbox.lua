@@ -369,6 +369,11 @@ local function succeeded(self, entry, receipt, built)
   self.failures, self.is_proven = 0, true
   self.counts.sent = self.counts.sent + 1
   receipt.attempts = entry.tries
+  if entry.unknown > 0 then
+    for _, refusal in ipairs(receipt.rejected) do
+      refusal.delivered = "unknown"
+    end
+  end
   local again = deferred(receipt)
   if #again > 0 and not too_old(self, entry) then
     narrow(self, entry, built, again)
@@ -380,9 +385,13 @@ local function succeeded(self, entry, receipt, built)
   entry.agent.tell(receipt)
 end
 
+-- A refusal now does not take back what may have arrived at an earlier try.
 local function give_up(self, entry, err)
   self.counts.failed = self.counts.failed + 1
   err.message_id = entry.id
+  if entry.unknown > 0 then
+    err.delivered, err.retry = "unknown", "never"
+  end
   err.kept = self.store and self.store:fail(entry) or nil
   finish(self, entry)
   self.flying[entry] = nil

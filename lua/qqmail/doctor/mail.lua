@@ -4,6 +4,7 @@
 local addresses = require("qqmail.message.addresses")
 local delivery = require("qqmail.delivery")
 local dkim = require("qqmail.dkim")
+local extensions = require("qqmail.extensions")
 local failure = require("qqmail.failure")
 local login = require("qqmail.doctor.login")
 local message = require("qqmail.message")
@@ -104,13 +105,19 @@ local function no_sender(self)
     zh = "未设置 from，没有发件人可供询问：请设置 from" } })
 end
 
---- Ask whether sender and recipients are taken, without a mail.
+--- Ask whether sender and recipients are taken, without a mail. Mails that insist on
+-- delivery reports would be refused whoever they are for.
 -- @tparam table self
 -- @tparam table connection
--- @tparam table to list of addresses
+-- @tparam ?table to list of addresses; nil: nobody is asked about
 function M.envelope(self, connection, to)
   local driver, settings = self.driver, self.settings
-  if not settings.from then
+  local reports, lacking = extensions.reports(settings, connection, settings.dsn, to or {})
+  if lacking then
+    return self:fail("envelope", lacking)
+  elseif not to then
+    return nil
+  elseif not settings.from then
     return no_sender(self)
   end
   local sender, bad = addresses.one(settings.lang, "from", settings.from)
@@ -119,7 +126,7 @@ function M.envelope(self, connection, to)
   end
   local began = driver:now()
   local result, why = connection:check_envelope({ from = sender.address, to = to,
-    utf8 = sender.utf8 or self.what.utf8 }, self.deadline)
+    utf8 = sender.utf8 or self.what.utf8, reports = reports or nil }, self.deadline)
   local seconds = driver:now() - began
   if not result then
     self:fail("envelope", failure.session(why, settings), { seconds = seconds })

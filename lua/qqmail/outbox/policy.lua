@@ -63,7 +63,11 @@ local function of_recipient(err, entry)
 end
 
 local function of_account(err, entry, failures)
-  if err.retry == "never" then
+  if err.of_mail then
+    -- Of the accounts only one that cannot be used has what this mail needs: others go on.
+    return { mail = math.max(err.retry == "never" and M.mend or err.retry_after or 0,
+      put_off(entry.tries - 1)) }
+  elseif err.retry == "never" then
     return { account = M.mend }
   end
   return {
@@ -74,7 +78,7 @@ local function of_account(err, entry, failures)
 end
 
 --- Decide.
--- @tparam table err of the try
+-- @tparam table err of the try; `of_mail`: see `qqmail.dispatch`
 -- @tparam table entry `tries` so far, this one included; `unknown`: how many of
 --   them left the delivery unknown
 -- @tparam number failures how many tries in a row have failed before, for whatever

@@ -47,7 +47,8 @@ function M.new(built, spec, policy, sign)
     built = built, spec = has_own_from(spec) and spec or copy(spec, {}), policy = policy,
     sign = sign,
     to = built.envelope.to, tries = 0, rounds = 0, waited = 0,
-    accepted = {}, refused = {}, unknown = {},
+    -- Sets of addresses, from the first round on that did not settle all of them.
+    accepted = nil, refused = nil, unknown = nil, receipt = nil, err = nil,
   }, Letter)
 end
 
@@ -110,7 +111,19 @@ local function note_unknown(self, rows)
   end
 end
 
+-- Most letters are taken for everybody at once, and need no sets of addresses.
+local function is_complete(self)
+  return self.receipt ~= nil and self.accepted == nil
+end
+
+local function need_sets(self)
+  if not self.accepted then
+    self.accepted, self.refused, self.unknown = {}, {}, {}
+  end
+end
+
 local function note(self, receipt, err)
+  need_sets(self)
   if receipt then
     self.receipt = receipt
     note_accepted(self, receipt.accepted)
@@ -203,6 +216,10 @@ end
 -- @treturn ?number seconds to wait before the next round; nil when it is the last
 function Letter:settle(receipt, err, random)
   self.rounds = self.rounds + 1
+  if receipt and self.rounds == 1 and #receipt.rejected == 0 then
+    self.receipt = receipt
+    return nil
+  end
   note(self, receipt, err)
   local rest, reason = rest_of(self, receipt, err)
   if self:is_spent() then
@@ -274,6 +291,11 @@ end
 -- @treturn ?table receipt, when at least one recipient got it for certain
 -- @treturn ?table error
 function Letter:result()
+  if is_complete(self) then
+    self.receipt.attempts = self.tries
+    return self.receipt
+  end
+  need_sets(self)
   local accepted, rows = sort_recipients(self)
   if self.receipt then
     return finish_receipt(self, accepted, rows)

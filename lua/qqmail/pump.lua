@@ -167,6 +167,7 @@ end
 
 function HANDLERS.recipient(self, event)
   local job = self.jobs[event.id]
+  job.verdicts = job.verdicts or {}
   job.verdicts[event.index] = event
 end
 

@@ -1,7 +1,8 @@
 --- The forms in which users write addresses.
 -- A string with a comma list, `{ name =, address = }`, the pair
 -- `{ "name", "address" }`, or a list of any of them. What comes out is a list
--- of `{ name =, address =, domain =, utf8 = }`, each domain in ASCII.
+-- of `{ name =, address =, domain =, utf8 =, key = }`, each domain in ASCII; `key` is the
+-- same for what is the same address.
 -- @module qqmail.message.addresses
 
 local core = require "qqmail.core"
@@ -37,10 +38,16 @@ local function no_domain(lang, field, name)
   })
 end
 
+-- Domains do not depend on case, local parts may (RFC 5321 section 2.4).
+local function key_of(address)
+  return address.address:sub(1, #address.address - #address.domain) .. address.domain:lower()
+end
+
 -- A domain in another script goes as DNS knows it (RFC 5890): then every server
 -- takes it. What is left for SMTPUTF8 is the part before the @.
 local function with_ascii_domain(lang, field, parsed)
   if not parsed.domain:find("[\128-\255]") then
+    parsed.key = key_of(parsed)
     return parsed
   end
   local domain, name = codec.domain_to_ascii(parsed.domain)
@@ -51,7 +58,7 @@ local function with_ascii_domain(lang, field, parsed)
   if not made then
     return no_domain(lang, field)
   end
-  made.name = parsed.name
+  made.name, made.key = parsed.name, key_of(made)
   return made
 end
 
@@ -84,14 +91,22 @@ local function keep(text, list)
 end
 
 -- What is found is shared by messages, and changed by nobody.
-local function parse_text(lang, field, text, out)
-  local list, err = known[text]
+local function look_up(lang, field, text)
+  local list, err = known[text], nil
   if not list then
     list, err = read_text(lang, field, text)
     if not list then
       return nil, err
     end
     keep(text, list)
+  end
+  return list
+end
+
+local function parse_text(lang, field, text, out)
+  local list, err = look_up(lang, field, text)
+  if not list then
+    return nil, err
   end
   for index = 1, #list do
     out[#out + 1] = list[index]
@@ -158,15 +173,19 @@ function parse(lang, field, value, out, inner)
   return parse_list(lang, field, value, out)
 end
 
+local NONE = {}
+
 --- Take any number of addresses apart.
 -- @tparam ?string lang
 -- @tparam string field for errors
 -- @param value what the user gave; nil: none
--- @treturn ?table list
+-- @treturn ?table list, not to be changed
 -- @treturn ?table error, with the position in the string
 function M.list(lang, field, value)
   if value == nil or value == false then
-    return {}
+    return NONE
+  elseif type(value) == "string" then
+    return look_up(lang, field, value)
   end
   return parse(lang, field, value, {}, false)
 end
@@ -178,7 +197,12 @@ end
 -- @treturn ?table `{ name =, address =, domain =, utf8 = }`
 -- @treturn ?table error
 function M.one(lang, field, value)
-  local list, err = parse(lang, field, value, {}, type(value) == "table" and is_pair(value))
+  local list, err
+  if type(value) == "string" then
+    list, err = look_up(lang, field, value)
+  else
+    list, err = parse(lang, field, value, {}, type(value) == "table" and is_pair(value))
+  end
   if not list then
     return nil, err
   end
@@ -191,11 +215,6 @@ function M.one(lang, field, value)
   return list[1]
 end
 
--- Domains do not depend on case, local parts may (RFC 5321 section 2.4).
-local function key_of(address)
-  return address.address:sub(1, #address.address - #address.domain) .. address.domain:lower()
-end
-
 --- The addresses of several lists, each once, in their order.
 -- @tparam table lists
 -- @treturn table list of strings
@@ -204,9 +223,8 @@ function M.unique(lists)
   local out, seen, utf8 = {}, {}, false
   for _, list in ipairs(lists) do
     for _, address in ipairs(list) do
-      local key = key_of(address)
-      if not seen[key] then
-        seen[key] = true
+      if not seen[address.key] then
+        seen[address.key] = true
         out[#out + 1] = address.address
         utf8 = utf8 or address.utf8
       end

@@ -158,6 +158,7 @@ build = {
         "csrc/net/qm_stream.c",
         "csrc/lua/lq_net.c",
         "csrc/lua/lq_resolve.c",
+        "csrc/lua/lq_entropy.c",
         "csrc/lua/lq_util.c",
       },
       incdirs = { "csrc" },

@@ -1,8 +1,9 @@
 #include "codec/qm_run.h"
 
+#include "base/qm_bits.h"
 #include "base/qm_vector.h"
 
-enum { BLOCK = 64 };
+enum { BLOCK = QM_RUN_BLOCK };
 
 /* A bit for each byte of a block, the first byte lowest. */
 struct line_marks {
@@ -56,6 +57,17 @@ static uint64_t mark_plain(const char *text)
 
         printing &= ~(equal16(bytes, '=', at) | equal16(bytes, 0x7f, at));
         marks |= printing | equal16(bytes, '\t', at);
+    }
+    return marks;
+}
+
+static uint64_t mark_high(const char *text)
+{
+    uint64_t marks = 0;
+    unsigned at;
+
+    for (at = 0; at < BLOCK; at += 16) {
+        marks |= bits16(load16(text + at), at);
     }
     return marks;
 }
@@ -124,6 +136,19 @@ static uint64_t mark_plain(const char *text)
     return (bits64(printing) & ~equal64(bytes, '=')) | equal64(bytes, '\t');
 }
 
+static uint64_t mark_high(const char *text)
+{
+    uint8x16_t bytes[4];
+    uint8x16_t high[4];
+    size_t i;
+
+    load64(text, bytes);
+    for (i = 0; i < 4; i++) {
+        high[i] = vcgeq_u8(bytes[i], vdupq_n_u8(0x80));
+    }
+    return bits64(high);
+}
+
 #else
 
 static struct line_marks mark_lines(const char *text)
@@ -153,22 +178,18 @@ static uint64_t mark_plain(const char *text)
     return marks;
 }
 
-#endif
-
-/* Number of the lowest bit that is set; `bits` is not 0. */
-static size_t lowest(uint64_t bits)
+static uint64_t mark_high(const char *text)
 {
-#if defined(__GNUC__)
-    return (size_t)__builtin_ctzll(bits);
-#else
-    size_t i = 0;
+    uint64_t marks = 0;
+    size_t i;
 
-    while ((bits >> i & 1) == 0) {
-        i++;
+    for (i = 0; i < BLOCK; i++) {
+        marks |= (uint64_t)((unsigned char)text[i] >= 0x80) << i;
     }
-    return i;
-#endif
+    return marks;
 }
+
+#endif
 
 /* The end of a text as a block: what follows it there is NUL. */
 struct last_block {
@@ -209,7 +230,7 @@ static ptrdiff_t lines_in_block(const struct line_marks *marks,
     if (wrong == 0) {
         return BLOCK;
     }
-    at = lowest(wrong);
+    at = qm_bits_first(wrong);
     return (ptrdiff_t)at - ((due & ~marks->lf) >> at & 1 ? 1 : 0);
 }
 
@@ -238,26 +259,32 @@ size_t qm_run_of_lines(const char *text, size_t len, bool at_line_start,
     return (size_t)((ptrdiff_t)at + run);
 }
 
-/* Plain bytes at the start of a block, BLOCK when all are. */
-static size_t plain_in_block(const char *text)
-{
-    uint64_t marks = mark_plain(text);
-
-    return marks == UINT64_MAX ? BLOCK : lowest(~marks);
-}
-
 size_t qm_run_of_plain(const char *text, size_t len)
 {
     struct last_block last;
     size_t at = 0;
 
     for (; len - at >= BLOCK; at += BLOCK) {
-        size_t run = plain_in_block(text + at);
+        size_t run = qm_bits_run(mark_plain(text + at));
 
         if (run < BLOCK) {
             return at + run;
         }
     }
     last = take_last(text + at, len - at);
-    return at + plain_in_block(last.bytes); /* NUL is not plain */
+    return at + qm_bits_run(mark_plain(last.bytes)); /* NUL is not plain */
+}
+
+struct qm_run_kinds qm_run_kinds(const char *text, size_t len)
+{
+    struct qm_run_kinds kinds;
+    struct last_block last;
+
+    if (len < BLOCK) {
+        last = take_last(text, len);
+        text = last.bytes;
+    }
+    kinds.plain = mark_plain(text);
+    kinds.high = mark_high(text);
+    return kinds;
 }

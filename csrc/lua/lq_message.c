@@ -254,6 +254,24 @@ static enum qm_err take_source(lua_State *L, int table, size_t part_index,
     return qm_source_file(source, path.ptr);
 }
 
+/* Adds a part whose source is on top of the stack. */
+static enum qm_err add_source(lua_State *L, struct qm_message *m,
+                              struct qm_part *part, int anchor)
+{
+    int table = lua_gettop(L);
+    enum qm_err source_err;
+    enum qm_err err;
+
+    luaL_checktype(L, table, LUA_TTABLE);
+    source_err = take_source(L, table, m->part_count, anchor, &part->source);
+    err = qm_message_add_part(m, part);
+    if (err == QM_OK && source_err != QM_OK) {
+        m->fault_part = m->part_count - 1;
+        return source_err;
+    }
+    return err;
+}
+
 /* Adds the part described by the table on top of the stack and pops it. */
 static enum qm_err add_part(lua_State *L, struct qm_message *m,
                             enum qm_part_role role, int anchor)
@@ -261,7 +279,6 @@ static enum qm_err add_part(lua_State *L, struct qm_message *m,
     int table = lua_gettop(L);
     struct qm_part part;
     enum qm_err err;
-    enum qm_err source_err;
 
     luaL_checktype(L, table, LUA_TTABLE);
     memset(&part, 0, sizeof(part));
@@ -278,15 +295,10 @@ static enum qm_err add_part(lua_State *L, struct qm_message *m,
         part.type = qm_span_of("application/octet-stream");
     }
     lua_getfield(L, table, "source");
-    luaL_checktype(L, -1, LUA_TTABLE);
-    source_err =
-        take_source(L, lua_gettop(L), m->part_count, anchor, &part.source);
-    err = qm_message_add_part(m, &part);
-    if (err == QM_OK && source_err != QM_OK) {
-        m->fault_part = m->part_count - 1;
-        return source_err;
+    err = add_source(L, m, &part, anchor);
+    if (err == QM_OK) {
+        lua_settop(L, table - 1);
     }
-    lua_settop(L, table - 1);
     return err;
 }
 
@@ -312,16 +324,18 @@ static enum qm_err add_part_list(lua_State *L, struct qm_message *m, int spec,
 static enum qm_err add_text_part(lua_State *L, struct qm_message *m, int spec,
                                  enum qm_part_role role, int anchor)
 {
+    struct qm_part part;
+
     lua_getfield(L, spec, role_fields[role]);
     if (lua_isnil(L, -1)) {
         return QM_OK;
     }
-    if (role != QM_PART_CALENDAR && role != QM_PART_SMIME) {
-        lua_createtable(L, 0, 1);
-        lua_insert(L, -2);
-        lua_setfield(L, -2, "source");
+    if (role == QM_PART_CALENDAR || role == QM_PART_SMIME) {
+        return add_part(L, m, role, anchor);
     }
-    return add_part(L, m, role, anchor);
+    memset(&part, 0, sizeof(part));
+    part.role = role;
+    return add_source(L, m, &part, anchor);
 }
 
 static enum qm_err add_parts(lua_State *L, struct qm_message *m, int spec,

@@ -1,6 +1,7 @@
 #include "mime/qm_scan.h"
 
 #include "base/qm_ascii.h"
+#include "base/qm_bits.h"
 #include "base/qm_utf8.h"
 #include "codec/qm_run.h"
 
@@ -120,20 +121,24 @@ static void see_byte(struct qm_scan *scan, unsigned char c)
     scan->len++;
 }
 
-/* Complete characters above ASCII at the start of `text`, in bytes. */
-static size_t run_of_high(struct qm_span text)
+/*
+ * The first `run` bytes are plain or above ASCII, `high` are the places of
+ * those. Bytes up to the first character that is not valid, or not yet whole;
+ * more than `run` where a row of characters goes on behind it.
+ */
+static size_t valid_run(struct qm_span text, uint64_t high, size_t run)
 {
-    size_t at = 0;
+    high &= qm_bits_below(run);
+    while (high != 0) {
+        size_t at = qm_bits_first(high);
+        size_t end = at + qm_utf8_run_of_high(qm_span_from(text, at));
 
-    while (at < text.len && (unsigned char)text.ptr[at] >= 0x80) {
-        size_t len = qm_utf8_char_len(qm_span_from(text, at));
-
-        if (len == 0) {
-            break;
+        if (end >= run || (unsigned char)text.ptr[end] >= 0x80) {
+            return end;
         }
-        at += len;
+        high &= ~qm_bits_below(end);
     }
-    return at;
+    return run;
 }
 
 static void add_to_line(struct qm_scan *scan, size_t run)
@@ -146,24 +151,34 @@ static void add_to_line(struct qm_scan *scan, size_t run)
     }
 }
 
+static void add_high(struct qm_scan *scan, uint64_t high, size_t run)
+{
+    size_t count = qm_bits_count(high & qm_bits_below(run));
+
+    if (run > QM_RUN_BLOCK) {
+        count +=
+            run - QM_RUN_BLOCK; /* behind the block there is nothing else */
+    }
+    scan->high |= count > 0;
+    scan->escapes += count;
+}
+
 /*
- * Takes bytes of one kind, as far as they go from `text` on: what needs no
- * encoding, or whole characters above ASCII. None where the start of the line
- * still matters.
+ * Takes a block, or less: what needs no encoding, and whole characters above
+ * ASCII. None where the start of the line still matters.
  */
 static size_t see_run(struct qm_scan *scan, struct qm_span text)
 {
+    struct qm_run_kinds kinds;
     size_t run;
 
     if (scan->marking || scan->held_len > 0) {
         return 0;
     }
-    run = qm_run_of_plain(text.ptr, text.len);
-    if (run == 0) {
-        run = run_of_high(text);
-        scan->high |= run > 0;
-        scan->escapes += run;
-    }
+    kinds = qm_run_kinds(text.ptr, text.len);
+    run = qm_bits_run(kinds.plain | kinds.high);
+    run = valid_run(text, kinds.high, run);
+    add_high(scan, kinds.high, run);
     add_to_line(scan, run);
     return run;
 }

@@ -111,8 +111,11 @@ local function state_of(self, is_last)
 end
 
 local function show(self, is_last)
+  if not self.on_progress then
+    return
+  end
   local now = net.now()
-  if self.on_progress and (is_last or now - self.shown_at >= progress.every) then
+  if is_last or now - self.shown_at >= progress.every then
     self.shown_at = now
     self.mailer.report:call(self.on_progress, state_of(self, is_last))
   end

@@ -157,10 +157,11 @@ end
 -- @tparam table job gets `id`, `began`, `verdicts` and, in the end, `outcome` and `ended`
 -- @tparam number id
 function Connection:adopt(job, id)
+  local now = self.now()
   if next(self.jobs) == nil then
-    self.since = self.now()
+    self.since = now
   end
-  job.id, job.began = id, self.now()
+  job.id, job.began = id, now
   self.jobs[id] = job
 end
 

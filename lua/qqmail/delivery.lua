@@ -105,10 +105,17 @@ local function take_times(job, connection)
   return times
 end
 
+local BEFORE_QUEUE_ID = { "queued as ", "id=" }
+
 -- "250 2.0.0 Ok: queued as 4F2A" and its kin; QQ says "queued as." and no more.
 local function queue_id_of(text)
-  local id = text:match("queued as ([%w%-%._]+)") or text:match("id=([%w%-%._]+)")
-  return id and id:match("%w") and id or nil
+  for _, words in ipairs(BEFORE_QUEUE_ID) do
+    local _, last = text:find(words, 1, true)
+    local id = last and text:match("^[%w%-%._]+", last + 1)
+    if id then
+      return id:find("%w") and id or nil
+    end
+  end
 end
 
 local function receipt_of(settings, job, connection, reused)

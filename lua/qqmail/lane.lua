@@ -153,9 +153,10 @@ local function settle(self, item, receipt, err)
     return
   end
   err = err and weigh(self, item, err)
-  item.hops, self.from = 0, err and 1 or self.from
-  local letter, now = item.letter, self.driver:now()
+  item.hops, self.from = nil, err and 1 or self.from
+  local letter = item.letter
   local seconds = letter:settle(receipt, err, self.mailer.random)
+  local now = seconds and self.driver:now()
   if seconds and now + seconds < item.deadline and not self.batch:is_stopped(letter) then
     dispatch.tell_retry(self.mailer, letter, seconds)
     self.feed:delay(item, now + seconds)
@@ -271,20 +272,22 @@ end
 
 -- Gets one message under way; false when there is nothing to do now.
 local function take_one(self)
-  local item, seconds = self.feed:next(self.driver:now())
+  local now = self.driver:now()
+  local item, seconds = self.feed:next(now)
   if not item then
     self.due_in = seconds
     return false
-  elseif not self.batch:prepare(item) or self.batch:is_settled(item) then
+  elseif not self.batch:prepare(item) or self.batch:is_settled(item, now) then
     return true
   elseif not has_turn(self, item) then
     return false
   end
+  now = self.driver:now()
   if not item.deadline then
-    item.deadline, item.last = self.batch:deadlines_for(item.letter)
+    item.deadline, item.last = self.batch:deadlines_for(item.letter, now)
   end
   local connection, err = self.connection, nil
-  if self.batch:is_settled(item) then
+  if self.batch:is_settled(item, now) then
     return true
   elseif not connection then
     connection, err = connect(self, item.deadline)
@@ -347,8 +350,8 @@ local function give_back(self, item)
   self.feed:unread(item)
 end
 
-local function collect_one(self, job)
-  local connection, now = self.connection, self.driver:now()
+local function collect_one(self, job, now)
+  local connection = self.connection
   connection:retire(job)
   self.served = self.served + 1
   local receipt, err = delivery.result(self.route.settings, job, connection,
@@ -371,11 +374,11 @@ local function is_spent(self)
 end
 
 local function collect(self)
-  local pending, left = self.pending, {}
+  local pending, left, now = self.pending, {}, self.driver:now()
   self.pending = left
   for _, job in ipairs(pending) do
     if job.outcome then
-      collect_one(self, job)
+      collect_one(self, job, now)
     else
       left[#left + 1] = job
     end

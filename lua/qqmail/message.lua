@@ -186,9 +186,13 @@ local function people_fields(self, people)
   return out
 end
 
--- An address in a Message-ID is no address: what cannot stand there is left out.
+-- An address in a Message-ID is no address: what cannot stand there is left out. The
+-- sender of many mails is looked at once.
 local function id_domain(address)
-  return address.domain:find("^[%w%.%-]+$") and address.domain or "localhost.invalid"
+  local domain = address.domain
+  address.id_domain = address.id_domain
+    or (domain:find("^[%w%.%-]+$") and domain or "localhost.invalid")
+  return address.id_domain
 end
 
 local function message_id(self, key, from, random)

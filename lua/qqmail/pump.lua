@@ -26,6 +26,7 @@ end
 local function tick(self)
   local now = self.now()
   self.session:set_time(now - self.started)
+  self.ticked = now
   return now
 end
 
@@ -174,7 +175,7 @@ end
 function HANDLERS.delivered(self, event)
   local job = self.jobs[event.id]
   event.chunked, event.pipelined = job.chunked, job.pipelined
-  job.outcome, job.ended = event, self.now()
+  job.outcome, job.ended = event, self.ticked
   self.has_news = true
 end
 

@@ -33,6 +33,12 @@ static inline uint64_t qm_bits_below(size_t count)
     return count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
 }
 
+/* The set without its first `count` places: the one behind them is first. */
+static inline uint64_t qm_bits_shift(uint64_t bits, size_t count)
+{
+    return count >= 64 ? 0 : bits >> count;
+}
+
 static inline unsigned qm_bits_count(uint64_t bits)
 {
 #if defined(__GNUC__)

@@ -151,50 +151,59 @@ static void add_to_line(struct qm_scan *scan, size_t run)
     }
 }
 
-static void add_high(struct qm_scan *scan, uint64_t high, size_t run)
+/* A run that goes on behind the block ends in characters above ASCII. */
+static void add_high(struct qm_scan *scan, uint64_t high, size_t in_block,
+                     size_t run)
 {
-    size_t count = qm_bits_count(high & qm_bits_below(run));
+    size_t inside = run < in_block ? run : in_block;
+    size_t count = qm_bits_count(high & qm_bits_below(inside)) + (run - inside);
 
-    if (run > QM_RUN_BLOCK) {
-        count +=
-            run - QM_RUN_BLOCK; /* behind the block there is nothing else */
-    }
     scan->high |= count > 0;
     scan->escapes += count;
 }
 
 /*
- * Takes a block, or less: what needs no encoding, and whole characters above
+ * Takes bytes of a block: what needs no encoding, and whole characters above
  * ASCII. None where the start of the line still matters.
  */
-static size_t see_run(struct qm_scan *scan, struct qm_span text)
+static size_t see_run(struct qm_scan *scan, struct qm_span text,
+                      struct qm_run_kinds kinds)
 {
-    struct qm_run_kinds kinds;
+    size_t in_block;
     size_t run;
 
     if (scan->marking || scan->held_len > 0) {
         return 0;
     }
-    kinds = qm_run_kinds(text.ptr, text.len);
-    run = qm_bits_run(kinds.plain | kinds.high);
-    run = valid_run(text, kinds.high, run);
-    add_high(scan, kinds.high, run);
+    in_block = qm_bits_run(kinds.plain | kinds.high);
+    run = valid_run(text, kinds.high, in_block);
+    add_high(scan, kinds.high, in_block, run);
     add_to_line(scan, run);
     return run;
 }
 
 void qm_scan_update(struct qm_scan *scan, struct qm_span bytes)
 {
+    struct qm_run_kinds kinds = { 0, 0 };
+    size_t known = 0; /* the kinds of bytes up to here are known */
     size_t at = 0;
 
     while (at < bytes.len) {
-        size_t run = see_run(scan, qm_span_from(bytes, at));
+        struct qm_span rest = qm_span_from(bytes, at);
+        size_t step;
 
-        if (run == 0) {
-            see_byte(scan, (unsigned char)bytes.ptr[at]);
-            run = 1;
+        if (at >= known) {
+            kinds = qm_run_kinds(rest.ptr, rest.len);
+            known = at + QM_RUN_BLOCK;
         }
-        at += run;
+        step = see_run(scan, rest, kinds);
+        if (step == 0) {
+            see_byte(scan, (unsigned char)bytes.ptr[at]);
+            step = 1;
+        }
+        kinds.plain = qm_bits_shift(kinds.plain, step);
+        kinds.high = qm_bits_shift(kinds.high, step);
+        at += step;
     }
 }
 

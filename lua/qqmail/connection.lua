@@ -154,7 +154,8 @@ function Connection:room()
 end
 
 --- Follow what becomes of something the session began.
--- @tparam table job gets `id`, `began`, `verdicts` and, in the end, `outcome` and `ended`
+-- @tparam table job gets `id`, `began`, `verdicts` and, in the end, `outcome`, the event
+--   that settled it, with the moment `at`
 -- @tparam number id
 function Connection:adopt(job, id)
   local now = self.now()
@@ -169,7 +170,7 @@ end
 -- @tparam table job `message`, `handle` (its `qqmail.message`), `from`, `to`, `size`,
 --   `eightbit`, `utf8`, `require_tls`, `reports` (see `dsn.parameters`); gets `id`,
 --   `began`, `verdicts` (by number of the recipient, of those that were not taken; nil:
---   there are none) and, in the end, `outcome` and `ended`
+--   there are none) and, in the end, `outcome`
 -- @treturn ?boolean true
 -- @treturn ?string error name
 -- @treturn ?number which recipient is at fault, 0: none

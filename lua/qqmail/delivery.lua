@@ -10,19 +10,17 @@ local failure = require("qqmail.failure")
 
 local M = {}
 
--- One sending of a message: all fields it is to get are named, so that the table never
--- has to grow.
+-- One sending of a message. The fields that most jobs get are named, so that the table does
+-- not have to grow: how it will be sent, its way, what came of it.
 local function new_job(built, handle, to)
-  return {
-    message = built, handle = handle, from = built.envelope.from, to = to, cancel = built.cancel,
-    -- how it will be sent
-    size = nil, eightbit = nil, utf8 = nil, require_tls = nil, reports = nil, has_reports = nil,
-    pipelined = nil, chunked = nil, eager = nil,
-    -- its way
+  local job = {
+    message = built, handle = handle, from = built.envelope.from, to = to,
+    size = nil, eightbit = nil, utf8 = nil, pipelined = nil, chunked = nil, eager = nil,
     id = nil, began = nil, is_reading = nil, followed = nil, item = nil,
-    -- what came of it
-    refused = nil, verdicts = nil, outcome = nil, ended = nil, source_error = nil,
+    outcome = nil,
   }
+  job.cancel = built.cancel
+  return job
 end
 
 --- What a message will look like on this connection.
@@ -101,7 +99,7 @@ end
 local function take_times(job, connection)
   local times = connection.times
   connection.times = {}
-  times.message = job.ended - job.began
+  times.message = job.outcome.at - job.began
   return times
 end
 

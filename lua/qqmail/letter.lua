@@ -12,7 +12,8 @@ local retry = require("qqmail.retry")
 
 local M = {}
 
-local Letter = {}
+-- `waited`: seconds between rounds so far.
+local Letter = { waited = 0 }
 Letter.__index = Letter
 
 local function has_own_from(spec)
@@ -45,10 +46,7 @@ end
 function M.new(built, spec, policy, sign)
   return setmetatable({
     built = built, spec = has_own_from(spec) and spec or copy(spec, {}), policy = policy,
-    sign = sign,
-    to = built.envelope.to, tries = 0, rounds = 0, waited = 0,
-    -- Sets of addresses, from the first round on that did not settle all of them.
-    accepted = nil, refused = nil, unknown = nil, receipt = nil, err = nil,
+    sign = sign, to = built.envelope.to, tries = 0, rounds = 0, receipt = nil,
   }, Letter)
 end
 
@@ -111,7 +109,7 @@ local function note_unknown(self, rows)
   end
 end
 
--- Most letters are taken for everybody at once, and need no sets of addresses.
+-- Most letters are taken for everybody at once. The others need sets of addresses.
 local function is_complete(self)
   return self.receipt ~= nil and self.accepted == nil
 end

@@ -92,15 +92,14 @@ end
 
 -- What is found is shared by messages, and changed by nobody.
 local function look_up(lang, field, text)
-  local list, err = known[text], nil
-  if not list then
-    list, err = read_text(lang, field, text)
-    if not list then
-      return nil, err
-    end
+  if known[text] then
+    return known[text]
+  end
+  local list, err = read_text(lang, field, text)
+  if list then
     keep(text, list)
   end
-  return list
+  return list, err
 end
 
 local function parse_text(lang, field, text, out)
@@ -215,11 +214,26 @@ function M.one(lang, field, value)
   return list[1]
 end
 
+local function only_one(lists)
+  local found
+  for _, list in ipairs(lists) do
+    if #list > 1 or (found and #list > 0) then
+      return nil
+    end
+    found = found or list[1]
+  end
+  return found
+end
+
 --- The addresses of several lists, each once, in their order.
 -- @tparam table lists
 -- @treturn table list of strings
 -- @treturn boolean whether one of them needs SMTPUTF8
 function M.unique(lists)
+  local only = only_one(lists)
+  if only then
+    return { only.address }, only.utf8
+  end
   local out, seen, utf8 = {}, {}, false
   for _, list in ipairs(lists) do
     for _, address in ipairs(list) do

@@ -61,15 +61,15 @@ NET_SRC   := $(sort $(wildcard csrc/net/*.c))
 DISK_SRC  := $(sort $(wildcard csrc/disk/*.c))
 
 CORE_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) \
-  csrc/lua/lq_core.c csrc/lua/lq_codec.c csrc/lua/lq_message.c csrc/lua/lq_signing.c \
-  csrc/lua/lq_session.c csrc/lua/lq_envelope.c csrc/lua/lq_event.c csrc/lua/lq_entropy.c \
-  csrc/lua/lq_util.c
-TLSMOD_SRC := $(BASE_SRC) $(TLS_SRC) csrc/lua/lq_tls.c csrc/lua/lq_util.c
+  csrc/lua/lq_core.c csrc/lua/lq_codec.c csrc/lua/lq_message.c csrc/lua/lq_pool.c \
+  csrc/lua/lq_signing.c csrc/lua/lq_session.c csrc/lua/lq_envelope.c csrc/lua/lq_event.c \
+  csrc/lua/lq_entropy.c csrc/lua/lq_waiting.c csrc/lua/lq_util.c
+TLSMOD_SRC := $(BASE_SRC) $(TLS_SRC) csrc/lua/lq_tls.c csrc/lua/lq_waiting.c csrc/lua/lq_util.c
 CRYPTOMOD_SRC := $(BASE_SRC) $(wildcard csrc/codec/qm_base64*.c) csrc/codec/qm_canon.c \
   csrc/mime/qm_source.c $(CRYPTO_SRC) csrc/lua/lq_crypto.c csrc/lua/lq_cms.c \
   csrc/lua/lq_dkim.c csrc/lua/lq_util.c
 NETMOD_SRC := $(BASE_SRC) $(NET_SRC) csrc/lua/lq_net.c csrc/lua/lq_resolve.c \
-  csrc/lua/lq_util.c
+  csrc/lua/lq_entropy.c csrc/lua/lq_waiting.c csrc/lua/lq_util.c
 DISKMOD_SRC := $(BASE_SRC) $(DISK_SRC) csrc/net/qm_errno.c csrc/net/qm_os.c \
   csrc/lua/lq_disk.c csrc/lua/lq_util.c
 

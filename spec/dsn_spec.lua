@@ -19,35 +19,35 @@ end
 
 describe("dsn.read", function()
   it("takes one word or a list, in any order", function()
-    assert.same({ reports = of_all({ notify = "never" }) }, said({ notify = "never" }))
-    assert.same({ reports = of_all({ notify = "never" }) }, said({ notify = { "never" } }))
-    assert.same({ reports = of_all({ notify = "delay" }) }, said({ notify = "delay" }))
-    assert.same({ reports = of_all({ notify = "success,failure,delay" }) },
+    assert.same({ each = of_all({ notify = "never" }) }, said({ notify = "never" }))
+    assert.same({ each = of_all({ notify = "never" }) }, said({ notify = { "never" } }))
+    assert.same({ each = of_all({ notify = "delay" }) }, said({ notify = "delay" }))
+    assert.same({ each = of_all({ notify = "success,failure,delay" }) },
       said({ notify = { "delay", "success", "failure" } }))
   end)
 
   it("takes words for single recipients, whatever the case of their domain", function()
     local reports = said({ notify = { "failure", ["b@x.ORG"] = { "success", "delay" },
-      ["c@x.org"] = { "never" } } }).reports
+      ["c@x.org"] = { "never" } } }).each
     assert.same({ { notify = "failure" }, { notify = "success,delay" }, { notify = "never" } },
       reports)
     assert.same({ false, { notify = "never" }, false },
-      said({ notify = { ["b@x.org"] = "never" } }).reports)
+      said({ notify = { ["b@x.org"] = "never" } }).each)
     assert.same({ { notify = "never" }, { notify = "delay" }, { notify = "never" } },
-      said({ notify = { "never", ["b@x.org"] = "delay" } }).reports)
+      said({ notify = { "never", ["b@x.org"] = "delay" } }).each)
   end)
 
   it("knows original addresses, of all or of single ones", function()
     assert.same({ { orcpt = "a@x.org" }, { orcpt = "b@X.org" }, { orcpt = "c@x.org" } },
-      said({ orcpt = true }).reports)
+      said({ orcpt = true }).each)
     assert.same({ false, false, { orcpt = "first+1@y.org" } },
-      said({ orcpt = { ["c@x.org"] = "first+1@y.org" } }).reports)
+      said({ orcpt = { ["c@x.org"] = "first+1@y.org" } }).each)
   end)
 
   it("keeps what is of the whole message", function()
     local asked = said({ ret = "headers", envid = "no 1" })
     assert.same({ "headers", "no 1" }, { asked.ret, asked.envid })
-    assert.same({ false, false, false }, asked.reports)
+    assert.same({ false, false, false }, asked.each)
     assert.is_false(dsn.read(false))
   end)
 

@@ -22,17 +22,19 @@
  * our own declarations only; system headers stay outside.
  */
 #if defined(__GNUC__)
-#define QM_DECLS_BEGIN _Pragma("GCC visibility push(hidden)")
-#define QM_DECLS_END   _Pragma("GCC visibility pop")
-#define QM_EXPORT      __attribute__((visibility("default")))
-#define QM_MUST_USE    __attribute__((warn_unused_result))
-#define QM_PURE        __attribute__((pure))
+#define QM_DECLS_BEGIN   _Pragma("GCC visibility push(hidden)")
+#define QM_DECLS_END     _Pragma("GCC visibility pop")
+#define QM_EXPORT        __attribute__((visibility("default")))
+#define QM_MUST_USE      __attribute__((warn_unused_result))
+#define QM_PURE          __attribute__((pure))
+#define QM_ALWAYS_INLINE __attribute__((always_inline))
 #else
 #define QM_DECLS_BEGIN
 #define QM_DECLS_END
 #define QM_EXPORT
 #define QM_MUST_USE
 #define QM_PURE
+#define QM_ALWAYS_INLINE
 #endif
 
 #define QM_COUNTOF(array) (sizeof(array) / sizeof((array)[0]))

@@ -119,7 +119,7 @@ static enum qm_err make_room(struct qm_buf *buf, size_t len)
     return buf->err = grow(buf, buf->end + len);
 }
 
-char *qm_buf_reserve(struct qm_buf *buf, size_t len)
+char *qm_buf_make_room(struct qm_buf *buf, size_t len)
 {
     if (make_room(buf, len) != QM_OK) {
         return NULL;

@@ -43,7 +43,7 @@ enum qm_err qm_buf_append_u64(struct qm_buf *buf, uint64_t value);
  * counted with qm_buf_commit(). NULL (and the sticky error) when there is no
  * such room. The pointer is valid until the next call on the buffer.
  */
-char *qm_buf_reserve(struct qm_buf *buf, size_t len) QM_MUST_USE;
+static inline char *qm_buf_reserve(struct qm_buf *buf, size_t len) QM_MUST_USE;
 void qm_buf_commit(struct qm_buf *buf, size_t len);
 
 /* The bytes that wait; valid until the next call that changes the buffer. */
@@ -58,6 +58,18 @@ void qm_buf_consume(struct qm_buf *buf, size_t len);
 
 /* Drops bytes from the end so that `len` remain (undo of an append). */
 void qm_buf_truncate(struct qm_buf *buf, size_t len);
+
+/* What qm_buf_reserve() does where there is no room at the end yet. */
+char *qm_buf_make_room(struct qm_buf *buf, size_t len) QM_MUST_USE;
+
+static inline char *qm_buf_reserve(struct qm_buf *buf, size_t len)
+{
+    /* The room is never larger than the cap. */
+    if (buf->err == QM_OK && buf->data != NULL && len <= buf->room - buf->end) {
+        return buf->data + buf->end;
+    }
+    return qm_buf_make_room(buf, len);
+}
 
 QM_DECLS_END
 

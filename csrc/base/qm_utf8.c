@@ -51,13 +51,29 @@ size_t qm_utf8_char_len(struct qm_span text)
     return lead.len;
 }
 
-size_t qm_utf8_valid_prefix(struct qm_span text)
+/*
+ * Three bytes whose lead has no rule of its own for the second one: nearly all
+ * of Chinese.
+ */
+static bool is_common(const char *text)
+{
+    unsigned char lead = (unsigned char)text[0];
+
+    return lead > 0xe0 && lead < 0xf0 && lead != 0xed &&
+           ((unsigned char)text[1] & 0xc0) == 0x80 &&
+           ((unsigned char)text[2] & 0xc0) == 0x80;
+}
+
+size_t qm_utf8_run_of_high(struct qm_span text)
 {
     size_t at = 0;
 
-    while (at < text.len) {
-        size_t len = qm_utf8_char_len(qm_span_from(text, at));
+    while (at < text.len && (unsigned char)text.ptr[at] >= 0x80) {
+        size_t len = 3;
 
+        if (text.len - at < 3 || !is_common(text.ptr + at)) {
+            len = qm_utf8_char_len(qm_span_from(text, at));
+        }
         if (len == 0) {
             break;
         }
@@ -66,14 +82,41 @@ size_t qm_utf8_valid_prefix(struct qm_span text)
     return at;
 }
 
-bool qm_utf8_has_high(struct qm_span text)
+/* Bytes of ASCII at the start, eight at a time. */
+static size_t run_of_ascii(struct qm_span text)
 {
-    size_t i;
+    size_t at = 0;
+    uint64_t word;
 
-    for (i = 0; i < text.len; i++) {
-        if ((unsigned char)text.ptr[i] >= 0x80) {
-            return true;
+    for (; text.len - at >= sizeof(word); at += sizeof(word)) {
+        memcpy(&word, text.ptr + at, sizeof(word));
+        if ((word & UINT64_C(0x8080808080808080)) != 0) {
+            break;
         }
     }
-    return false;
+    while (at < text.len && (unsigned char)text.ptr[at] < 0x80) {
+        at++;
+    }
+    return at;
+}
+
+size_t qm_utf8_valid_prefix(struct qm_span text)
+{
+    size_t at = run_of_ascii(text);
+
+    while (at < text.len) {
+        size_t len = qm_utf8_run_of_high(qm_span_from(text, at));
+
+        if (len == 0) {
+            break;
+        }
+        at += len;
+        at += run_of_ascii(qm_span_from(text, at));
+    }
+    return at;
+}
+
+bool qm_utf8_has_high(struct qm_span text)
+{
+    return run_of_ascii(text) < text.len;
 }

@@ -27,6 +27,9 @@ static inline bool qm_utf8_is_valid(struct qm_span text)
     return qm_utf8_valid_prefix(text) == text.len;
 }
 
+/* Bytes at the start of `text` that are valid characters above ASCII. */
+size_t qm_utf8_run_of_high(struct qm_span text);
+
 /* True when a byte above 127 occurs. */
 bool qm_utf8_has_high(struct qm_span text);
 

@@ -1,8 +1,9 @@
 #include "codec/qm_run.h"
 
+#include "base/qm_bits.h"
 #include "base/qm_vector.h"
 
-enum { BLOCK = 64 };
+enum { BLOCK = QM_RUN_BLOCK };
 
 /* A bit for each byte of a block, the first byte lowest. */
 struct line_marks {
@@ -56,6 +57,17 @@ static uint64_t mark_plain(const char *text)
 
         printing &= ~(equal16(bytes, '=', at) | equal16(bytes, 0x7f, at));
         marks |= printing | equal16(bytes, '\t', at);
+    }
+    return marks;
+}
+
+static uint64_t mark_high(const char *text)
+{
+    uint64_t marks = 0;
+    unsigned at;
+
+    for (at = 0; at < BLOCK; at += 16) {
+        marks |= bits16(load16(text + at), at);
     }
     return marks;
 }
@@ -124,6 +136,19 @@ static uint64_t mark_plain(const char *text)
     return (bits64(printing) & ~equal64(bytes, '=')) | equal64(bytes, '\t');
 }
 
+static uint64_t mark_high(const char *text)
+{
+    uint8x16_t bytes[4];
+    uint8x16_t high[4];
+    size_t i;
+
+    load64(text, bytes);
+    for (i = 0; i < 4; i++) {
+        high[i] = vcgeq_u8(bytes[i], vdupq_n_u8(0x80));
+    }
+    return bits64(high);
+}
+
 #else
 
 static struct line_marks mark_lines(const char *text)
@@ -153,22 +178,18 @@ static uint64_t mark_plain(const char *text)
     return marks;
 }
 
-#endif
-
-/* Number of the lowest bit that is set; `bits` is not 0. */
-static size_t lowest(uint64_t bits)
+static uint64_t mark_high(const char *text)
 {
-#if defined(__GNUC__)
-    return (size_t)__builtin_ctzll(bits);
-#else
-    size_t i = 0;
+    uint64_t marks = 0;
+    size_t i;
 
-    while ((bits >> i & 1) == 0) {
-        i++;
+    for (i = 0; i < BLOCK; i++) {
+        marks |= (uint64_t)((unsigned char)text[i] >= 0x80) << i;
     }
-    return i;
-#endif
+    return marks;
 }
+
+#endif
 
 /* The end of a text as a block: what follows it there is NUL. */
 struct last_block {
@@ -209,41 +230,109 @@ static ptrdiff_t lines_in_block(const struct line_marks *marks,
     if (wrong == 0) {
         return BLOCK;
     }
-    at = lowest(wrong);
+    at = qm_bits_first(wrong);
     return (ptrdiff_t)at - ((due & ~marks->lf) >> at & 1 ? 1 : 0);
 }
+
+typedef struct line_marks line_marker(const char *text);
+
+/*
+ * The run within whole blocks; what is behind them is left. Where the marker is
+ * named it becomes part of this, and so does this of the function that names
+ * it: in each it is compiled for other instructions.
+ */
+static inline QM_ALWAYS_INLINE ptrdiff_t
+lines_in_blocks(line_marker *mark, const char *text, size_t blocks,
+                struct line_carry *carry, bool dots)
+{
+    size_t i;
+
+    for (i = 0; i < blocks; i++) {
+        struct line_marks marks = mark(text + i * BLOCK);
+        ptrdiff_t run = lines_in_block(&marks, carry, dots);
+
+        if (run < BLOCK) {
+            return (ptrdiff_t)(i * BLOCK) + run;
+        }
+    }
+    return (ptrdiff_t)(blocks * BLOCK);
+}
+
+#if defined(QM_VECTOR_X86)
+
+QM_TARGET("avx2")
+static inline uint64_t equal64(__m256i low, __m256i high, char c)
+{
+    __m256i wanted = _mm256_set1_epi8(c);
+    int first = _mm256_movemask_epi8(_mm256_cmpeq_epi8(low, wanted));
+    int second = _mm256_movemask_epi8(_mm256_cmpeq_epi8(high, wanted));
+
+    return (uint64_t)(unsigned)first | (uint64_t)(unsigned)second << 32;
+}
+
+QM_TARGET("avx2")
+static inline struct line_marks mark_lines_avx2(const char *text)
+{
+    const __m256i *from = (const __m256i *)(const void *)text;
+    __m256i low = _mm256_loadu_si256(from);
+    __m256i high = _mm256_loadu_si256(from + 1);
+    struct line_marks marks;
+
+    marks.cr = equal64(low, high, '\r');
+    marks.lf = equal64(low, high, '\n');
+    marks.dot = equal64(low, high, '.');
+    return marks;
+}
+
+QM_TARGET("avx2")
+static ptrdiff_t blocks_avx2(const char *text, size_t blocks,
+                             struct line_carry *carry, bool dots)
+{
+    return lines_in_blocks(mark_lines_avx2, text, blocks, carry, dots);
+}
+
+/* Shorter texts are not worth the question what the processor can do. */
+enum { WORTH_ASKING = 16 };
+
+static ptrdiff_t lines_of(const char *text, size_t blocks,
+                          struct line_carry *carry, bool dots)
+{
+    if (blocks >= WORTH_ASKING && __builtin_cpu_supports("avx2")) {
+        return blocks_avx2(text, blocks, carry, dots);
+    }
+    return lines_in_blocks(mark_lines, text, blocks, carry, dots);
+}
+
+#else
+
+static ptrdiff_t lines_of(const char *text, size_t blocks,
+                          struct line_carry *carry, bool dots)
+{
+    return lines_in_blocks(mark_lines, text, blocks, carry, dots);
+}
+
+#endif
 
 size_t qm_run_of_lines(const char *text, size_t len, bool at_line_start,
                        bool dots)
 {
     struct line_carry carry = { 0, at_line_start ? 1 : 0 };
+    size_t blocks = len / BLOCK;
+    size_t whole = blocks * BLOCK;
+    ptrdiff_t run = lines_of(text, blocks, &carry, dots);
     struct line_marks marks;
     struct last_block last;
-    size_t at = 0;
-    ptrdiff_t run;
 
-    for (; len - at >= BLOCK; at += BLOCK) {
-        marks = mark_lines(text + at);
-        run = lines_in_block(&marks, &carry, dots);
-        if (run < BLOCK) {
-            return (size_t)((ptrdiff_t)at + run);
-        }
+    if (run < (ptrdiff_t)whole) {
+        return (size_t)run;
     }
-    last = take_last(text + at, len - at);
+    last = take_last(text + whole, len - whole);
     marks = mark_lines(last.bytes);
     run = lines_in_block(&marks, &carry, dots);
-    if (run > (ptrdiff_t)(len - at)) {
-        run = (ptrdiff_t)(len - at);
+    if (run > (ptrdiff_t)(len - whole)) {
+        run = (ptrdiff_t)(len - whole);
     }
-    return (size_t)((ptrdiff_t)at + run);
-}
-
-/* Plain bytes at the start of a block, BLOCK when all are. */
-static size_t plain_in_block(const char *text)
-{
-    uint64_t marks = mark_plain(text);
-
-    return marks == UINT64_MAX ? BLOCK : lowest(~marks);
+    return (size_t)((ptrdiff_t)whole + run);
 }
 
 size_t qm_run_of_plain(const char *text, size_t len)
@@ -252,12 +341,26 @@ size_t qm_run_of_plain(const char *text, size_t len)
     size_t at = 0;
 
     for (; len - at >= BLOCK; at += BLOCK) {
-        size_t run = plain_in_block(text + at);
+        size_t run = qm_bits_run(mark_plain(text + at));
 
         if (run < BLOCK) {
             return at + run;
         }
     }
     last = take_last(text + at, len - at);
-    return at + plain_in_block(last.bytes); /* NUL is not plain */
+    return at + qm_bits_run(mark_plain(last.bytes)); /* NUL is not plain */
+}
+
+struct qm_run_kinds qm_run_kinds(const char *text, size_t len)
+{
+    struct qm_run_kinds kinds;
+    struct last_block last;
+
+    if (len < BLOCK) {
+        last = take_last(text, len);
+        text = last.bytes;
+    }
+    kinds.plain = mark_plain(text);
+    kinds.high = mark_high(text);
+    return kinds;
 }

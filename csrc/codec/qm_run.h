@@ -29,6 +29,17 @@ size_t qm_run_of_lines(const char *text, size_t len, bool at_line_start,
  */
 size_t qm_run_of_plain(const char *text, size_t len) QM_PURE;
 
+enum { QM_RUN_BLOCK = 64 };
+
+/* Sets of places in a block, see qm_bits.h. */
+struct qm_run_kinds {
+    uint64_t plain; /* as of qm_run_of_plain() */
+    uint64_t high;  /* bytes above 127 */
+};
+
+/* What is what among the first bytes of `text`, QM_RUN_BLOCK of them at most. */
+struct qm_run_kinds qm_run_kinds(const char *text, size_t len) QM_PURE;
+
 QM_DECLS_END
 
 #endif

@@ -11,9 +11,10 @@ QM_DECLS_BEGIN
 
 /*
  * The table is argument 2: { from=, to={...}, size=, eightbit=, utf8=, eager=,
- * check=, require_tls=, ret=, envid=, reports={ { notify=, orcpt= } or false,
- * ... } }. Pushes the id, or nil, name, text and the number of the recipient at
- * fault (0: the sender or the message).
+ * check=, require_tls=, reports={ ret=, envid=, each={ { notify=, orcpt= } or
+ * false, ... } } }; what else it holds is not looked at. Pushes the id, or nil,
+ * name, text and the number of the recipient at fault (0: the sender or the
+ * message).
  */
 int lq_envelope_begin(lua_State *L, struct qm_smtp *smtp);
 

@@ -28,30 +28,50 @@ static const char *const event_names[] = { "none",      "ready",   "recipient",
                                            "delivered", "refused", "checked",
                                            "lost",      "failed",  "closed" };
 
+static void set_name(lua_State *L, const char *key, const char *name)
+{
+    lua_pushstring(L, name);
+    lua_setfield(L, -2, key);
+}
+
+static void set_bool(lua_State *L, const char *key, bool value)
+{
+    lua_pushboolean(L, value);
+    lua_setfield(L, -2, key);
+}
+
+/* What tells how something went wrong. */
+static void set_fault(lua_State *L, const struct qm_smtp_event *event)
+{
+    set_number(L, "index", event->index + 1);
+    set_name(L, "fault", qm_smtp_fault_name(event->fault));
+    set_bool(L, "handed_over", event->handed_over);
+    set_number(L, "in_flight", event->in_flight);
+    set_bool(L, "behind", event->behind);
+    if (event->detail.len > 0) {
+        set_text(L, "detail", event->detail);
+    }
+}
+
+/* Room for what the owner of the session notes in it as well. */
+enum { FIELDS_OF_SUCCESS = 8, FIELDS_OF_FAULT = 16 };
+
 void lq_push_event(lua_State *L, const struct qm_smtp_event *event)
 {
-    lua_createtable(L, 0, 12);
-    lua_pushstring(L, event_names[event->type]);
-    lua_setfield(L, -2, "type");
+    bool is_success = event->type == QM_EVENT_DELIVERED;
+
+    lua_createtable(L, 0, is_success ? FIELDS_OF_SUCCESS : FIELDS_OF_FAULT);
+    set_name(L, "type", event_names[event->type]);
     set_number(L, "id", event->id);
-    set_number(L, "index", event->index + 1);
-    lua_pushstring(L, qm_smtp_fault_name(event->fault));
-    lua_setfield(L, -2, "fault");
-    lua_pushstring(L, qm_phase_name(event->phase));
-    lua_setfield(L, -2, "phase");
+    set_name(L, "phase", qm_phase_name(event->phase));
     if (event->code != 0) {
         set_number(L, "code", event->code);
     }
     set_enhanced(L, &event->enhanced);
     set_text(L, "text", event->text);
-    if (event->detail.len > 0) {
-        set_text(L, "detail", event->detail);
+    if (!is_success) {
+        set_fault(L, event);
     }
-    lua_pushboolean(L, event->handed_over);
-    lua_setfield(L, -2, "handed_over");
-    set_number(L, "in_flight", event->in_flight);
-    lua_pushboolean(L, event->behind);
-    lua_setfield(L, -2, "behind");
 }
 
 static void push_mechanisms(lua_State *L, unsigned bits)

@@ -5,12 +5,14 @@
  * spec ("attachments[2].name"), `position` (1-based) of the byte, if the kind
  * of the failure has one.
  *
- * The anchor table of a message holds, at 1, 2, ...: strings that parts point
- * at; at 0: the piece pushed last; at -1, -2, ...: the reader of part 1, 2, ...
+ * The anchor table of a message holds, at 1: the spec, whose strings the parts
+ * point at, so that it must not be changed; at 2: a signature; at 0: the piece
+ * pushed last; at -1, -2, ...: the reader of part 1, 2, ...
  */
 #include "lua/lq_message.h"
 
 #include "lua/lq_core.h"
+#include "lua/lq_pool.h"
 #include "lua/lq_signing.h"
 #include "lua/lq_util.h"
 
@@ -19,36 +21,37 @@
 static const char class_name[] = "qqmail.message";
 
 struct lq_message {
-    struct qm_message message;
-    bool is_open;
+    struct qm_message *message; /* NULL: closed */
+    struct lq_pool *pool;       /* where it came from */
 };
 
-enum { ANCHOR_PUSHED = 0, READ_DEFAULT = 65536 };
+enum { ANCHOR_PUSHED = 0, ANCHOR_SPEC = 1, READ_DEFAULT = 65536 };
 
 struct qm_message *lq_message_check(lua_State *L, int arg)
 {
     struct lq_message *object = luaL_checkudata(L, arg, class_name);
 
-    luaL_argcheck(L, object->is_open, arg, "message is closed");
-    return &object->message;
+    luaL_argcheck(L, object->message != NULL, arg, "message is closed");
+    return object->message;
 }
 
-static struct lq_message *new_message(lua_State *L)
+/* Pushes a new one, NULL when memory is short; the caller gives the anchor. */
+static struct qm_message *new_message(lua_State *L, struct lq_pool *pool)
 {
-    struct lq_message *object = lq_new_object(L, sizeof(*object), class_name);
+    struct lq_message *object = lq_new_udata(L, sizeof(*object), class_name);
 
-    qm_message_init(&object->message);
-    object->is_open = true;
-    return object;
+    object->pool = pool;
+    object->message = lq_pool_take(pool);
+    return object->message;
 }
 
 static int l_message_close(lua_State *L)
 {
     struct lq_message *object = luaL_checkudata(L, 1, class_name);
 
-    if (object->is_open) {
-        object->is_open = false;
-        qm_message_deinit(&object->message);
+    if (object->message != NULL) {
+        lq_pool_give(object->pool, object->message);
+        object->message = NULL;
     }
     return 0;
 }
@@ -216,19 +219,6 @@ static enum qm_err add_fields(lua_State *L, struct qm_message *m, int spec)
 
 /* --- parts --------------------------------------------------------------- */
 
-/* A string of a table, kept alive by the anchor table. */
-static struct qm_span take_string(lua_State *L, int table, const char *key,
-                                  int anchor)
-{
-    struct qm_span span = lq_field_span(L, table, key, NULL);
-
-    if (span.ptr != NULL) {
-        lua_getfield(L, table, key);
-        lua_rawseti(L, anchor, (int)lq_rawlen(L, anchor) + 1);
-    }
-    return span;
-}
-
 static enum qm_err take_reader(lua_State *L, int table, size_t part_index,
                                int anchor, struct qm_source *source)
 {
@@ -237,6 +227,8 @@ static enum qm_err take_reader(lua_State *L, int table, size_t part_index,
     lua_getfield(L, table, "read");
     luaL_checktype(L, -1, LUA_TFUNCTION);
     lua_rawseti(L, anchor, -(int)part_index - 1);
+    lua_pushboolean(L, 0); /* room for what will be pushed */
+    lua_rawseti(L, anchor, ANCHOR_PUSHED);
     qm_source_pull(source, size >= 0, size >= 0 ? (uint64_t)size : 0);
     return QM_OK;
 }
@@ -245,14 +237,14 @@ static enum qm_err take_reader(lua_State *L, int table, size_t part_index,
 static enum qm_err take_source(lua_State *L, int table, size_t part_index,
                                int anchor, struct qm_source *source)
 {
-    struct qm_span data = take_string(L, table, "data", anchor);
+    struct qm_span data = lq_field_span(L, table, "data", NULL);
     struct qm_span path;
 
     if (data.ptr != NULL) {
         qm_source_memory(source, data);
         return QM_OK;
     }
-    path = take_string(L, table, "path", anchor);
+    path = lq_field_span(L, table, "path", NULL);
     if (path.ptr == NULL) {
         return take_reader(L, table, part_index, anchor, source);
     }
@@ -262,6 +254,24 @@ static enum qm_err take_source(lua_State *L, int table, size_t part_index,
     return qm_source_file(source, path.ptr);
 }
 
+/* Adds a part whose source is on top of the stack. */
+static enum qm_err add_source(lua_State *L, struct qm_message *m,
+                              struct qm_part *part, int anchor)
+{
+    int table = lua_gettop(L);
+    enum qm_err source_err;
+    enum qm_err err;
+
+    luaL_checktype(L, table, LUA_TTABLE);
+    source_err = take_source(L, table, m->part_count, anchor, &part->source);
+    err = qm_message_add_part(m, part);
+    if (err == QM_OK && source_err != QM_OK) {
+        m->fault_part = m->part_count - 1;
+        return source_err;
+    }
+    return err;
+}
+
 /* Adds the part described by the table on top of the stack and pops it. */
 static enum qm_err add_part(lua_State *L, struct qm_message *m,
                             enum qm_part_role role, int anchor)
@@ -269,7 +279,6 @@ static enum qm_err add_part(lua_State *L, struct qm_message *m,
     int table = lua_gettop(L);
     struct qm_part part;
     enum qm_err err;
-    enum qm_err source_err;
 
     luaL_checktype(L, table, LUA_TTABLE);
     memset(&part, 0, sizeof(part));
@@ -278,23 +287,18 @@ static enum qm_err add_part(lua_State *L, struct qm_message *m,
         lq_field_bool(L, table, "is_message", false)) {
         part.role = QM_PART_MESSAGE;
     }
-    part.type = take_string(L, table, "type", anchor);
-    part.name = take_string(L, table, "name", anchor);
-    part.id = take_string(L, table, "cid", anchor);
-    part.method = take_string(L, table, "method", anchor);
+    part.type = lq_field_span(L, table, "type", NULL);
+    part.name = lq_field_span(L, table, "name", NULL);
+    part.id = lq_field_span(L, table, "cid", NULL);
+    part.method = lq_field_span(L, table, "method", NULL);
     if (part.type.ptr == NULL) {
         part.type = qm_span_of("application/octet-stream");
     }
     lua_getfield(L, table, "source");
-    luaL_checktype(L, -1, LUA_TTABLE);
-    source_err =
-        take_source(L, lua_gettop(L), m->part_count, anchor, &part.source);
-    err = qm_message_add_part(m, &part);
-    if (err == QM_OK && source_err != QM_OK) {
-        m->fault_part = m->part_count - 1;
-        return source_err;
+    err = add_source(L, m, &part, anchor);
+    if (err == QM_OK) {
+        lua_settop(L, table - 1);
     }
-    lua_settop(L, table - 1);
     return err;
 }
 
@@ -320,16 +324,18 @@ static enum qm_err add_part_list(lua_State *L, struct qm_message *m, int spec,
 static enum qm_err add_text_part(lua_State *L, struct qm_message *m, int spec,
                                  enum qm_part_role role, int anchor)
 {
+    struct qm_part part;
+
     lua_getfield(L, spec, role_fields[role]);
     if (lua_isnil(L, -1)) {
         return QM_OK;
     }
-    if (role != QM_PART_CALENDAR && role != QM_PART_SMIME) {
-        lua_createtable(L, 0, 1);
-        lua_insert(L, -2);
-        lua_setfield(L, -2, "source");
+    if (role == QM_PART_CALENDAR || role == QM_PART_SMIME) {
+        return add_part(L, m, role, anchor);
     }
-    return add_part(L, m, role, anchor);
+    memset(&part, 0, sizeof(part));
+    part.role = role;
+    return add_source(L, m, &part, anchor);
 }
 
 static enum qm_err add_parts(lua_State *L, struct qm_message *m, int spec,
@@ -372,10 +378,15 @@ static int l_core_message(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     boundary = lq_field_span(L, 1, "boundary", "");
-    m = &new_message(L)->message;
-    lq_getanchor(L, 2);
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, 3, ANCHOR_PUSHED);
+    m = new_message(L, lua_touserdata(L, lua_upvalueindex(1)));
+    if (m == NULL) {
+        return lq_push_error(L, QM_E_MEMORY);
+    }
+    lua_createtable(L, 1, 0);
+    lua_pushvalue(L, 1);
+    lua_rawseti(L, 3, ANCHOR_SPEC);
+    lua_pushvalue(L, 3);
+    lq_setanchor(L, 2);
     m->header.utf8 = lq_field_bool(L, 1, "utf8", false);
     m->is_signed = lq_field_bool(L, 1, "signed", false);
     m->is_entity = lq_field_bool(L, 1, "entity", false);
@@ -522,12 +533,15 @@ static int l_message_reader(lua_State *L)
 static int l_message_copy(lua_State *L)
 {
     const struct qm_message *m = lq_message_check(L, 1);
-    struct lq_message *copy = new_message(L);
-    enum qm_err err;
+    const struct lq_message *object = lua_touserdata(L, 1);
+    struct qm_message *copy = new_message(L, object->pool);
+    enum qm_err err = QM_E_MEMORY;
 
     lq_getanchor(L, 1);
     lq_setanchor(L, -2);
-    err = qm_message_copy(&copy->message, m);
+    if (copy != NULL) {
+        err = qm_message_copy(copy, m);
+    }
     return err == QM_OK ? 1 : lq_push_error(L, err);
 }
 
@@ -577,13 +591,10 @@ static const luaL_Reg methods[] = {
     { NULL, NULL },
 };
 
-static const luaL_Reg functions[] = {
-    { "message", l_core_message },
-    { NULL, NULL },
-};
-
 void lq_message_open(lua_State *L)
 {
     lq_class(L, class_name, methods, NULL, l_message_close);
-    lq_setfuncs(L, functions);
+    lq_pool_push(L);
+    lua_pushcclosure(L, l_core_message, 1);
+    lua_setfield(L, -2, "message");
 }

@@ -3,6 +3,7 @@
  */
 #include "lua/lq_net.h"
 #include "lua/lq_util.h"
+#include "lua/lq_waiting.h"
 
 #include "net/qm_clock.h"
 #include "net/qm_errno.h"
@@ -175,7 +176,7 @@ static int l_stream_read(lua_State *L)
 static int l_stream_write(lua_State *L)
 {
     struct qm_stream *stream = check_stream(L, 1);
-    struct qm_span bytes = lq_check_span(L, 2);
+    struct qm_span bytes = lq_check_bytes(L, 2);
     int64_t first = 1;
     size_t len;
     enum qm_err err;

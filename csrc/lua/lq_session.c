@@ -9,6 +9,7 @@
 #include "lua/lq_event.h"
 #include "lua/lq_message.h"
 #include "lua/lq_util.h"
+#include "lua/lq_waiting.h"
 #include "smtp/qm_smtp.h"
 
 #define CLASS "qqmail.session"
@@ -25,14 +26,19 @@ struct session {
     struct qm_buf line; /* scratch for a trace line */
 };
 
-static struct session *check(lua_State *L)
+static struct session *session_at(lua_State *L, int arg)
 {
-    struct session *session = luaL_checkudata(L, 1, CLASS);
+    struct session *session = luaL_checkudata(L, arg, CLASS);
 
     if (!session->open) {
         luaL_error(L, "the session is closed");
     }
     return session;
+}
+
+static struct session *check(lua_State *L)
+{
+    return session_at(L, 1);
 }
 
 static int l_session_close(lua_State *L)
@@ -176,6 +182,13 @@ static int l_session_output(lua_State *L)
     lua_pushlstring(L, waiting.ptr, waiting.len);
     return 1;
 }
+
+static struct qm_span waiting_output(lua_State *L, int arg)
+{
+    return qm_smtp_output(&session_at(L, arg)->smtp);
+}
+
+static const struct lq_waiting offer = { waiting_output };
 
 static int l_session_sent(lua_State *L)
 {
@@ -514,5 +527,6 @@ static const luaL_Reg functions[] = { { "session", l_core_session },
 void lq_session_open(lua_State *L)
 {
     lq_class(L, CLASS, methods, metamethods, l_session_close);
+    lq_waiting_offer(L, CLASS, &offer);
     lq_setfuncs(L, functions);
 }

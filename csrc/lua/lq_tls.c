@@ -3,6 +3,7 @@
  */
 #include "base/qm_version.h"
 #include "lua/lq_util.h"
+#include "lua/lq_waiting.h"
 #include "tls/qm_tls.h"
 #include "tls/qm_tls_bind.h"
 #include "tls/qm_tls_cache.h"
@@ -282,7 +283,7 @@ static int l_filter_read(lua_State *L)
 static int l_filter_write(lua_State *L)
 {
     struct qm_tls *tls = check_filter(L);
-    struct qm_span plain = lq_check_span(L, 2);
+    struct qm_span plain = lq_check_bytes(L, 2);
     size_t accepted;
     enum qm_err err;
 
@@ -478,12 +479,20 @@ static const luaL_Reg filter_methods[] = {
     { NULL, NULL },
 };
 
+static struct qm_span waiting_output(lua_State *L, int arg)
+{
+    return qm_tls_output(luaL_checkudata(L, arg, FILTER_CLASS));
+}
+
+static const struct lq_waiting filter_offer = { waiting_output };
+
 static void register_classes(lua_State *L)
 {
     lq_class(L, CACHE_CLASS, no_methods, NULL, l_cache_close);
     lq_class(L, CONTEXT_CLASS, context_methods, context_metamethods,
              l_context_close);
     lq_class(L, FILTER_CLASS, filter_methods, NULL, l_filter_close);
+    lq_waiting_offer(L, FILTER_CLASS, &filter_offer);
 }
 
 int luaopen_qqmail_tls(lua_State *L)

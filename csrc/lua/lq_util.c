@@ -22,15 +22,22 @@ void lq_class(lua_State *L, const char *class_name, const luaL_Reg *methods,
     lua_pop(L, 1);
 }
 
-void *lq_new_object(lua_State *L, size_t size, const char *class_name)
+void *lq_new_udata(lua_State *L, size_t size, const char *class_name)
 {
     void *object = lq_newudata(L, size);
 
     memset(object, 0, size);
-    lua_newtable(L);
-    lq_setanchor(L, -2);
     luaL_getmetatable(L, class_name);
     lua_setmetatable(L, -2);
+    return object;
+}
+
+void *lq_new_object(lua_State *L, size_t size, const char *class_name)
+{
+    void *object = lq_new_udata(L, size, class_name);
+
+    lua_newtable(L);
+    lq_setanchor(L, -2);
     return object;
 }
 

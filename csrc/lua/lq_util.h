@@ -16,7 +16,10 @@ QM_DECLS_BEGIN
 void lq_class(lua_State *L, const char *class_name, const luaL_Reg *methods,
               const luaL_Reg *metamethods, lua_CFunction close);
 
-/* New zeroed userdata of the class, on the stack, with an anchor table. */
+/* New zeroed userdata of the class, on the stack. */
+void *lq_new_udata(lua_State *L, size_t size, const char *class_name);
+
+/* The same with an anchor table. */
 void *lq_new_object(lua_State *L, size_t size, const char *class_name);
 
 /* The string argument as a span; raises for another type. */

@@ -55,6 +55,36 @@ void qm_message_deinit(struct qm_message *m)
     qm_message_init(m);
 }
 
+static bool is_usual(const struct qm_message *m)
+{
+    return m->header.text.room <= QM_MESSAGE_KEPT_MAX &&
+           m->header.scratch.room <= QM_MESSAGE_KEPT_MAX &&
+           m->part_room * sizeof(*m->parts) <= QM_MESSAGE_KEPT_MAX &&
+           m->segment_room * sizeof(*m->segments) <= QM_MESSAGE_KEPT_MAX;
+}
+
+void qm_message_reset(struct qm_message *m)
+{
+    struct qm_message old;
+
+    if (!is_usual(m)) {
+        qm_message_deinit(m);
+        return;
+    }
+    stop_reading(m);
+    qm_raw_deinit(&m->raw);
+    old = *m;
+    qm_message_init(m);
+    m->header.text = old.header.text;
+    m->header.scratch = old.header.scratch;
+    qm_buf_reset(&m->header.text);
+    qm_buf_reset(&m->header.scratch);
+    m->parts = old.parts;
+    m->part_room = old.part_room;
+    m->segments = old.segments;
+    m->segment_room = old.segment_room;
+}
+
 enum qm_err qm_message_add_part(struct qm_message *m,
                                 const struct qm_part *part)
 {
@@ -94,27 +124,57 @@ enum qm_err qm_message_build(struct qm_message *m, struct qm_span boundary)
     return err;
 }
 
-static void *copy_array(const void *array, size_t size)
+static enum qm_err copy_parts(struct qm_message *to,
+                              const struct qm_message *from)
 {
-    void *copy = qm_mem_alloc(size);
+    size_t count = from->part_count;
 
-    if (copy != NULL && size > 0) {
-        memcpy(copy, array, size);
+    if (count > to->part_room) {
+        struct qm_part *parts =
+            qm_mem_resize(to->parts, count * sizeof(*parts));
+
+        if (parts == NULL) {
+            return QM_E_MEMORY;
+        }
+        to->parts = parts;
+        to->part_room = count;
     }
-    return copy;
+    to->part_count = count;
+    memcpy(to->parts, from->parts, count * sizeof(*to->parts));
+    return QM_OK;
+}
+
+static enum qm_err copy_segments(struct qm_message *to,
+                                 const struct qm_message *from)
+{
+    size_t count = from->segment_count;
+
+    if (count > to->segment_room) {
+        struct qm_segment *segments =
+            qm_mem_resize(to->segments, count * sizeof(*segments));
+
+        if (segments == NULL) {
+            return QM_E_MEMORY;
+        }
+        to->segments = segments;
+        to->segment_room = count;
+    }
+    to->segment_count = count;
+    memcpy(to->segments, from->segments, count * sizeof(*to->segments));
+    return QM_OK;
 }
 
 static enum qm_err copy_heap(struct qm_message *to,
                              const struct qm_message *from)
 {
-    to->parts = copy_array(from->parts, from->part_count * sizeof(*to->parts));
-    to->segments =
-        copy_array(from->segments, from->segment_count * sizeof(*to->segments));
-    if (to->parts == NULL || to->segments == NULL) {
-        return QM_E_MEMORY;
+    enum qm_err err = copy_parts(to, from);
+
+    if (err == QM_OK) {
+        err = copy_segments(to, from);
     }
-    to->part_room = to->part_count = from->part_count;
-    to->segment_room = to->segment_count = from->segment_count;
+    if (err != QM_OK) {
+        return err;
+    }
     return qm_buf_append(&to->header.text, qm_buf_span(&from->header.text));
 }
 
@@ -125,7 +185,6 @@ enum qm_err qm_message_copy(struct qm_message *to,
     enum qm_err err;
     size_t i;
 
-    qm_message_init(to);
     if (!from->built) {
         return QM_E_MISUSE;
     }

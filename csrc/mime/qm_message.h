@@ -21,7 +21,8 @@
 enum {
     QM_MESSAGE_TEXT_MAX = 4 * 1024 * 1024, /* all headers together */
     QM_MESSAGE_PARTS_MAX = 10000,          /* far beyond what readers show */
-    QM_MESSAGE_SLICE = 64 * 1024           /* files are read in such pieces */
+    QM_MESSAGE_KEPT_MAX = 16 * 1024, /* each room qm_message_reset keeps */
+    QM_MESSAGE_SLICE = 64 * 1024     /* files are read in such pieces */
 };
 
 /* A stretch of the message: ready text, or the body of a part. */
@@ -75,6 +76,9 @@ QM_DECLS_BEGIN
 void qm_message_init(struct qm_message *m);
 void qm_message_deinit(struct qm_message *m);
 
+/* Empties it for another message; room of a usual size is kept. */
+void qm_message_reset(struct qm_message *m);
+
 /* Takes a copy of *part; its role, source, type, name, id, method count. */
 enum qm_err qm_message_add_part(struct qm_message *m,
                                 const struct qm_part *part) QM_MUST_USE;
@@ -101,9 +105,8 @@ enum qm_err qm_message_sign(struct qm_message *m,
                             struct qm_span signature) QM_MUST_USE;
 
 /*
- * A second reader of the same message: `to` (not yet initialised) gets its own
- * cursor and shares what parts point at. QM_E_UNSUPPORTED when a part is
- * pulled.
+ * A second reader of the same message: `to` (empty) gets its own cursor and
+ * shares what parts point at. QM_E_UNSUPPORTED when a part is pulled.
  */
 enum qm_err qm_message_copy(struct qm_message *to,
                             const struct qm_message *from) QM_MUST_USE;

@@ -1,6 +1,7 @@
 #include "mime/qm_scan.h"
 
 #include "base/qm_ascii.h"
+#include "base/qm_bits.h"
 #include "base/qm_utf8.h"
 #include "codec/qm_run.h"
 
@@ -120,20 +121,24 @@ static void see_byte(struct qm_scan *scan, unsigned char c)
     scan->len++;
 }
 
-/* Complete characters above ASCII at the start of `text`, in bytes. */
-static size_t run_of_high(struct qm_span text)
+/*
+ * The first `run` bytes are plain or above ASCII, `high` are the places of
+ * those. Bytes up to the first character that is not valid, or not yet whole;
+ * more than `run` where a row of characters goes on behind it.
+ */
+static size_t valid_run(struct qm_span text, uint64_t high, size_t run)
 {
-    size_t at = 0;
+    high &= qm_bits_below(run);
+    while (high != 0) {
+        size_t at = qm_bits_first(high);
+        size_t end = at + qm_utf8_run_of_high(qm_span_from(text, at));
 
-    while (at < text.len && (unsigned char)text.ptr[at] >= 0x80) {
-        size_t len = qm_utf8_char_len(qm_span_from(text, at));
-
-        if (len == 0) {
-            break;
+        if (end >= run || (unsigned char)text.ptr[end] >= 0x80) {
+            return end;
         }
-        at += len;
+        high &= ~qm_bits_below(end);
     }
-    return at;
+    return run;
 }
 
 static void add_to_line(struct qm_scan *scan, size_t run)
@@ -146,40 +151,59 @@ static void add_to_line(struct qm_scan *scan, size_t run)
     }
 }
 
-/*
- * Takes bytes of one kind, as far as they go from `text` on: what needs no
- * encoding, or whole characters above ASCII. None where the start of the line
- * still matters.
- */
-static size_t see_run(struct qm_scan *scan, struct qm_span text)
+/* A run that goes on behind the block ends in characters above ASCII. */
+static void add_high(struct qm_scan *scan, uint64_t high, size_t in_block,
+                     size_t run)
 {
+    size_t inside = run < in_block ? run : in_block;
+    size_t count = qm_bits_count(high & qm_bits_below(inside)) + (run - inside);
+
+    scan->high |= count > 0;
+    scan->escapes += count;
+}
+
+/*
+ * Takes bytes of a block: what needs no encoding, and whole characters above
+ * ASCII. None where the start of the line still matters.
+ */
+static size_t see_run(struct qm_scan *scan, struct qm_span text,
+                      struct qm_run_kinds kinds)
+{
+    size_t in_block;
     size_t run;
 
     if (scan->marking || scan->held_len > 0) {
         return 0;
     }
-    run = qm_run_of_plain(text.ptr, text.len);
-    if (run == 0) {
-        run = run_of_high(text);
-        scan->high |= run > 0;
-        scan->escapes += run;
-    }
+    in_block = qm_bits_run(kinds.plain | kinds.high);
+    run = valid_run(text, kinds.high, in_block);
+    add_high(scan, kinds.high, in_block, run);
     add_to_line(scan, run);
     return run;
 }
 
 void qm_scan_update(struct qm_scan *scan, struct qm_span bytes)
 {
+    struct qm_run_kinds kinds = { 0, 0 };
+    size_t known = 0; /* the kinds of bytes up to here are known */
     size_t at = 0;
 
     while (at < bytes.len) {
-        size_t run = see_run(scan, qm_span_from(bytes, at));
+        struct qm_span rest = qm_span_from(bytes, at);
+        size_t step;
 
-        if (run == 0) {
-            see_byte(scan, (unsigned char)bytes.ptr[at]);
-            run = 1;
+        if (at >= known) {
+            kinds = qm_run_kinds(rest.ptr, rest.len);
+            known = at + QM_RUN_BLOCK;
         }
-        at += run;
+        step = see_run(scan, rest, kinds);
+        if (step == 0) {
+            see_byte(scan, (unsigned char)bytes.ptr[at]);
+            step = 1;
+        }
+        kinds.plain = qm_bits_shift(kinds.plain, step);
+        kinds.high = qm_bits_shift(kinds.high, step);
+        at += step;
     }
 }
 

@@ -115,8 +115,11 @@ local function state_of(self, is_last)
 end
 
 local function show(self, is_last)
+  if not self.on_progress then
+    return
+  end
   local now = net.now()
-  if self.on_progress and (is_last or now - self.shown_at >= progress.every) then
+  if is_last or now - self.shown_at >= progress.every then
     self.shown_at = now
     self.mailer.report:call(self.on_progress, state_of(self, is_last))
   end
@@ -199,10 +202,11 @@ end
 --- Until when a message may be begun, and until when it must have its result: its own
 -- deadline ends no connection, on which others are under way. Counted from now.
 -- @tparam table waiting letter
+-- @tparam number now
 -- @treturn number absolute
 -- @treturn number absolute
-function Batch:deadlines_for(waiting)
-  local last = self.driver:now() + self.mailer.settings.timeout.total
+function Batch:deadlines_for(waiting, now)
+  local last = now + self.mailer.settings.timeout.total
   local own = waiting.built.deadline
   return own and math.min(last, self.started + own) or last, last
 end
@@ -221,10 +225,11 @@ end
 
 --- Whether a message must not be tried any more. It has its result then.
 -- @tparam table item
+-- @tparam number now
 -- @treturn boolean
-function Batch:is_settled(item)
+function Batch:is_settled(item, now)
   local waiting, deadline = item.letter, deadline_of(self, item)
-  local why = dispatch.why_stop(self.mailer, waiting, self.driver:now(), deadline, self.cancel)
+  local why = dispatch.why_stop(self.mailer, waiting, now, deadline, self.cancel)
   if why and not waiting.receipt and not waiting.err then
     waiting.err = why
   end

@@ -154,37 +154,33 @@ function Connection:room()
 end
 
 --- Follow what becomes of something the session began.
--- @tparam table job with `verdicts`; gets `id`, `began` and, in the end, `outcome` and
---   `ended`
+-- @tparam table job gets `id`, `began`, `verdicts` and, in the end, `outcome`, the event
+--   that settled it, with the moment `at`
 -- @tparam number id
 function Connection:adopt(job, id)
+  local now = self.now()
   if next(self.jobs) == nil then
-    self.since = self.now()
+    self.since = now
   end
-  job.id, job.began = id, self.now()
+  job.id, job.began = id, now
   self.jobs[id] = job
 end
 
 --- Hand a message to the session.
--- @tparam table job `message`, `handle` (its `qqmail.message`), `envelope`,
---   `size`, `eightbit`, `utf8`, `require_tls`, `reports` (see `qqmail.dsn`); gets `id`,
---   `verdicts`, `began` and, in the end, `outcome` and `ended`
+-- @tparam table job `message`, `handle` (its `qqmail.message`), `from`, `to`, `size`,
+--   `eightbit`, `utf8`, `require_tls`, `reports` (see `dsn.parameters`); gets `id`,
+--   `began`, `verdicts` (by number of the recipient, of those that were not taken; nil:
+--   there are none) and, in the end, `outcome`
 -- @treturn ?boolean true
 -- @treturn ?string error name
 -- @treturn ?number which recipient is at fault, 0: none
 function Connection:submit(job)
   plan(self, job)
-  local asked = job.reports or {}
-  local id, name, _, index = self.session:begin({
-    from = job.envelope.from, to = job.envelope.to, size = job.size,
-    eightbit = job.eightbit, utf8 = job.utf8, eager = job.eager,
-    require_tls = job.require_tls, ret = asked.ret, envid = asked.envid,
-    reports = asked.reports,
-  })
+  local id, name, _, index = self.session:begin(job)
   if not id then
     return nil, name, index
   end
-  job.verdicts, job.outcome, job.is_reading = {}, nil, true
+  job.is_reading = true
   self:adopt(job, id)
   job.message:lend(job)
   follow(self, job)

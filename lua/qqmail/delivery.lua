@@ -10,32 +10,44 @@ local failure = require("qqmail.failure")
 
 local M = {}
 
+-- One sending of a message. The fields that most jobs get are named, so that the table does
+-- not have to grow: how it will be sent, its way, what came of it.
+local function new_job(built, handle, to)
+  local job = {
+    message = built, handle = handle, from = built.envelope.from, to = to,
+    size = nil, eightbit = nil, utf8 = nil, pipelined = nil, chunked = nil, eager = nil,
+    id = nil, began = nil, is_reading = nil, followed = nil, item = nil,
+    outcome = nil,
+  }
+  job.cancel = built.cancel
+  return job
+end
+
 --- What a message will look like on this connection.
 -- @tparam table settings
 -- @tparam table built
 -- @tparam table to recipients of this try
 -- @tparam table connection
--- @treturn ?table job
+-- @treturn ?table job, see `submit` of `qqmail.connection`
 -- @treturn ?table error
 function M.prepare(settings, built, to, connection)
   local handle = built:handle()
   if built:is_busy(handle) then
     return nil, built:failure(handle, "unsupported")
   end
-  local plan, err = extensions.plan(settings, built, handle, to, connection)
-  if not plan then
+  local job = new_job(built, handle, to)
+  local ok, err = extensions.plan(job, settings, connection)
+  if not ok then
     return nil, err
   end
-  local ok, name, text = handle:rewind(plan.eightbit)
+  local name, text
+  ok, name, text = handle:rewind(job.eightbit)
   if not ok then
     return nil, built:failure(handle, name, text)
   end
-  return {
-    message = built, handle = handle, envelope = { from = built.envelope.from, to = plan.to },
-    size = handle:size(plan.eightbit), eightbit = plan.eightbit and handle:is_eightbit(),
-    utf8 = plan.utf8, require_tls = plan.require_tls, reports = plan.reports,
-    has_reports = plan.has_reports, refused = plan.refused, cancel = built.cancel,
-  }
+  job.size = handle:size(job.eightbit)
+  job.eightbit = job.eightbit and handle:is_eightbit()
+  return job
 end
 
 local SUBMIT_ERRORS = {
@@ -67,8 +79,9 @@ local function verdicts_of(settings, job)
   for index, row in ipairs(job.refused or {}) do
     rejected[index] = row
   end
-  for index, address in ipairs(job.envelope.to) do
-    local verdict = job.verdicts[index]
+  local verdicts = job.verdicts
+  for index, address in ipairs(job.to) do
+    local verdict = verdicts and verdicts[index]
     if verdict and verdict.fault == "reply" then
       local err = failure.event(verdict, { settings = settings })
       rejected[#rejected + 1] = { address = address, code = verdict.code,
@@ -86,14 +99,21 @@ end
 local function take_times(job, connection)
   local times = connection.times
   connection.times = {}
-  times.message = job.ended - job.began
+  times.message = job.outcome.at - job.began
   return times
 end
 
+local BEFORE_QUEUE_ID = { "queued as ", "id=" }
+
 -- "250 2.0.0 Ok: queued as 4F2A" and its kin; QQ says "queued as." and no more.
 local function queue_id_of(text)
-  local id = text:match("queued as ([%w%-%._]+)") or text:match("id=([%w%-%._]+)")
-  return id and id:match("%w") and id or nil
+  for _, words in ipairs(BEFORE_QUEUE_ID) do
+    local _, last = text:find(words, 1, true)
+    local id = last and text:match("^[%w%-%._]+", last + 1)
+    if id then
+      return id:find("%w") and id or nil
+    end
+  end
 end
 
 local function receipt_of(settings, job, connection, reused)
@@ -131,7 +151,7 @@ function M.submit(settings, job, connection)
   if ok then
     return true
   end
-  return nil, submit_error(settings, name, connection, job.envelope.to[index])
+  return nil, submit_error(settings, name, connection, job.to[index])
 end
 
 --- What came of a job that has its outcome.

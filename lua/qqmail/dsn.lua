@@ -254,17 +254,17 @@ end
 --- What a session says of it.
 -- @tparam table self of `read`
 -- @tparam table to list of addresses
--- @treturn table `ret`, `envid` and `reports`, for each of `to` `{ notify =, orcpt = }` or
+-- @treturn table `ret`, `envid` and `each`, for each of `to` `{ notify =, orcpt = }` or
 -- false
 function M.parameters(self, to)
-  local reports = {}
+  local each = {}
   for index, address in ipairs(to) do
     local one = self.each[key_of(address)] or {}
     local notify = one.notify or self.notify
     local orcpt = one.orcpt or self.orcpt and address or nil
-    reports[index] = (notify or orcpt) and { notify = notify, orcpt = orcpt } or false
+    each[index] = (notify or orcpt) and { notify = notify, orcpt = orcpt } or false
   end
-  return { ret = self.ret, envid = self.envid, reports = reports }
+  return { ret = self.ret, envid = self.envid, each = each }
 end
 
 -- --- on disk --------------------------------------------------------------------

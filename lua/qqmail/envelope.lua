@@ -36,7 +36,7 @@ end
 -- it has seen the mail.
 -- @tparam table connection of `qqmail.connection`, with no message under way
 -- @tparam table envelope `from` (empty: the null sender), `to` (list of addresses),
---   `utf8` (an address needs SMTPUTF8), `reports` (see `qqmail.dsn`, or nil)
+--   `utf8` (an address needs SMTPUTF8), `reports` (see `dsn.parameters`, or nil)
 -- @tparam number deadline absolute, on the clock of the driver
 -- @treturn ?table `recipients`, for each of `to` a table of `code`, `enhanced` and `text`
 --   of the reply; or, when the sender was refused, `sender`, such a table, and no
@@ -44,10 +44,10 @@ end
 -- @treturn ?table failure as of `why_failed`; `index` tells which recipient could not be
 --   asked about
 function M.check(connection, envelope, deadline)
-  local job, asked = { verdicts = {} }, envelope.reports or {}
+  local job = { verdicts = {} }
   local id, name, _, index = connection.session:begin({
     from = envelope.from, to = envelope.to, utf8 = envelope.utf8, check = true,
-    ret = asked.ret, envid = asked.envid, reports = asked.reports,
+    reports = envelope.reports,
   })
   if not id then
     return nil, unfit(connection, name, index)

@@ -41,12 +41,12 @@ end
 
 -- Without SMTPUTF8: a recipient that nobody sees in the header is the only one who goes
 -- without the mail.
-local function part_recipients(self, to)
+local function part_recipients(settings, to)
   local taken, refused = {}, {}
   for _, address in ipairs(to) do
     if is_international(address) then
       refused[#refused + 1] = { address = address, retry = "never",
-        text = errors.resolve(utf8_text(address, self.settings), self.settings.lang) }
+        text = errors.resolve(utf8_text(address, settings), settings.lang) }
     else
       taken[#taken + 1] = address
     end
@@ -54,28 +54,27 @@ local function part_recipients(self, to)
   return taken, refused
 end
 
-local function without_utf8(self, built, to)
-  local from = built.envelope.from
-  local place = built.international
-  if not place and is_international(from) then
-    place = { field = "envelope.from", name = from }
+local function without_utf8(job, settings, connection)
+  local place = job.message.international
+  if not place and is_international(job.from) then
+    place = { field = "envelope.from", name = job.from }
   end
   if place then
-    return nil, utf8_error(self.settings, self.connection, place)
+    return nil, utf8_error(settings, connection, place)
   end
-  self.to, self.refused = part_recipients(self, to)
-  if #self.to == 0 then
-    return nil, utf8_error(self.settings, self.connection,
-      { field = "envelope.to", name = self.refused[1].address }, self.refused)
+  job.to, job.refused = part_recipients(settings, job.to)
+  if #job.to == 0 then
+    return nil, utf8_error(settings, connection,
+      { field = "envelope.to", name = job.refused[1].address }, job.refused)
   end
   return true
 end
 
-local function needs_utf8(built, to)
-  if built.international or is_international(built.envelope.from) then
+local function needs_utf8(job)
+  if job.message.international or is_international(job.from) then
     return true
   end
-  for _, address in ipairs(to) do
+  for _, address in ipairs(job.to) do
     if is_international(address) then
       return true
     end
@@ -83,13 +82,13 @@ local function needs_utf8(built, to)
   return false
 end
 
-local function plan_utf8(self, built, to)
-  local wanted, offered = self.settings.smtputf8, self.offered.SMTPUTF8 == true
-  local is_needed = needs_utf8(built, to)
+local function plan_utf8(job, settings, connection)
+  local wanted, offered = settings.smtputf8, connection:capabilities().SMTPUTF8 == true
+  local is_needed = needs_utf8(job)
   if is_needed and (wanted == false or not offered) then
-    return without_utf8(self, built, to)
+    return without_utf8(job, settings, connection)
   end
-  self.to, self.utf8 = to, is_needed or (wanted == true and offered)
+  job.utf8 = is_needed or (wanted == true and offered)
   return true
 end
 
@@ -98,45 +97,45 @@ end
 -- Ours can be encoded in 7 bits; one that was made elsewhere is sent as it is. Bytes above
 -- 127 that were not announced are cut to 7 bits by some and refused by others, in the end
 -- by a server that this one hands the message on to.
-local function plan_eightbit(self, handle)
-  local is_needed = handle:needs_eightbit()
-  local is_offered = self.offered["8BITMIME"] == true
+local function plan_eightbit(job, settings, connection)
+  local is_needed = job.handle:needs_eightbit()
+  local is_offered = connection:capabilities()["8BITMIME"] == true
   if is_needed and not is_offered then
-    return nil, missing(self.settings, self.connection, "message.eightbit_required", nil, {
+    return nil, missing(settings, connection, "message.eightbit_required", nil, {
       en = "a message that was made elsewhere holds bytes above 127, and the server does not "
         .. "offer 8BITMIME",
       zh = "外部生成的邮件含有大于 127 的字节，而服务器不支持 8BITMIME",
     })
   end
-  self.eightbit = is_offered and (is_needed or not self.settings.quirks.no_eightbit)
+  job.eightbit = is_offered and (is_needed or not settings.quirks.no_eightbit)
   return true
 end
 
 -- --- REQUIRETLS -----------------------------------------------------------------
 
-local function tls_error(self, code, text)
-  return missing(self.settings, self.connection, code, "require_tls", text)
+local function tls_error(settings, connection, code, text)
+  return missing(settings, connection, code, "require_tls", text)
 end
 
 -- RFC 8689 section 4.2: a verified server first, then its word.
-local function plan_tls(self, built)
-  if not built.require_tls then
+local function plan_tls(job, settings, connection)
+  if not job.message.require_tls then
     return true
   end
-  local info = self.connection.wire:tls_info()
+  local info = connection.wire:tls_info()
   if not info or not info.verified then
-    return nil, tls_error(self, "message.require_tls_unverified", {
+    return nil, tls_error(settings, connection, "message.require_tls_unverified", {
       en = info and "require_tls: the server's certificate is not verified"
         or "require_tls: the connection is not encrypted",
       zh = info and "require_tls：服务器证书未经校验" or "require_tls：连接未加密",
     })
-  elseif not self.offered.REQUIRETLS then
-    return nil, tls_error(self, "message.require_tls_not_offered", {
+  elseif not connection:capabilities().REQUIRETLS then
+    return nil, tls_error(settings, connection, "message.require_tls_not_offered", {
       en = "require_tls: the server does not offer REQUIRETLS",
       zh = "require_tls：服务器不支持 REQUIRETLS",
     })
   end
-  self.require_tls = true
+  job.require_tls = true
   return true
 end
 
@@ -164,45 +163,42 @@ function M.reports(settings, connection, asked, to)
   })
 end
 
-local function plan_reports(self, built)
-  local asked = built.dsn
+local function plan_reports(job, settings, connection)
+  local asked = job.message.dsn
   if asked == nil then
-    asked = self.settings.dsn
+    asked = settings.dsn
   end
-  local reports, err = M.reports(self.settings, self.connection, asked, self.to)
+  local reports, err = M.reports(settings, connection, asked, job.to)
   if err then
     return nil, err
   elseif reports ~= nil then
-    self.reports, self.has_reports = reports or nil, reports ~= false
+    job.reports, job.has_reports = reports or nil, reports ~= false
   end
   return true
 end
 
 --- What of it a message uses on a connection.
+-- @tparam table job `message` (built), `handle` (its `qqmail.message`), `from`, `to`
+-- (recipients of this try); gets `to` (those that can have it), `refused` (rows of the
+-- others, as in a receipt, or nil), `utf8`, `eightbit`, `require_tls`, `reports` (see
+-- `dsn.parameters`), `has_reports` (nil: none were asked for; false: the server knows none,
+-- and they were not insisted on)
 -- @tparam table settings
--- @tparam table built
--- @tparam userdata handle of the core
--- @tparam table to recipients of this try
 -- @tparam table connection
--- @treturn ?table `to` (recipients that can have it), `refused` (rows of the others, as
--- in a receipt, or nil), `utf8`, `eightbit`, `require_tls`, `reports` (see `dsn.parameters`),
--- `has_reports` (nil: none were asked for; false: the server knows none, and they were
--- not insisted on)
+-- @treturn ?boolean true
 -- @treturn ?table error
-function M.plan(settings, built, handle, to, connection)
-  local self = { settings = settings, connection = connection,
-    offered = connection:capabilities() }
-  local ok, err = plan_utf8(self, built, to)
+function M.plan(job, settings, connection)
+  local ok, err = plan_utf8(job, settings, connection)
   if ok then
-    ok, err = plan_eightbit(self, handle)
+    ok, err = plan_eightbit(job, settings, connection)
   end
   if ok then
-    ok, err = plan_tls(self, built)
+    ok, err = plan_tls(job, settings, connection)
   end
   if ok then
-    ok, err = plan_reports(self, built)
+    ok, err = plan_reports(job, settings, connection)
   end
-  return ok and self or nil, err
+  return ok, err
 end
 
 return M

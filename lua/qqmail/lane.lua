@@ -160,7 +160,9 @@ end
 
 -- The next round of a message begins at the first account.
 local function end_round(self, item)
-  item.hops, item.way, item.is_choosy, item.was_heard = 0, nil, nil, nil
+  if item.hops then
+    item.hops, item.way, item.is_choosy, item.was_heard = nil, nil, nil, nil
+  end
   if not self.must_leave then
     self.from = 1
   end
@@ -173,8 +175,9 @@ local function settle(self, item, receipt, err)
   end
   err = err and weigh(self, item, err)
   end_round(self, item)
-  local letter, now = item.letter, self.driver:now()
+  local letter = item.letter
   local seconds = letter:settle(receipt, err, self.mailer.random)
+  local now = seconds and self.driver:now()
   if seconds and now + seconds < item.deadline and not self.batch:is_stopped(letter) then
     dispatch.tell_retry(self.mailer, letter, seconds)
     self.feed:delay(item, now + seconds)
@@ -314,20 +317,22 @@ end
 
 -- Gets one message under way; false when there is nothing to do now.
 local function take_one(self)
-  local item, seconds = self.feed:next(self.driver:now())
+  local now = self.driver:now()
+  local item, seconds = self.feed:next(now)
   if not item then
     self.due_in = seconds
     return false
-  elseif not self.batch:prepare(item) or self.batch:is_settled(item) then
+  elseif not self.batch:prepare(item) or self.batch:is_settled(item, now) then
     return true
   elseif goes_elsewhere(self, item) or not has_turn(self, item) then
     return false
   end
+  now = self.driver:now()
   if not item.deadline then
-    item.deadline, item.last = self.batch:deadlines_for(item.letter)
+    item.deadline, item.last = self.batch:deadlines_for(item.letter, now)
   end
   local connection, err = self.connection, nil
-  if self.batch:is_settled(item) then
+  if self.batch:is_settled(item, now) then
     return true
   elseif not connection then
     connection, err = connect(self, item)
@@ -390,8 +395,8 @@ local function give_back(self, item)
   self.feed:unread(item)
 end
 
-local function collect_one(self, job)
-  local connection, now = self.connection, self.driver:now()
+local function collect_one(self, job, now)
+  local connection = self.connection
   connection:retire(job)
   self.served = self.served + 1
   local receipt, err = delivery.result(self.route.settings, job, connection,
@@ -414,11 +419,11 @@ local function is_spent(self)
 end
 
 local function collect(self)
-  local pending, left = self.pending, {}
+  local pending, left, now = self.pending, {}, self.driver:now()
   self.pending = left
   for _, job in ipairs(pending) do
     if job.outcome then
-      collect_one(self, job)
+      collect_one(self, job, now)
     else
       left[#left + 1] = job
     end

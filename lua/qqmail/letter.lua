@@ -12,7 +12,8 @@ local retry = require("qqmail.retry")
 
 local M = {}
 
-local Letter = {}
+-- `waited`: seconds between rounds so far.
+local Letter = { waited = 0 }
 Letter.__index = Letter
 
 local function has_own_from(spec)
@@ -44,12 +45,14 @@ end
 -- @tparam ?boolean has_spares whether there are further accounts
 -- @treturn table letter; `to`: who is still to get it, `tries`: made so far
 function M.new(built, spec, policy, sign, has_spares)
-  return setmetatable({
+  local self = setmetatable({
     built = built, spec = has_own_from(spec) and spec or copy(spec, {}), policy = policy,
-    sign = sign, has_spares = has_spares or false,
-    to = built.envelope.to, tries = 0, rounds = 0, waited = 0,
-    accepted = {}, refused = {}, unknown = {},
+    sign = sign, to = built.envelope.to, tries = 0, rounds = 0, receipt = nil,
   }, Letter)
+  if has_spares then
+    self.has_spares = true
+  end
+  return self
 end
 
 -- --- another account ----------------------------------------------------------
@@ -119,7 +122,19 @@ local function leave_to_spares(rows)
   end
 end
 
+-- Most letters are taken for everybody at once. The others need sets of addresses.
+local function is_complete(self)
+  return self.receipt ~= nil and self.accepted == nil
+end
+
+local function need_sets(self)
+  if not self.accepted then
+    self.accepted, self.refused, self.unknown = {}, {}, {}
+  end
+end
+
 local function note(self, receipt, err)
+  need_sets(self)
   if receipt then
     if self.has_spares then
       leave_to_spares(receipt.rejected)
@@ -219,6 +234,10 @@ end
 -- @treturn ?number seconds to wait before the next round; nil when it is the last
 function Letter:settle(receipt, err, random)
   self.rounds = self.rounds + 1
+  if receipt and self.rounds == 1 and #receipt.rejected == 0 then
+    self.receipt = receipt
+    return nil
+  end
   note(self, receipt, err)
   local rest, reason = rest_of(self, receipt, err)
   if self:is_spent() then
@@ -290,6 +309,11 @@ end
 -- @treturn ?table receipt, when at least one recipient got it for certain
 -- @treturn ?table error
 function Letter:result()
+  if is_complete(self) then
+    self.receipt.attempts = self.tries
+    return self.receipt
+  end
+  need_sets(self)
   local accepted, rows = sort_recipients(self)
   if self.receipt then
     return finish_receipt(self, accepted, rows)

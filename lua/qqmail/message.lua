@@ -68,7 +68,8 @@ end
 local RECIPIENT_KEYS = { "to", "cc", "bcc" }
 
 local function read_people(self, spec, defaults)
-  local people, err = {}
+  local people = { to = nil, cc = nil, bcc = nil, reply_to = nil, from = nil, sender = nil }
+  local err
   for _, key in ipairs(RECIPIENT_KEYS) do
     people[key], err = addresses.list(self.lang, key, spec[key])
     if not people[key] then
@@ -98,9 +99,11 @@ local function read_people(self, spec, defaults)
   return people
 end
 
+local NOTHING = {}
+
 local function check_envelope(lang, given)
   if given == nil then
-    return {}
+    return NOTHING
   elseif type(given) ~= "table" then
     return nil, fault.type(lang, "envelope",
       { en = "a table { from =, to = }", zh = "表 { from =, to = }" }, given)
@@ -183,28 +186,24 @@ local function people_fields(self, people)
   return out
 end
 
--- An address in a Message-ID is no address: what cannot stand there is left out.
+-- An address in a Message-ID is no address: what cannot stand there is left out. The
+-- sender of many mails is looked at once.
 local function id_domain(address)
-  return address.domain:find("^[%w%.%-]+$") and address.domain or "localhost.invalid"
+  local domain = address.domain
+  address.id_domain = address.id_domain
+    or (domain:find("^[%w%.%-]+$") and domain or "localhost.invalid")
+  return address.id_domain
 end
 
-local function message_id(self, key, from)
-  local unique
-  if key == nil then
-    local random, name, text = core.random(16)
-    if not random then
-      return nil, fault.core(self.lang, "id", name, text)
-    end
-    unique = core.hash(random)
-  else
+local function message_id(self, key, from, random)
+  if key ~= nil then
     key = type(key) == "number" and ("%.14g"):format(key) or key
     if type(key) ~= "string" or key == "" then
       return nil, fault.type(self.lang, "id", { en = "a string with something in it",
         zh = "非空字符串" }, key)
     end
-    unique = core.hash(key)
   end
-  return ("<%s@%s>"):format(unique, id_domain(from))
+  return ("<%s@%s>"):format(core.hash(key or random), id_domain(from))
 end
 
 local function append(out, list)
@@ -217,8 +216,16 @@ local ID_ROWS = { { "in_reply_to", "In-Reply-To" }, { "references", "References"
 
 local OPTION_KEYS = { "priority", "list_unsubscribe", "read_receipt" }
 
+local function has_option_fields(spec)
+  return spec.in_reply_to ~= nil or spec.references ~= nil or spec.require_tls == false
+    or spec.priority ~= nil or spec.list_unsubscribe ~= nil or spec.read_receipt ~= nil
+end
+
 -- Fields of the options that need no more than their value.
 local function option_fields(self, spec, from)
+  if not has_option_fields(spec) then
+    return headers.NONE
+  end
   local out = {}
   for _, row in ipairs(ID_ROWS) do
     if spec[row[1]] ~= nil then
@@ -247,7 +254,7 @@ local function option_fields(self, spec, from)
   return out
 end
 
-local function make_header(self, spec, defaults, people)
+local function make_header(self, spec, defaults, people, random)
   local out = people_fields(self, people)
   local subject = spec.subject
   if type(subject) == "string" then
@@ -261,12 +268,13 @@ local function make_header(self, spec, defaults, people)
   end
   self.id, err = defaults.message_id, nil
   if not self.id then
-    self.id, err = message_id(self, spec.id, people.from)
+    self.id, err = message_id(self, spec.id, people.from, random)
   end
   if not self.id then
     return nil, err
   end
-  append(out, { date, { name = "Message-ID", field = "id", raw = self.id } })
+  out[#out + 1] = date
+  out[#out + 1] = { name = "Message-ID", field = "id", raw = self.id }
   local options, custom
   options, err = option_fields(self, spec, people.from)
   if options then
@@ -274,6 +282,9 @@ local function make_header(self, spec, defaults, people)
   end
   if not custom then
     return nil, err
+  end
+  if #options == 0 and #custom == 0 then
+    return out
   end
   append(out, options)
   append(out, custom)
@@ -288,11 +299,10 @@ local TEXT_KEYS = { "text", "html" }
 
 -- `text = false` asks for HTML alone.
 local function add_texts(self, spec, out)
-  local ctx = { lang = self.lang, convert = self.convert }
   for _, key in ipairs(TEXT_KEYS) do
     if spec[key] ~= nil and spec[key] ~= false then
       local err
-      out[key], err = content.text_source(ctx, key, spec[key])
+      out[key], err = content.text_source(self, key, spec[key])
       if not out[key] then
         return nil, err
       end
@@ -387,7 +397,7 @@ local function core_error(self, parts, name, text, where, position)
   return fault.core(self.lang, fault.place(where, parts), name, text, position, OVERRIDES[kind])
 end
 
-local function make_parts(self, spec, defaults)
+local function make_parts(self, spec, defaults, random)
   local people, err = read_people(self, spec, defaults)
   if not people then
     return nil, err
@@ -397,8 +407,9 @@ local function make_parts(self, spec, defaults)
   if not self.envelope then
     return nil, err
   end
-  local parts = {}
-  parts.headers, err = make_header(self, spec, defaults, people)
+  local parts = { headers = nil, text = nil, html = nil, calendar = nil, inline = nil,
+    attachments = nil, boundary = nil }
+  parts.headers, err = make_header(self, spec, defaults, people, random)
   if not parts.headers then
     return nil, err
   end
@@ -441,16 +452,18 @@ local function build(self, spec, defaults)
       return nil, err
     end
   end
+  local random, name, text = core.random(16)
+  if not random then
+    return nil, fault.core(self.lang, "id", name, text)
+  end
   local parts
-  parts, err = make_parts(self, spec, defaults)
+  parts, err = make_parts(self, spec, defaults, random)
   if not parts then
     return nil, err
   end
-  local random, name, text = core.random(16)
-  if not random then
-    return nil, fault.core(self.lang, nil, name, text)
-  end
-  parts.boundary = core.hash(random)
+  -- Of the same 128 bits: nobody knows them before the message is made, and no text can
+  -- have been written to hold the boundary.
+  parts.boundary = core.hash(random .. "boundary")
   local smime = spec.smime
   if smime == nil then
     smime = defaults.smime
@@ -488,18 +501,26 @@ local function build_raw(self, spec, defaults)
   return self
 end
 
+-- What most messages get is named, so that the table does not have to grow.
+local function new(lang)
+  return {
+    lang = lang, id = nil, envelope = nil, given_envelope = nil, deadline = nil, cancel = nil,
+    require_tls = nil, dsn = nil, international = nil, convert = nil, guessed = nil,
+    parts = nil, core = nil, was_read = nil, lent = nil, reader = nil,
+  }
+end
+
 local function make(spec, defaults)
   local lang, asked = defaults.lang, content.asked
   local ok, err = check_keys(lang, spec)
   if not ok then
     return nil, err
   end
-  local self
-  self, err = sending.read(lang, spec)
-  if not self then
+  local self = new(lang)
+  ok, err = sending.read(self, spec)
+  if not ok then
     return nil, err
   end
-  self.lang = lang
   self.given_envelope, err = check_envelope(lang, spec.envelope)
   if not self.given_envelope then
     return nil, err

@@ -26,6 +26,7 @@ end
 local function tick(self)
   local now = self.now()
   self.session:set_time(now - self.started)
+  self.ticked = now
   return now
 end
 
@@ -112,24 +113,24 @@ end
 -- Shorter pieces are left to the collector's own pace.
 local LONG_PIECE = 16384
 
--- A long body passes through as strings that are garbage at once. The collector
--- counts them late, so that a big attachment would look like a leak: work off
--- about as much as was made.
-local function pay_for_garbage(bytes)
-  if #bytes >= LONG_PIECE then
-    collectgarbage("step", math.ceil(#bytes / 1024))
+-- With a driver of the user's a long body passes through as strings that are garbage at
+-- once. The collector counts them late, so that a big attachment would look like a leak:
+-- work off about as much as was made.
+local function pay_for_garbage(self, bytes)
+  if bytes >= LONG_PIECE and not self.io.send_waiting then
+    collectgarbage("step", math.ceil(bytes / 1024))
   end
 end
 
-local function send(self, bytes, in_body)
+local function send(self, in_body)
   local deadline = math.min(self.deadline, self.now() + self.timeout.reply)
-  local sent, why = self.wire:send(bytes, deadline)
+  local sent, why = self.wire:send(self.session, deadline)
   self.session:sent(sent)
   self.since = tick(self)
   if why then
     read_last_words(self, why)
   elseif in_body then
-    pay_for_garbage(bytes)
+    pay_for_garbage(self, sent)
     look_for_refusal(self)
   end
 end
@@ -167,19 +168,26 @@ end
 
 function HANDLERS.recipient(self, event)
   local job = self.jobs[event.id]
+  job.verdicts = job.verdicts or {}
   job.verdicts[event.index] = event
 end
 
 function HANDLERS.delivered(self, event)
-  local job = self.jobs[event.id]
-  event.chunked, event.pipelined = job.chunked, job.pipelined
-  job.outcome, job.ended = event, self.now()
+  event.at = self.ticked
+  self.jobs[event.id].outcome = event
   self.has_news = true
 end
 
-HANDLERS.refused = HANDLERS.delivered
 HANDLERS.checked = HANDLERS.delivered
-HANDLERS.lost = HANDLERS.delivered
+
+-- What it says about the server depends on how the message went.
+function HANDLERS.refused(self, event)
+  local job = self.jobs[event.id]
+  event.chunked, event.pipelined = job.chunked, job.pipelined
+  HANDLERS.delivered(self, event)
+end
+
+HANDLERS.lost = HANDLERS.refused
 
 function HANDLERS.failed(self, event)
   self.failure = event
@@ -226,7 +234,7 @@ local function step(self)
   elseif wants_body then
     move_body(self)
   elseif wants_send then
-    send(self, session:output(), session:body_id() ~= 0)
+    send(self, session:body_id() ~= 0)
   elseif canceller.is_set(self.cancel) then
     end_input(self, "cancelled")
   elseif wants_recv then

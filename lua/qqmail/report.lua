@@ -23,7 +23,9 @@ end
 -- @param ... handed on as it is
 function Report:call_hook(name, what, ...)
   local hooks = self.settings.on
-  self:call(hooks and hooks[name], self.settings.cover:mend(what), ...)
+  if hooks and hooks[name] then
+    self:call(hooks[name], self.settings.cover:mend(what), ...)
+  end
 end
 
 -- Lua 5.1 has no name for the main coroutine.

@@ -25,27 +25,33 @@ local function set_deadline(self, deadline)
   self.io:settimeout(left > 0 and left or 0)
 end
 
--- How many bytes of `data` left. A driver that cannot tell after a failure is
--- taken to have sent all: "maybe delivered" is the safe side.
-local function io_send(self, data, deadline)
+-- Sends what waits in a session or a filter: how many bytes of it left. Drivers of our own
+-- take them from there, others get a string. One that cannot tell after a failure is taken
+-- to have sent all: "maybe delivered" is the safe side.
+local function io_send(self, source, deadline)
   set_deadline(self, deadline)
-  local sent, why, partial = self.io:send(data)
-  if sent then
-    return #data
+  local total = source:waiting()
+  local sent, why, partial
+  if self.io.send_waiting then
+    sent, why, partial = self.io:send_waiting(source)
+  else
+    sent, why, partial = self.io:send(source:output())
   end
-  return partial or #data, why
+  if sent then
+    return total
+  end
+  return partial or total, why
 end
 
-local function send_tls(self, plain, deadline)
-  local acked, first = 0, 1
-  while first <= #plain do
-    local taken, code = self.tls:write(plain, first)
-    if not taken then
+local function send_tls(self, source, deadline)
+  local acked, taken, total = 0, 0, source:waiting()
+  while taken < total do
+    local count, code = self.tls:write(source, taken + 1)
+    if not count then
       return acked, code
     end
-    first = first + taken
-    local cipher = self.tls:output()
-    local sent, why = io_send(self, cipher, deadline)
+    taken = taken + count
+    local sent, why = io_send(self, self.tls, deadline)
     acked = acked + self.tls:sent(sent)
     if why then
       return acked, why
@@ -54,25 +60,24 @@ local function send_tls(self, plain, deadline)
   return acked
 end
 
---- Hand bytes to the transport.
--- @tparam string plain
+--- Hand what waits in a session to the transport.
+-- @tparam userdata source the session; the caller tells it what left
 -- @tparam number deadline absolute, on the wire's clock
 -- @treturn number plain bytes that left, all of them unless there is an error
 -- @treturn ?string "timeout", "closed" or the driver's text
-function Wire:send(plain, deadline)
+function Wire:send(source, deadline)
   if self.tls then
-    return send_tls(self, plain, deadline)
+    return send_tls(self, source, deadline)
   end
-  return io_send(self, plain, deadline)
+  return io_send(self, source, deadline)
 end
 
 -- Handshake messages, alerts and answers to key updates.
 local function flush_tls(self, filter, deadline)
-  local cipher = filter:output()
-  if not cipher then
+  if filter:waiting() == 0 then
     return true
   end
-  local sent, why = io_send(self, cipher, deadline)
+  local sent, why = io_send(self, filter, deadline)
   filter:sent(sent)
   return not why, why
 end

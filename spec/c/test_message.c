@@ -482,6 +482,7 @@ static void copies_read_on_their_own(void)
 
     write_file("file\n");
     qm_message_init(&m);
+    qm_message_init(&copy);
     CHECK(qm_message_copy(&copy, &m) == QM_E_MISUSE);
     CHECK(add_subject(&m) == QM_OK);
     CHECK(add(&m, QM_PART_TEXT, "\xe4\xbd\xa0") == QM_OK);

@@ -44,6 +44,21 @@ static unsigned next_random(unsigned *state)
     return *state >> 8;
 }
 
+static void check_kinds(struct qm_span text)
+{
+    struct qm_run_kinds kinds = qm_run_kinds(text.ptr, text.len);
+    size_t at;
+
+    for (at = 0; at < QM_RUN_BLOCK; at++) {
+        bool is_there = at < text.len;
+        bool plain = is_there && plain_bytewise(text.ptr + at, 1) == 1;
+        bool high = is_there && (unsigned char)text.ptr[at] >= 0x80;
+
+        CHECK((kinds.plain >> at & 1) == plain);
+        CHECK((kinds.high >> at & 1) == high);
+    }
+}
+
 static void check_same(struct qm_span text)
 {
     size_t shape;
@@ -57,6 +72,7 @@ static void check_same(struct qm_span text)
     }
     CHECK(qm_run_of_plain(text.ptr, text.len) ==
           plain_bytewise(text.ptr, text.len));
+    check_kinds(text);
 }
 
 /* Mostly harmless, so that runs get long; what matters comes by chance. */

@@ -1,5 +1,6 @@
 #include "mime/qm_scan.h"
 
+#include "base/qm_utf8.h"
 #include "check.h"
 #include "guard_page.h"
 
@@ -135,6 +136,64 @@ static void cuts_change_nothing(void)
     guard_page_close(&guard);
 }
 
+/* Long enough for several blocks, with faults far from each other. */
+static size_t random_text(char *text, size_t max, unsigned *state)
+{
+    static const char *const pieces[] = {
+        "words of plain text",
+        "\xe4\xbd\xa0\xe5\xa5\xbd\xef\xbc\x8c",
+        "\xf0\x9f\x98\x80",
+        "\r\n",
+        "<a href=\"x\">",
+        "\n--=_",
+        "\xc3\xa9",
+        "\t",
+        "\r",
+        "\x1b",
+        "\xe4\xbd",
+        "\x80"
+    };
+    unsigned kinds = 8 + *state % 5; /* the harmless ones come first */
+    size_t len = 0;
+
+    for (;;) {
+        const char *piece;
+
+        *state = *state * 1664525U + 1013904223U;
+        piece = pieces[(*state >> 8) % kinds];
+        if (len + strlen(piece) > max) {
+            return len;
+        }
+        memcpy(text + len, piece, strlen(piece));
+        len += strlen(piece);
+    }
+}
+
+static void blocks_change_nothing(void)
+{
+    struct guard_page guard = guard_page_open(300);
+    unsigned random = 3;
+    char text[300];
+    int round;
+
+    for (round = 0; round < 4000; round++) {
+        struct qm_span all =
+            qm_span_make(text, random_text(text, sizeof(text), &random));
+        struct qm_scan whole = scan_text(guard_page_put(&guard, all));
+        struct qm_scan bytewise;
+        size_t at;
+
+        qm_scan_init(&bytewise);
+        for (at = 0; at < all.len; at++) {
+            qm_scan_update(&bytewise, qm_span_make(text + at, 1));
+        }
+        qm_scan_finish(&bytewise);
+        CHECK(same(&bytewise, &whole));
+        CHECK(whole.bad_utf8 == (qm_utf8_valid_prefix(all) < all.len));
+    }
+    guard_page_close(&guard);
+}
+
 int main(void)
 {
     TEST(line_ends);
@@ -143,5 +202,6 @@ int main(void)
     TEST(long_lines);
     TEST(lines_like_boundaries);
     TEST(cuts_change_nothing);
+    TEST(blocks_change_nothing);
     return check_done();
 }

@@ -1,4 +1,4 @@
-/* test_seal.c: finished messages that get fields in front. */
+/* test_seal.c: messages that get fields in front, or are used again. */
 #include "base/qm_mem.h"
 #include "check.h"
 #include "mime/qm_message.h"
@@ -15,6 +15,7 @@ static enum qm_err add(struct qm_message *m, enum qm_part_role role,
 
     memset(&part, 0, sizeof(part));
     part.role = role;
+    part.type = qm_span_of("application/octet-stream");
     qm_source_memory(&part.source, qm_span_of(text));
     return qm_message_add_part(m, &part);
 }
@@ -74,6 +75,7 @@ static void sealed_messages(void)
     CHECK(read_all(&m, false, 1000, again, &before) == QM_OK);
     CHECK(before == len && memcmp(out, again, len) == 0);
 
+    qm_message_init(&copy);
     CHECK(qm_message_copy(&copy, &m) == QM_OK);
     CHECK(read_all(&copy, true, 7, again, &before) == QM_OK);
     CHECK(before == len && memcmp(out, again, len) == 0);
@@ -137,10 +139,63 @@ static void short_of_memory(void)
     CHECK(n > 1 && err == QM_OK);
 }
 
+static void make_two_parts(struct qm_message *m, const char *text)
+{
+    CHECK(add_subject(m) == QM_OK);
+    CHECK(add(m, QM_PART_TEXT, text) == QM_OK);
+    CHECK(add(m, QM_PART_ATTACHMENT, text) == QM_OK);
+    CHECK(build(m) == QM_OK);
+}
+
+/* The same as from a message that was never used, without an allocation. */
+static void used_again(void)
+{
+    struct qm_message fresh;
+    struct qm_message m;
+    size_t before;
+    size_t len;
+
+    qm_message_init(&fresh);
+    make_two_parts(&fresh, "second\n");
+    CHECK(read_all(&fresh, false, 1000, again, &len) == QM_OK);
+    qm_message_deinit(&fresh);
+
+    qm_message_init(&m);
+    make_two_parts(&m, "\xe4\xbd\xa0 first, and longer than the second\n");
+    CHECK(qm_message_rewind(&m, true) == QM_OK);
+    qm_message_reset(&m);
+    CHECK(qm_message_rewind(&m, true) == QM_E_MISUSE);
+    qm_mem_test_fail_after(0);
+    make_two_parts(&m, "second\n");
+    qm_mem_test_fail_after(-1);
+    CHECK(read_all(&m, false, 1000, out, &before) == QM_OK);
+    CHECK(before == len && memcmp(out, again, len) == 0);
+    qm_message_deinit(&m);
+}
+
+/* A large one gives back what it needed. */
+static void large_is_not_kept(void)
+{
+    long live = qm_mem_test_live();
+    struct qm_message m;
+    int i;
+
+    qm_message_init(&m);
+    for (i = 0; i < 200; i++) {
+        CHECK(add(&m, QM_PART_ATTACHMENT, "x") == QM_OK);
+    }
+    CHECK(build(&m) == QM_OK);
+    qm_message_reset(&m);
+    CHECK(qm_mem_test_live() == live);
+    qm_message_deinit(&m);
+}
+
 int main(void)
 {
     TEST(sealed_messages);
     TEST(sealed_raw_message);
     TEST(short_of_memory);
+    TEST(used_again);
+    TEST(large_is_not_kept);
     return check_done();
 }

@@ -123,6 +123,71 @@ static void high_bytes(void)
     CHECK(qm_utf8_has_high(qm_span_of("\xff")));
 }
 
+/* Pieces of valid and of broken text, some longer than a machine word. */
+static size_t random_text(char *text, size_t max, unsigned *state)
+{
+    static const char *const pieces[] = {
+        "a",
+        "plain text ",
+        "\xe4\xbd\xa0\xe5\xa5\xbd",
+        "\xc3\xa9",
+        "\xf0\x9f\x98\x80",
+        "\xed\x9f\xbf",
+        "\xe0\xa0\x80",
+        "\xed\xa0\x80",
+        "\xe0\x80\x80",
+        "\xe4\xbd",
+        "\x80",
+        "\xff",
+    };
+    unsigned kinds = *state % 3 == 0 ? 12 : 7; /* the valid ones come first */
+    size_t len = 0;
+
+    for (;;) {
+        const char *piece;
+
+        *state = *state * 1664525U + 1013904223U;
+        piece = pieces[(*state >> 8) % kinds];
+        if (len + strlen(piece) > max || *state % 23 == 0) {
+            return len;
+        }
+        memcpy(text + len, piece, strlen(piece));
+        len += strlen(piece);
+    }
+}
+
+static size_t prefix_by_characters(struct qm_span text, bool high_only)
+{
+    size_t at = 0;
+    size_t len;
+
+    while ((len = qm_utf8_char_len(qm_span_from(text, at))) > 0 &&
+           !(high_only && len == 1)) {
+        at += len;
+    }
+    return at;
+}
+
+static void runs_are_those_of_single_characters(void)
+{
+    unsigned random = 7;
+    char text[64];
+    int round;
+
+    for (round = 0; round < 20000; round++) {
+        size_t len = random_text(text, sizeof(text), &random);
+        struct qm_span put = guard_page_put(&guard, qm_span_make(text, len));
+        size_t high = 0;
+
+        while (high < len && (unsigned char)text[high] < 0x80) {
+            high++;
+        }
+        CHECK(qm_utf8_valid_prefix(put) == prefix_by_characters(put, false));
+        CHECK(qm_utf8_run_of_high(put) == prefix_by_characters(put, true));
+        CHECK(qm_utf8_has_high(put) == (high < len));
+    }
+}
+
 int main(void)
 {
     guard = guard_page_open(64);
@@ -131,6 +196,7 @@ int main(void)
     TEST(later_bytes_must_be_continuations);
     TEST(prefix_ends_at_the_fault);
     TEST(high_bytes);
+    TEST(runs_are_those_of_single_characters);
     guard_page_close(&guard);
     return check_done();
 }

@@ -46,12 +46,15 @@ end
 -- --- the taps -------------------------------------------------------------------
 
 local function tap_connection(conn, stream)
-  local send, recv = conn.send, conn.recv
-  function conn:send(bytes)
+  local send_waiting, recv = conn.send_waiting, conn.recv
+  -- What waits is that of a session, or of a filter that is tapped as well.
+  function conn:send_waiting(source)
     if stream.is_clear then
-      stream:note(bytes)
+      stream:note(source:output())
+    else
+      stream:sealed(source:waiting())
     end
-    local sent, why, partial = send(self, bytes)
+    local sent, why, partial = send_waiting(self, source.filter or source)
     stream:took(sent or partial or 0)
     return sent, why, partial
   end
@@ -66,24 +69,19 @@ end
 -- A filter is userdata: this one stands before it.
 local function tap_filter(filter, stream)
   stream.is_clear = false
-  local tapped = {}
+  local tapped = { filter = filter }
   for _, name in ipairs({ "handshake", "feed", "eof", "read", "sent", "shutdown", "info", "binding",
-    "close" }) do
+    "close", "waiting" }) do
     tapped[name] = function(_, ...)
       return filter[name](filter, ...)
     end
   end
-  function tapped.write(_, bytes, first)
-    local taken, code, text = filter:write(bytes, first)
+  function tapped.write(_, source, first)
+    local taken, code, text = filter:write(source, first)
     if taken then
-      stream:note(bytes:sub(first, first + taken - 1))
+      stream:note(source:output():sub(first, first + taken - 1))
     end
     return taken, code, text
-  end
-  function tapped.output()
-    local bytes = filter:output()
-    stream:sealed(#(bytes or ""))
-    return bytes
   end
   return tapped
 end

@@ -261,17 +261,12 @@ function Conn:settimeout(seconds)
   self.timeout = seconds
 end
 
---- Sends all of it.
--- @tparam string bytes
--- @treturn[1] number how many bytes: all
--- @treturn[2] nil
--- @treturn[2] string "timeout", "closed" or a text
--- @treturn[2] number how many bytes the system took before
-function Conn:send(bytes)
+-- `bytes` are a string, or an object of the core in which that many bytes wait.
+local function send(self, bytes, total)
   local driver, stream = self.driver, self.stream
   local deadline = driver:now() + self.timeout
   local sent = 0
-  while sent < #bytes do
+  while sent < total do
     local count, name, text = stream:write(bytes, sent + 1)
     if count then
       sent = sent + count
@@ -285,6 +280,24 @@ function Conn:send(bytes)
     end
   end
   return sent
+end
+
+--- Sends all of it.
+-- @tparam string bytes
+-- @treturn[1] number how many bytes: all
+-- @treturn[2] nil
+-- @treturn[2] string "timeout", "closed" or a text
+-- @treturn[2] number how many bytes the system took before
+function Conn:send(bytes)
+  return send(self, bytes, #bytes)
+end
+
+--- Sends all that waits in a session or a TLS filter, without a string of it. It waits
+-- there until its owner is told that it was sent.
+-- @tparam userdata source with a method `waiting`
+-- @return as `send`
+function Conn:send_waiting(source)
+  return send(self, source, source:waiting())
 end
 
 --- Receives what is there, waiting for the first byte.

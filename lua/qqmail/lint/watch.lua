@@ -47,8 +47,12 @@ end
 -- @tparam table built
 -- @tparam ?number which of how many it is, in a call of `send_all`
 function M.look(mailer, built, number)
-  local settings, thread = mailer.settings, coroutine.running() or M
-  if not is_told_of(settings) or telling[thread] then
+  local settings = mailer.settings
+  if not is_told_of(settings) then
+    return
+  end
+  local thread = coroutine.running() or M
+  if telling[thread] then
     return
   end
   -- What the server takes is known from the last connection.

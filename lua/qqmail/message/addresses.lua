@@ -1,7 +1,8 @@
 --- The forms in which users write addresses.
 -- A string with a comma list, `{ name =, address = }`, the pair
 -- `{ "name", "address" }`, or a list of any of them. What comes out is a list
--- of `{ name =, address =, domain =, utf8 = }`, each domain in ASCII.
+-- of `{ name =, address =, domain =, utf8 =, key = }`, each domain in ASCII; `key` is the
+-- same for what is the same address.
 -- @module qqmail.message.addresses
 
 local address_faults = require "qqmail.message.address_faults"
@@ -49,11 +50,17 @@ local function no_domain(lang, field, name, position)
   return fault.new(lang, "message.bad_address", field, NO_DOMAIN, { position = position })
 end
 
+-- Domains do not depend on case, local parts may (RFC 5321 section 2.4).
+local function key_of(address)
+  return address.address:sub(1, #address.address - #address.domain) .. address.domain:lower()
+end
+
 -- A domain in another script goes as DNS knows it (RFC 5890): then every server
 -- takes it. What is left for SMTPUTF8 is the part before the @. `text`: where the
 -- address stands.
 local function with_ascii_domain(lang, field, parsed, text)
   if not parsed.domain:find("[\128-\255]") then
+    parsed.key = key_of(parsed)
     return parsed
   end
   local position = (text:find("@" .. parsed.domain, 1, true) or 0) + 1
@@ -66,7 +73,7 @@ local function with_ascii_domain(lang, field, parsed, text)
     -- Such as a name that is longer now than any may be.
     return nil, bad_address(lang, field, kind, why, position)
   end
-  made.name = parsed.name
+  made.name, made.key = parsed.name, key_of(made)
   return made
 end
 
@@ -99,14 +106,21 @@ local function keep(text, list)
 end
 
 -- What is found is shared by messages, and changed by nobody.
-local function parse_text(lang, field, text, out)
-  local list, err = known[text]
-  if not list then
-    list, err = read_text(lang, field, text)
-    if not list then
-      return nil, err
-    end
+local function look_up(lang, field, text)
+  if known[text] then
+    return known[text]
+  end
+  local list, err = read_text(lang, field, text)
+  if list then
     keep(text, list)
+  end
+  return list, err
+end
+
+local function parse_text(lang, field, text, out)
+  local list, err = look_up(lang, field, text)
+  if not list then
+    return nil, err
   end
   for index = 1, #list do
     out[#out + 1] = list[index]
@@ -173,15 +187,19 @@ function parse(lang, field, value, out, inner)
   return parse_list(lang, field, value, out)
 end
 
+local NONE = {}
+
 --- Take any number of addresses apart.
 -- @tparam ?string lang
 -- @tparam string field for errors
 -- @param value what the user gave; nil: none
--- @treturn ?table list
+-- @treturn ?table list, not to be changed
 -- @treturn ?table error, with the position in the string
 function M.list(lang, field, value)
   if value == nil or value == false then
-    return {}
+    return NONE
+  elseif type(value) == "string" then
+    return look_up(lang, field, value)
   end
   return parse(lang, field, value, {}, false)
 end
@@ -193,7 +211,12 @@ end
 -- @treturn ?table `{ name =, address =, domain =, utf8 = }`
 -- @treturn ?table error
 function M.one(lang, field, value)
-  local list, err = parse(lang, field, value, {}, type(value) == "table" and is_pair(value))
+  local list, err
+  if type(value) == "string" then
+    list, err = look_up(lang, field, value)
+  else
+    list, err = parse(lang, field, value, {}, type(value) == "table" and is_pair(value))
+  end
   if not list then
     return nil, err
   end
@@ -206,9 +229,15 @@ function M.one(lang, field, value)
   return list[1]
 end
 
--- Domains do not depend on case, local parts may (RFC 5321 section 2.4).
-local function key_of(address)
-  return address.address:sub(1, #address.address - #address.domain) .. address.domain:lower()
+local function only_one(lists)
+  local found
+  for _, list in ipairs(lists) do
+    if #list > 1 or (found and #list > 0) then
+      return nil
+    end
+    found = found or list[1]
+  end
+  return found
 end
 
 --- The addresses of several lists, each once, in their order.
@@ -216,12 +245,15 @@ end
 -- @treturn table list of strings
 -- @treturn boolean whether one of them needs SMTPUTF8
 function M.unique(lists)
+  local only = only_one(lists)
+  if only then
+    return { only.address }, only.utf8
+  end
   local out, seen, utf8 = {}, {}, false
   for _, list in ipairs(lists) do
     for _, address in ipairs(list) do
-      local key = key_of(address)
-      if not seen[key] then
-        seen[key] = true
+      if not seen[address.key] then
+        seen[address.key] = true
         out[#out + 1] = address.address
         utf8 = utf8 or address.utf8
       end

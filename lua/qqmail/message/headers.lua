@@ -11,6 +11,9 @@ local M = {}
 
 local codec = core.codec
 
+--- No fields at all; not to be changed.
+M.NONE = {}
+
 -- Fields with an option of their own: written twice they would contradict each
 -- other (RFC 5322 section 3.6), Bcc would tell what it is there to hide.
 local OPTION_OF = {
@@ -152,7 +155,7 @@ end
 -- @treturn ?table error
 function M.custom(lang, given, defaults)
   if given == nil and defaults == nil then
-    return {}
+    return M.NONE
   end
   local own, err = read(lang, "headers", given)
   if not own then
@@ -441,13 +444,7 @@ local function local_offset(seconds)
   return last_offset
 end
 
---- The Date field.
--- @tparam ?string lang
--- @tparam ?number seconds since 1970, default now
--- @treturn ?table field
--- @treturn ?table error
-function M.date(lang, seconds)
-  seconds = seconds == nil and os.time() or seconds
+local function make_date(lang, seconds)
   if type(seconds) ~= "number" or not (seconds >= EARLIEST and seconds <= LATEST) then
     return nil, fault.new(lang, "message.bad_value", "date", {
       en = "must be a number of seconds since 1970, as os.time() gives it",
@@ -460,6 +457,29 @@ function M.date(lang, seconds)
     return nil, fault.core(lang, "date", name, why)
   end
   return { name = "Date", raw = text, field = "date" }
+end
+
+-- Many mails are of the same second.
+local last_second, last_date
+
+--- The Date field.
+-- @tparam ?string lang
+-- @tparam ?number seconds since 1970, default now
+-- @treturn ?table field, not to be changed
+-- @treturn ?table error
+function M.date(lang, seconds)
+  if seconds ~= nil then
+    return make_date(lang, seconds)
+  end
+  local now = os.time()
+  if now ~= last_second then
+    local made, err = make_date(lang, now)
+    if not made then
+      return nil, err
+    end
+    last_second, last_date = now, made
+  end
+  return last_date
 end
 
 return M

@@ -56,11 +56,13 @@ local function read_dsn(lang, value)
 end
 
 --- Read these fields.
--- @tparam ?string lang
+-- @tparam table self the message, with `lang`; gets `deadline`, `cancel`, `require_tls`, `dsn`
+-- (as of `qqmail.dsn`)
 -- @tparam table spec the user's table
--- @treturn ?table `deadline`, `cancel`, `require_tls`, `dsn` (as of `qqmail.dsn`)
+-- @treturn ?boolean true
 -- @treturn ?table error
-function M.read(lang, spec)
+function M.read(self, spec)
+  local lang = self.lang
   local ok, err = check_deadline(lang, spec.deadline)
   if ok then
     ok, err = check_cancel(lang, spec.cancel)
@@ -75,8 +77,9 @@ function M.read(lang, spec)
   if not ok then
     return nil, err
   end
-  return { deadline = spec.deadline, cancel = spec.cancel, require_tls = spec.require_tls,
-    dsn = reports }
+  self.deadline, self.cancel, self.require_tls = spec.deadline, spec.cancel, spec.require_tls
+  self.dsn = reports
+  return true
 end
 
 --- See that what is asked for single recipients is asked for recipients.

@@ -10,6 +10,13 @@ local TEXT = ("The disk of the server is nearly full. 磁盘空间不足。\n"):
 
 local WORDS = { ["true"] = true, ["false"] = false }
 
+local function value_of(word)
+  if WORDS[word] ~= nil then
+    return WORDS[word]
+  end
+  return tonumber(word) or word
+end
+
 --- The settings of a command line such as `port=2525 chunking=false`.
 -- @tparam {string,...} words
 -- @treturn table
@@ -20,12 +27,31 @@ function M.settings(words)
     if not name then
       error("not NAME=VALUE: " .. word)
     end
-    out[name] = WORDS[value]
-    if out[name] == nil then
-      out[name] = tonumber(value) or value
-    end
+    out[name] = value_of(value)
   end
   return out
+end
+
+--- The settings that all clients take from the environment, see README.md.
+-- @tparam {string,...} names `PORT` becomes `port`
+-- @treturn table
+function M.environment(names)
+  local out = {}
+  for _, name in ipairs(names) do
+    local word = os.getenv(name)
+    out[name:lower()] = word and value_of(word)
+  end
+  return out
+end
+
+--- The text of a file.
+-- @tparam string path
+-- @treturn string
+function M.read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
 end
 
 --- Runs a program; the last line of standard error says why it failed.

@@ -82,7 +82,8 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 .PHONY: all help build deps deps-dev judges test test-all test-c test-lua test-gc \
   test-neon asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
   rules format-check warnings fmt demo docs options-doc doctor-doc errors-doc \
-  providers-doc bench-nginx bench-roundtrips bench-many truth diagnosis-rows rockspec \
+  providers-doc bench-nginx bench-roundtrips bench-many bench-counts bench-mime bench-start \
+  bench-linear truth diagnosis-rows rockspec \
   charset-table install clean FORCE
 all: build
 
@@ -105,6 +106,10 @@ help:
 	@echo 'bench-nginx measure mails sent from inside nginx (BENCH_FLAGS=, see bench/README.md)'
 	@echo 'bench-roundtrips  round trips a mail over a long line; beside smtplib and curl'
 	@echo 'bench-many  10,000 mails over 10 connections, each accounted for'
+	@echo 'bench-counts  instructions a mail, beside those in bench/baseline.json'
+	@echo 'bench-mime  a large file as a message: how fast, in how much memory'
+	@echo 'bench-start what a process costs that loads the library, and that sends a mail'
+	@echo 'bench-linear  whether a hundred times as much takes a hundred times as long'
 	@echo 'check       linters, house rules, exports, format, docs, no warning of two compilers'
 	@echo 'lint        the linters alone'
 	@echo 'fmt         format the C sources'
@@ -305,19 +310,40 @@ demo: deps build
 # --- measurements ----------------------------------------------------------
 
 BENCH := build/bench$(VARIANT)
-BENCH_PROGRAMS := $(BENCH)/sink $(BENCH)/probe $(BENCH)/link
+BENCH_PROGRAMS := $(BENCH)/sink $(BENCH)/probe $(BENCH)/link $(BENCH)/launch \
+  $(BENCH)/mime_limit
 BENCH_FLAGS ?=
+
+# Peers are built where what they need is there.
+PEERS := $(if $(wildcard /usr/include/gmime-3.0),$(BENCH)/mime_gmime) \
+  $(if $(wildcard /usr/include/curl /usr/include/*/curl),$(BENCH)/mime_curl) \
+  $(if $(wildcard $(addsuffix /go,$(subst :, ,$(PATH)))),$(BENCH)/mime_go)
 
 $(BENCH)/sink: bench/sink.c bench/sink_conn.c bench/sink_ids.c bench/bench.c
 $(BENCH)/probe: bench/probe.c bench/bench.c
 $(BENCH)/link: bench/link.c bench/bench.c
+$(BENCH)/launch: bench/launch.c bench/bench.c
+$(BENCH)/mime_limit: bench/peers/mime_limit.c bench/bench.c csrc/codec/qm_base64_lines.c
 $(BENCH_PROGRAMS): $(wildcard bench/*.h) $(C)/.flags
 	@mkdir -p $(@D)
-	$(CC) $(OPENSSL_DIR:%=-I%/include) $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) \
+	$(CC) -Ibench -Icsrc $(OPENSSL_DIR:%=-I%/include) $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) \
 	  $(filter %.c,$^) $(LDFLAGS) $(OPENSSL_LIBS) -o $@
 
-.PHONY: bench-programs
+# Their headers are not ours: warnings about them are of no use.
+$(BENCH)/mime_gmime: PACKAGE = gmime-3.0
+$(BENCH)/mime_curl: PACKAGE = libcurl
+$(BENCH)/mime_gmime $(BENCH)/mime_curl: $(BENCH)/%: bench/peers/%.c bench/bench.c bench/bench.h
+	@mkdir -p $(@D)
+	$(CC) -Ibench $(CFLAGS) -Wall -Wextra $$(pkg-config --cflags $(PACKAGE)) \
+	  $(filter %.c,$^) $(LDFLAGS) $$(pkg-config --libs $(PACKAGE)) -o $@
+
+$(BENCH)/mime_go: bench/peers/mime_go.go
+	@mkdir -p $(@D)
+	GO111MODULE=off GOCACHE=$(CURDIR)/build/gocache go build -o $@ $<
+
+.PHONY: bench-programs bench-peers
 bench-programs: $(BENCH_PROGRAMS)
+bench-peers: $(PEERS)
 
 # nginx runs LuaJIT.
 bench-nginx:
@@ -325,14 +351,31 @@ bench-nginx:
 	@$(SUBMAKE) build bench-programs LUA=luajit
 	@bench/nginx/run.py $(BENCH_FLAGS)
 
-bench-roundtrips bench-many:
+bench-roundtrips bench-many bench-linear:
 	@tools/deps.sh run bench
 	@$(SUBMAKE) build bench-programs
 	@bench/$(@:bench-%=%)/run.py --lua $(LUA) $(BENCH_FLAGS)
 
+# Under lua5.4 alone: its counts repeat.
+bench-counts:
+	@tools/deps.sh run bench
+	@$(SUBMAKE) build bench-programs LUA=lua5.4
+	@bench/counts.py $(BENCH_FLAGS)
+
+bench-mime:
+	@tools/deps.sh run bench
+	@tools/judges.sh
+	@$(SUBMAKE) build bench-programs bench-peers
+	@bench/mime/run.py --lua $(LUA) $(BENCH_FLAGS)
+
+bench-start:
+	@tools/deps.sh run bench
+	@set -e; for lua in lua5.4 luajit; do $(SUBMAKE) build bench-programs LUA=$$lua; done
+	@bench/start/run.py $(BENCH_FLAGS)
+
 # --- checks ----------------------------------------------------------------
 
-C_FILES := $(sort $(wildcard csrc/*/*.[ch] spec/c/*.[ch] bench/*.[ch]))
+C_FILES := $(sort $(wildcard csrc/*/*.[ch] spec/c/*.[ch] bench/*.[ch] bench/*/*.[ch]))
 C_SRCS  := $(sort $(wildcard csrc/*/*.c bench/*.c))
 TOOL_LUA = lua5.4
 

@@ -42,16 +42,14 @@ def mail_file(bench):
     return file
 
 
-def run(bench, command, mails, env=None):
-    return bench.rig.run_client(command, env, bench.patience(mails))
+def run(bench, command, mails):
+    return bench.rig.run_client(command, None, bench.patience(mails))
 
 
 def qqmail(bench, port, settings, mails):
-    lua = bench.options.lua
     words = {"port": port, "tls": bench.tls, "ca": authority(bench), "mails": mails, **settings}
-    command = [lua, HERE / "client.lua", *(f"{name}={value}" for name, value in words.items())]
-    env = rigs.lua_environment(rigs.ROOT / "build" / lua)
-    return rigs.parse_fields(run(bench, command, mails, env))
+    return rigs.parse_fields(bench.rig.run_lua(bench.options.lua, HERE / "client.lua", words,
+                                               bench.patience(mails)))
 
 
 def smtplib(bench, port, _, mails):

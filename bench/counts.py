@@ -114,7 +114,7 @@ def update(results, kept):
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--update", action="store_true", help="write baseline.json")
-    parser.add_argument("--rounds", type=int, default=1, help="how often each is counted")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is counted")
     parser.add_argument("--rows", default="", help="only the rows with this in their name")
     options = parser.parse_args()
     if not 1 <= options.rounds <= 100:

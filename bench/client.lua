@@ -65,14 +65,15 @@ end
 
 --- A mailer for a server of the bench; it opens nothing yet.
 -- @tparam table settings `port`, `tls`, `ca`, `window`, `chunking`, `connections`
-function M.mailer(settings)
+-- @tparam ?table outbox the option of that name
+function M.mailer(settings, outbox)
   return assert(qqmail.new {
     host = "127.0.0.1", port = settings.port, tls = settings.tls,
     user = "u", password = "p", allow_plaintext_auth = true, from = "bench@example.com",
     tls_options = settings.ca and { ca_file = settings.ca } or nil,
     pipelining = true, chunking = settings.chunking, window = settings.window,
     pool = { max = settings.connections or 1 }, timeout = { total = 600 },
-    io = "blocking", retry = false, log = "off",
+    io = "blocking", retry = false, log = "off", outbox = outbox,
   })
 end
 

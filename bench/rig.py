@@ -181,6 +181,13 @@ class Rig:
             raise ClientError(f"ended with {process.returncode}: {last}")
         return output
 
+    def run_lua(self, lua, script, settings, seconds, before=()):
+        """What a Lua script prints that is given the library and NAME=VALUE words;
+        `before`: a command that starts it."""
+        words = [f"{name}={value}" for name, value in settings.items()]
+        return self.run_client([*before, lua, script, *words],
+                               lua_environment(ROOT / "build" / lua), seconds)
+
     def stop(self, part):
         """Ends a sink, a link or an nginx before the rig ends."""
         self._end(part.process)

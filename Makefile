@@ -323,7 +323,7 @@ $(BENCH)/sink: bench/sink.c bench/sink_conn.c bench/sink_ids.c bench/bench.c
 $(BENCH)/probe: bench/probe.c bench/bench.c
 $(BENCH)/link: bench/link.c bench/bench.c
 $(BENCH)/launch: bench/launch.c bench/bench.c
-$(BENCH)/mime_limit: bench/peers/mime_limit.c bench/bench.c csrc/codec/qm_base64_lines.c
+$(BENCH)/mime_limit: bench/peers/mime_limit.c bench/bench.c $(wildcard csrc/codec/qm_base64_lines.[ch])
 $(BENCH_PROGRAMS): $(wildcard bench/*.h) $(C)/.flags
 	@mkdir -p $(@D)
 	$(CC) -Ibench -Icsrc $(OPENSSL_DIR:%=-I%/include) $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) \

@@ -231,7 +231,7 @@ describe("a slow server", function()
 
   it("that runs into the total behind the message leaves it unknown", function()
     local server = send.server({ delay = { dot = 30 } })
-    bad(send.mailer(server, { timeout = { total = 0.4 } }), { kind = "timeout", phase = "final",
+    bad(send.mailer(server, { timeout = { total = 1.5 } }), { kind = "timeout", phase = "final",
       delivered = "unknown", retry = "never" })
   end)
 

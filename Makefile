@@ -82,7 +82,8 @@ objects = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
 .PHONY: all help build deps deps-dev judges test test-all test-c test-lua test-gc \
   test-neon asan valgrind coverage check lint luacheck clang-tidy cppcheck shellcheck \
   rules format-check warnings fmt demo docs options-doc doctor-doc errors-doc \
-  providers-doc bench-nginx bench-roundtrips bench-many truth diagnosis-rows rockspec \
+  providers-doc bench bench-nginx bench-roundtrips bench-many bench-rate bench-attachment \
+  bench-first bench-counts bench-mime bench-start bench-linear truth diagnosis-rows rockspec \
   charset-table install clean FORCE
 all: build
 
@@ -102,9 +103,17 @@ help:
 	@echo 'valgrind    all tests under valgrind'
 	@echo 'coverage    C coverage of all tests, into build/coverage'
 	@echo 'test-all    test, test-gc, asan, valgrind'
+	@echo 'bench       some seconds of each, for the ratios: $(BENCH_SHORT)'
 	@echo 'bench-nginx measure mails sent from inside nginx (BENCH_FLAGS=, see bench/README.md)'
-	@echo 'bench-roundtrips  round trips a mail over a long line; beside smtplib and curl'
+	@echo 'bench-roundtrips  round trips a mail over a long line, beside other clients'
 	@echo 'bench-many  10,000 mails over 10 connections, each accounted for'
+	@echo 'bench-rate  mails a second over one warm connection, beside other clients'
+	@echo 'bench-attachment  a large file over SMTP, beside other clients'
+	@echo 'bench-first round trips to the first mail over a long line'
+	@echo 'bench-counts  instructions a mail, beside those in bench/baseline.json'
+	@echo 'bench-mime  a large file as a message: how fast, in how much memory'
+	@echo 'bench-start what a process costs that loads the library, and that sends a mail'
+	@echo 'bench-linear  whether a hundred times as much takes a hundred times as long'
 	@echo 'check       linters, house rules, exports, format, docs, no warning of two compilers'
 	@echo 'lint        the linters alone'
 	@echo 'fmt         format the C sources'
@@ -305,19 +314,49 @@ demo: deps build
 # --- measurements ----------------------------------------------------------
 
 BENCH := build/bench$(VARIANT)
-BENCH_PROGRAMS := $(BENCH)/sink $(BENCH)/probe $(BENCH)/link
+BENCH_PROGRAMS := $(BENCH)/sink $(BENCH)/probe $(BENCH)/link $(BENCH)/launch $(BENCH)/limit \
+  $(BENCH)/mime_limit
 BENCH_FLAGS ?=
+
+# Peers are built where what they need is there.
+CURL_H := $(wildcard /usr/include/curl/curl.h /usr/include/*/curl/curl.h)
+GO := $(wildcard $(addsuffix /go,$(subst :, ,$(PATH))))
+PEERS := $(if $(wildcard /usr/include/gmime-3.0),$(BENCH)/mime_gmime) \
+  $(if $(CURL_H),$(BENCH)/mime_curl $(BENCH)/send_curl) \
+  $(if $(GO),$(BENCH)/mime_go $(BENCH)/send_go)
+
+LINES_SRC := $(wildcard csrc/codec/qm_base64_lines.[ch])
+NOTICE_SRC := bench/notice.c bench/bench.c $(LINES_SRC)
 
 $(BENCH)/sink: bench/sink.c bench/sink_conn.c bench/sink_ids.c bench/bench.c
 $(BENCH)/probe: bench/probe.c bench/bench.c
 $(BENCH)/link: bench/link.c bench/bench.c
+$(BENCH)/launch: bench/launch.c bench/bench.c
+$(BENCH)/limit: bench/limit.c bench/wire.c $(NOTICE_SRC)
+$(BENCH)/mime_limit: bench/peers/mime_limit.c bench/bench.c $(LINES_SRC)
 $(BENCH_PROGRAMS): $(wildcard bench/*.h) $(C)/.flags
 	@mkdir -p $(@D)
-	$(CC) $(OPENSSL_DIR:%=-I%/include) $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) \
+	$(CC) -Ibench -Icsrc $(OPENSSL_DIR:%=-I%/include) $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) \
 	  $(filter %.c,$^) $(LDFLAGS) $(OPENSSL_LIBS) -o $@
 
-.PHONY: bench-programs
+# Their headers are not ours: warnings about them are of no use.
+$(BENCH)/mime_gmime: PACKAGE = gmime-3.0
+$(BENCH)/mime_curl $(BENCH)/send_curl: PACKAGE = libcurl
+$(BENCH)/send_curl: $(NOTICE_SRC)
+PEERS_OF_C := $(BENCH)/mime_gmime $(BENCH)/mime_curl $(BENCH)/send_curl
+$(PEERS_OF_C): $(BENCH)/%: bench/peers/%.c bench/bench.c $(wildcard bench/*.h)
+	@mkdir -p $(@D)
+	$(CC) -Ibench -Icsrc $(CPPFLAGS) $(CFLAGS) -Wall -Wextra $$(pkg-config --cflags $(PACKAGE)) \
+	  $(filter %.c,$^) $(LDFLAGS) $$(pkg-config --libs $(PACKAGE)) -o $@
+
+$(BENCH)/mime_go $(BENCH)/send_go: $(BENCH)/%: bench/peers/%.go
+	@mkdir -p $(@D)
+	GO111MODULE=off GOCACHE=$(CURDIR)/build/gocache go build -o $@ $<
+
+.PHONY: bench-programs bench-peers
 bench-programs: $(BENCH_PROGRAMS)
+bench-peers: $(PEERS)
+	@tools/judges.sh bench/peers build/peers
 
 # nginx runs LuaJIT.
 bench-nginx:
@@ -325,14 +364,41 @@ bench-nginx:
 	@$(SUBMAKE) build bench-programs LUA=luajit
 	@bench/nginx/run.py $(BENCH_FLAGS)
 
-bench-roundtrips bench-many:
+bench-roundtrips bench-many bench-first bench-linear bench-mime:
 	@tools/deps.sh run bench
-	@$(SUBMAKE) build bench-programs
+	@$(SUBMAKE) build bench-programs bench-peers
 	@bench/$(@:bench-%=%)/run.py --lua $(LUA) $(BENCH_FLAGS)
+
+# Under LuaJIT and lua5.4.
+bench-rate bench-attachment bench-start:
+	@tools/deps.sh run bench
+	@set -e; for lua in lua5.4 luajit; do $(SUBMAKE) build LUA=$$lua; done
+	@$(SUBMAKE) bench-programs bench-peers
+	@bench/$(@:bench-%=%)/run.py $(BENCH_FLAGS)
+
+# Under lua5.4 alone: its counts repeat.
+bench-counts:
+	@tools/deps.sh run bench
+	@$(SUBMAKE) build bench-programs LUA=lua5.4
+	@bench/counts.py $(BENCH_FLAGS)
+
+# The short form: some seconds of each, for the ratios; it asserts nothing. Counting
+# instructions takes too long for it.
+BENCH_SHORT := rate attachment first many mime start linear
+SHORT_rate := --only plain --rounds 3 --seconds 0.1
+SHORT_attachment := --only plain --rounds 3 --seconds 0.1
+SHORT_first := --rounds 1 --mails 2
+SHORT_many := --only flight --rounds 1 --mails 1000
+SHORT_mime := --sizes 25 --outputs null --rounds 1
+SHORT_start := --rounds 1 --runs 5
+SHORT_linear := --rounds 1 --only header,rows
+bench:
+	@$(foreach section,$(BENCH_SHORT),$(SUBMAKE) bench-$(section) \
+	  BENCH_FLAGS="$(SHORT_$(section))" || status=1;) exit $${status:-0}
 
 # --- checks ----------------------------------------------------------------
 
-C_FILES := $(sort $(wildcard csrc/*/*.[ch] spec/c/*.[ch] bench/*.[ch]))
+C_FILES := $(sort $(wildcard csrc/*/*.[ch] spec/c/*.[ch] bench/*.[ch] bench/*/*.[ch]))
 C_SRCS  := $(sort $(wildcard csrc/*/*.c bench/*.c))
 TOOL_LUA = lua5.4
 

@@ -74,6 +74,27 @@ long bench_parse_number(const char *text, long min, long max)
     return value;
 }
 
+const char *bench_setting(const char *name, const char *otherwise)
+{
+    const char *value = getenv(name);
+    value = value ? value : otherwise;
+    if (!value) {
+        bench_die(name, "has to be set");
+    }
+    return value;
+}
+
+long bench_setting_number(const char *name, long otherwise, long max)
+{
+    const char *value = getenv(name);
+    return value ? bench_parse_number(value, 0, max) : otherwise;
+}
+
+bool bench_setting_is_true(const char *name)
+{
+    return strcmp(bench_setting(name, "false"), "true") == 0;
+}
+
 int64_t bench_now_us(void)
 {
     struct timespec now;

@@ -1,6 +1,6 @@
 /*
  * bench.h: what the programs of bench/ share: local addresses, numbers from
- * the command line, a clock.
+ * the command line, settings from the environment, a clock.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -32,6 +32,18 @@ struct bench_addr bench_parse_addr(const char *text);
 
 /* A decimal number in a range; ends the program when it is none. */
 long bench_parse_number(const char *text, long min, long max);
+
+/*
+ * A setting of a client, from the environment. The program ends when it is not
+ * there; with another value to fall back on, that one counts.
+ */
+const char *bench_setting(const char *name, const char *otherwise);
+
+/* The same, as a number. */
+long bench_setting_number(const char *name, long otherwise, long max);
+
+/* The same, "true" or "false"; false when it is not there. */
+bool bench_setting_is_true(const char *name);
 
 /* Monotonic microseconds. */
 int64_t bench_now_us(void);

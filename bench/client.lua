@@ -10,6 +10,13 @@ local TEXT = ("The disk of the server is nearly full. 磁盘空间不足。\n"):
 
 local WORDS = { ["true"] = true, ["false"] = false }
 
+local function value_of(word)
+  if WORDS[word] ~= nil then
+    return WORDS[word]
+  end
+  return tonumber(word) or word
+end
+
 --- The settings of a command line such as `port=2525 chunking=false`.
 -- @tparam {string,...} words
 -- @treturn table
@@ -20,12 +27,31 @@ function M.settings(words)
     if not name then
       error("not NAME=VALUE: " .. word)
     end
-    out[name] = WORDS[value]
-    if out[name] == nil then
-      out[name] = tonumber(value) or value
-    end
+    out[name] = value_of(value)
   end
   return out
+end
+
+--- The settings that all clients take from the environment, see README.md.
+-- @tparam {string,...} names `PORT` becomes `port`
+-- @treturn table
+function M.environment(names)
+  local out = {}
+  for _, name in ipairs(names) do
+    local word = os.getenv(name)
+    out[name:lower()] = word and value_of(word)
+  end
+  return out
+end
+
+--- The text of a file.
+-- @tparam string path
+-- @treturn string
+function M.read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
 end
 
 --- Runs a program; the last line of standard error says why it failed.
@@ -39,14 +65,15 @@ end
 
 --- A mailer for a server of the bench; it opens nothing yet.
 -- @tparam table settings `port`, `tls`, `ca`, `window`, `chunking`, `connections`
-function M.mailer(settings)
+-- @tparam ?table outbox the option of that name
+function M.mailer(settings, outbox)
   return assert(qqmail.new {
     host = "127.0.0.1", port = settings.port, tls = settings.tls,
     user = "u", password = "p", allow_plaintext_auth = true, from = "bench@example.com",
     tls_options = settings.ca and { ca_file = settings.ca } or nil,
     pipelining = true, chunking = settings.chunking, window = settings.window,
     pool = { max = settings.connections or 1 }, timeout = { total = 600 },
-    io = "blocking", retry = false, log = "off",
+    io = "blocking", retry = false, log = "off", outbox = outbox,
   })
 end
 

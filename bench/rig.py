@@ -38,6 +38,17 @@ def parse_fields(line):
     return {name: float(value) for name, value in (word.split("=") for word in line.split())}
 
 
+def run(main):
+    """Runs a section; what stops it is said in one line."""
+    sys.stdout.reconfigure(line_buffering=True)
+    try:
+        main()
+    except (RigError, ClientError) as error:
+        sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
 def wait_until(condition, what):
     deadline = time.monotonic() + PATIENCE
     while not condition():
@@ -68,6 +79,12 @@ def lua_environment(build):
     lua = ROOT / "lua"
     return {"LUA_PATH": f"{lua}/?.lua;{lua}/?/init.lua;{BENCH}/?.lua",
             "LUA_CPATH": f"{build}/?.so", "QQMAIL_LANG": "en"}
+
+
+def cpu_seconds(pid):
+    """CPU time of a process so far."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Sink:
@@ -163,6 +180,13 @@ class Rig:
             last = (reasons.strip().splitlines() or ["no reason"])[-1]
             raise ClientError(f"ended with {process.returncode}: {last}")
         return output
+
+    def run_lua(self, lua, script, settings, seconds, before=()):
+        """What a Lua script prints that is given the library and NAME=VALUE words;
+        `before`: a command that starts it."""
+        words = [f"{name}={value}" for name, value in settings.items()]
+        return self.run_client([*before, lua, script, *words],
+                               lua_environment(ROOT / "build" / lua), seconds)
 
     def stop(self, part):
         """Ends a sink, a link or an nginx before the rig ends."""

@@ -207,9 +207,27 @@ static size_t take_line(struct conn *c, const char *p, size_t len)
     return c->state == STATE_DATA ? line_len : line_len + 2;
 }
 
+/* The end of a mail, found by its dot: an encoded file has none at all. */
+static const char *find_end(const char *p, size_t len)
+{
+    const char *at = p;
+    while (len - (size_t)(at - p) >= 5) {
+        at = memchr(at + 2, '.', len - (size_t)(at - p) - 4);
+        if (!at) {
+            return NULL;
+        }
+        at -= 2;
+        if (memcmp(at, "\r\n.\r\n", 5) == 0) {
+            return at;
+        }
+        at++;
+    }
+    return NULL;
+}
+
 static size_t take_data(struct conn *c, const char *p, size_t len)
 {
-    const char *end = memmem(p, len, "\r\n.\r\n", 5);
+    const char *end = find_end(p, len);
     if (!end) {
         size_t sure = len > 4 ? len - 4 : 0; /* the rest may begin the end */
         add_body(c, p, sure);

@@ -18,7 +18,8 @@ run='gcc libc6-dev make lua5.4 liblua5.4-dev lua5.3 liblua5.3-dev luajit2
 dev='clang clang-tidy clang-format cppcheck valgrind gcovr binutils lua-check
   lua-ldoc lua-discount shellcheck git gcc-aarch64-linux-gnu
   libc6-dev-arm64-cross qemu-user-static'
-bench='nginx libnginx-mod-http-lua curl'
+bench='nginx libnginx-mod-http-lua curl valgrind lua-socket lua-sec libgmime-3.0-dev
+  libcurl4-openssl-dev pkg-config'
 
 wanted=
 for group; do

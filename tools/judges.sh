@@ -1,11 +1,12 @@
 #!/bin/sh
-# judges.sh: installs the parsers of spec/judges, as its lock file pins them,
-# into build/judges. Does nothing when they are there.
+# judges.sh [SOURCE TARGET]: installs the parsers of spec/judges, as its lock
+# file pins them, into build/judges; or those of another folder, such as the
+# peers of bench/peers. Does nothing when they are there.
 set -eu
 cd "$(dirname "$0")/.."
 
-source=spec/judges
-target=build/judges
+source=${1-spec/judges}
+target=${2-build/judges}
 
 wanted=$(cat "$source/package.json" "$source/package-lock.json" | sha256sum)
 is_there() {
@@ -14,20 +15,20 @@ is_there() {
 is_there && exit 0
 
 command -v npm >/dev/null || {
-  echo "judges: npm is missing: what needs the parsers of $source is skipped"
+  echo "judges: npm is missing: what needs the packages of $source is skipped"
   exit 0
 }
 
 # Suites that start side by side wait here for the first of them.
 mkdir -p build
-exec 9>build/judges.lock
+exec 9>"$target.lock"
 flock 9
 is_there && exit 0
 
-work=$(mktemp -d build/judges.XXXXXX)
+work=$(mktemp -d "$target.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
-cp "$source/package.json" "$source/package-lock.json" "$source/.npmrc" "$work"
+cp "$source/package.json" "$source/package-lock.json" spec/judges/.npmrc "$work"
 install() {
   (cd "$work" && npm ci --omit=dev --ignore-scripts --loglevel=error)
 }

@@ -63,10 +63,8 @@ def children_cpu():
 def run_client(rig, options, sink, row, seconds):
     words = {"port": sink.port, "tls": "none", "connections": options.connections,
              "chunking": str(row[1]).lower(), "window": row[2], "mails": options.mails}
-    command = [options.lua, HERE / "client.lua",
-               *(f"{name}={value}" for name, value in words.items())]
-    env = rigs.lua_environment(rigs.ROOT / "build" / options.lua)
-    return rigs.parse_fields(rig.run_client(command, env, 60 + 5 * seconds))
+    return rigs.parse_fields(rig.run_lua(options.lua, HERE / "client.lua", words,
+                                         60 + 5 * seconds))
 
 
 def discrepancies(options, sample):

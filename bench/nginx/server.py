@@ -6,7 +6,7 @@ import pathlib
 import socket
 import subprocess
 
-from rig import BIN, ROOT, Rig, RigError, parse_fields, wait_until
+from rig import BIN, ROOT, Rig, RigError, cpu_seconds, parse_fields, wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROGRAM = os.environ.get("QQMAIL_TEST_NGINX", "/usr/sbin/nginx")
@@ -75,8 +75,7 @@ class Nginx:
 
     def cpu_seconds(self):
         """CPU time of the worker so far."""
-        fields = pathlib.Path(f"/proc/{self.worker}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.worker)
 
     def memory(self, field):
         """A field of /proc/PID/status of the worker, in bytes."""

@@ -7,41 +7,54 @@
 README.md in the folder above says what the tables mean.
 """
 
-import argparse
 import pathlib
+import platform
+import subprocess
 import sys
 
 # What all measurements share lies in the folder above.
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-import peers
+import clients
 import postfix
 import rig as rigs
+from clients import Row
+from options import make_parser, parse
 from tables import interleaved, median, print_table, ratio, spread
 
-BASE = "Python smtplib"
+BASE = clients.SMTPLIB.name
 
-
-def qqmail(how, window, chunking):
-    word = "CHUNKING" if chunking else "PIPELINING"
-    settings = {"how": how, "window": window, "chunking": str(chunking).lower()}
-    name = f"{how}, {word}" + (f", window {window}" if how == "send_all" else "")
-    return f"qqmail {name}", peers.qqmail, settings
-
-
-ROWS = [  # name, peer, its settings
-    qqmail("send_all", 0, False),
-    qqmail("send_all", 1, False),
-    qqmail("send_all", 0, True),
-    qqmail("send_all", 1, True),
-    qqmail("send_all", 8, True),
-    qqmail("send_all", 32, True),
-    qqmail("send", 1, False),
-    qqmail("send", 1, True),
-    (BASE, peers.smtplib, {}),
-    ("curl", peers.curl, {}),
+WAYS = [  # function, window, whether with CHUNKING
+    ("send_all", 0, False),
+    ("send_all", 1, False),
+    ("send_all", 0, True),
+    ("send_all", 1, True),
+    ("send_all", 8, True),
+    ("send_all", 32, True),
+    ("send", 1, False),
+    ("send", 1, True),
 ]
+
+
+LIMIT_WAYS = [way for way in WAYS if way[:2] in (("send_all", 1), ("send_all", 8))]
+
+PEERS = (clients.SMTPLIB, clients.CURL, clients.GO, clients.NODEMAILER)
+
+
+def make_row(who, client, way):
+    how, window, chunking = way
+    word = "CHUNKING" if chunking else "PIPELINING"
+    name = f"{how}, {word}" + (f", window {window}" if how == "send_all" else "")
+    return Row(f"{who} {name}", client, {"HOW": how, "WINDOW": window, "CHUNKING": chunking})
+
+
+def list_rows(options):
+    rows = [make_row("qqmail", clients.qqmail(options.lua), way) for way in WAYS]
+    rows += [make_row("limit", clients.LIMIT, way) for way in LIMIT_WAYS]
+    rows += [Row(client.name, client) for client in PEERS]
+    return [row for row in rows if options.rows in row.name]
+
 
 TARGETS = {  # most round trips a mail
     "qqmail send_all, PIPELINING, window 1": 1.1,
@@ -63,12 +76,12 @@ class Bench:
 
     def run(self, row, mails):
         """What the client says, and what the line has counted meanwhile."""
-        _, peer, settings = row
-        options = self.options
         taken = self.taken()
-        link = rigs.Link(self.rig, self.server_port, options.delay_ms)
+        link = rigs.Link(self.rig, self.server_port, self.options.delay_ms)
+        settings = clients.settings_for(self.rig, link.port, self.tls)
         try:
-            sample = peer(self, link.port, settings, mails)
+            sample = clients.run_client(self.rig, row, {**settings, "MAILS": mails},
+                                        mails * 10 * self.round_trip())
         finally:
             counts = link.end()
         sample["connections"] = len(counts)
@@ -81,31 +94,22 @@ class Bench:
     def taken(self):
         return self.sink.counts()["mails"] if self.sink else 0
 
-    def patience(self, mails):
-        """Seconds that a client may take: twice what the slowest needs."""
-        return 30 + mails * 10 * self.round_trip()
-
     def round_trip(self):
         return 2 * self.options.delay_ms / 1000
 
     def usable(self, rows):
-        """The rows that can send at all, tried with the mail that makes the
-        connection warm; the reasons of the others are printed."""
-        for row in rows:
-            try:
-                self.alone[row[0]] = self.run(row, 0)
-            except rigs.ClientError as error:
-                print(f"left out: {row[0]}: {error}")
-        return [row for row in rows if row[0] in self.alone]
+        """Tried with the mail that makes the connection warm."""
+        self.alone = clients.try_each(rows, lambda row: self.run(row, 0))
+        return [row for row in rows if row.name in self.alone]
 
     def measure(self, row):
         mails = self.options.mails
         try:
             sample = self.run(row, mails)
         except rigs.ClientError as error:
-            raise rigs.RigError(f"{row[0]}: {error}") from None
+            raise rigs.RigError(f"{row.name}: {error}") from None
         for field in ("bursts", "round_trips"):
-            sample[field] = (sample[field] - self.alone[row[0]][field]) / mails
+            sample[field] = (sample[field] - self.alone[row.name][field]) / mails
         sample["rtts"] = sample["seconds"] / mails / self.round_trip()
         sample["rate"] = mails / sample["seconds"]
         sample["failed"] = mails - sample["sent"] + sample["astray"]
@@ -115,11 +119,11 @@ class Bench:
 def table(title, rows, results):
     base = results.get(BASE)
     cells = []
-    for name, *_ in rows:
-        samples = results[name]
+    for row in rows:
+        samples = results[row.name]
         low, high = spread(samples, "rtts")
         cells.append([
-            name, f"{median(samples, 'rtts'):.2f}", f"{low:.2f} to {high:.2f}",
+            row.name, f"{median(samples, 'rtts'):.2f}", f"{low:.2f} to {high:.2f}",
             f"{median(samples, 'round_trips'):.2f}", f"{median(samples, 'bursts'):.2f}",
             f"{median(samples, 'rate'):.1f}",
             f"{1 / ratio(samples, base, 'seconds'):.2f}" if base else "-",
@@ -145,7 +149,7 @@ def is_sound(results):
 
 def run_section(bench, title):
     options = bench.options
-    rows = bench.usable([row for row in ROWS if options.rows in row[0]])
+    rows = bench.usable(list_rows(options))
     if not rows:
         return True
     results = interleaved(rows, options.rounds, bench.measure)
@@ -184,44 +188,24 @@ SECTIONS = {
 }
 
 
-def parse_options():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default=",".join(SECTIONS), help="sections, with commas")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of each section")
-    parser.add_argument("--mails", type=int, default=200, help="mails of each measurement")
-    parser.add_argument("--rows", default="", help="only the rows with this in their name")
-    parser.add_argument("--delay-ms", type=int, default=20, help="of the line, each way")
-    parser.add_argument("--lua", default="lua5.4", help="the interpreter, and its build")
-    parser.add_argument("--no-pin", action="store_true", help="let all share the CPUs")
-    options = parser.parse_args()
-    options.only = options.only.split(",")
-    unknown = set(options.only) - set(SECTIONS)
-    if unknown:
-        parser.error(f"no such section: {', '.join(sorted(unknown))}")
-    for value in (options.rounds, options.mails, options.delay_ms):
-        if not 1 <= value <= 10000:
-            parser.error("--rounds, --mails and --delay-ms are 1 to 10000")
-    return options
+def versions():
+    curl = subprocess.run(["curl", "--version"], stdout=subprocess.PIPE, text=True, check=False)
+    return f"Python {platform.python_version()}, {' '.join(curl.stdout.split()[:2])}"
 
 
 def main():
-    options = parse_options()
-    sys.stdout.reconfigure(line_buffering=True)
+    parser = make_parser(__doc__, SECTIONS, rounds=3)
+    parser.add_argument("--mails", type=int, default=200, help="mails of each measurement")
+    parser.add_argument("--delay-ms", type=int, default=20, help="of the line, each way")
+    parser.add_argument("--lua", default="lua5.4", help="the interpreter, and its build")
+    options = parse(parser)
     print(f"{options.mails} mails on one warm connection, {options.delay_ms} ms each way;"
-          f" {options.lua}, {peers.versions()}; medians of {options.rounds} rounds")
-    sound = True
-    try:
-        with rigs.Rig(not options.no_pin) as rig:
-            for name in options.only:
-                section, tls = SECTIONS[name]
-                sound = section(rig, options, tls) and sound
-    except rigs.RigError as error:
-        sys.exit(f"bench: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-    if not sound:
-        sys.exit("bench: mails failed, or left the warm connection")
+          f" {options.lua}, {versions()}; medians of {options.rounds} rounds")
+    with rigs.Rig(not options.no_pin) as rig:
+        sound = [SECTIONS[name][0](rig, options, SECTIONS[name][1]) for name in options.only]
+    if not all(sound):
+        raise rigs.RigError("mails failed, or left the warm connection")
 
 
 if __name__ == "__main__":
-    main()
+    rigs.run(main)

@@ -234,16 +234,14 @@ static ptrdiff_t lines_in_block(const struct line_marks *marks,
     return (ptrdiff_t)at - ((due & ~marks->lf) >> at & 1 ? 1 : 0);
 }
 
-typedef struct line_marks line_marker(const char *text);
-
 /*
  * The run within whole blocks; what is behind them is left. Where the marker is
  * named it becomes part of this, and so does this of the function that names
  * it: in each it is compiled for other instructions.
  */
 static inline QM_ALWAYS_INLINE ptrdiff_t
-lines_in_blocks(line_marker *mark, const char *text, size_t blocks,
-                struct line_carry *carry, bool dots)
+lines_in_blocks(struct line_marks (*mark)(const char *), const char *text,
+                size_t blocks, struct line_carry *carry, bool dots)
 {
     size_t i;
 
@@ -351,16 +349,22 @@ size_t qm_run_of_plain(const char *text, size_t len)
     return at + qm_bits_run(mark_plain(last.bytes)); /* NUL is not plain */
 }
 
-struct qm_run_kinds qm_run_kinds(const char *text, size_t len)
+static struct qm_run_kinds kinds_of(const char *block)
 {
     struct qm_run_kinds kinds;
+
+    kinds.plain = mark_plain(block);
+    kinds.high = mark_high(block);
+    return kinds;
+}
+
+struct qm_run_kinds qm_run_kinds(const char *text, size_t len)
+{
     struct last_block last;
 
-    if (len < BLOCK) {
-        last = take_last(text, len);
-        text = last.bytes;
+    if (len >= BLOCK) {
+        return kinds_of(text);
     }
-    kinds.plain = mark_plain(text);
-    kinds.high = mark_high(text);
-    return kinds;
+    last = take_last(text, len);
+    return kinds_of(last.bytes);
 }

@@ -37,7 +37,7 @@ struct qm_run_kinds {
     uint64_t high;  /* bytes above 127 */
 };
 
-/* What is what among the first bytes of `text`, QM_RUN_BLOCK of them at most. */
+/* What is what among the first bytes of `text`, QM_RUN_BLOCK at most. */
 struct qm_run_kinds qm_run_kinds(const char *text, size_t len) QM_PURE;
 
 QM_DECLS_END

@@ -61,7 +61,8 @@ NET_SRC   := $(sort $(wildcard csrc/net/*.c))
 DISK_SRC  := $(sort $(wildcard csrc/disk/*.c))
 
 CORE_SRC := $(BASE_SRC) $(CODEC_SRC) $(MIME_SRC) $(SMTP_SRC) \
-  csrc/lua/lq_core.c csrc/lua/lq_codec.c csrc/lua/lq_message.c csrc/lua/lq_pool.c \
+  csrc/lua/lq_core.c csrc/lua/lq_codec.c csrc/lua/lq_message.c csrc/lua/lq_reading.c \
+  csrc/lua/lq_pool.c \
   csrc/lua/lq_signing.c csrc/lua/lq_session.c csrc/lua/lq_envelope.c csrc/lua/lq_event.c \
   csrc/lua/lq_entropy.c csrc/lua/lq_waiting.c csrc/lua/lq_util.c
 TLSMOD_SRC := $(BASE_SRC) $(TLS_SRC) csrc/lua/lq_tls.c csrc/lua/lq_waiting.c csrc/lua/lq_util.c

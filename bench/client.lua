@@ -44,14 +44,23 @@ function M.environment(names)
   return out
 end
 
---- The text of a file.
--- @tparam string path
--- @treturn string
-function M.read(path)
+local function read(path)
   local file = assert(io.open(path, "rb"))
   local text = file:read("*a")
   file:close()
   return text
+end
+
+--- A text in a file, with one `{n}` in it.
+-- @tparam string path
+-- @treturn function number -> the text with the number in that place
+function M.template(path)
+  local text = read(path)
+  local first, last = text:find("{n}", 1, true)
+  local before, behind = text:sub(1, first - 1), text:sub(last + 1)
+  return function(number)
+    return before .. number .. behind
+  end
 end
 
 --- Runs a program; the last line of standard error says why it failed.

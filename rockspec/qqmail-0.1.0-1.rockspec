@@ -82,6 +82,7 @@ build = {
         "csrc/lua/lq_core.c",
         "csrc/lua/lq_codec.c",
         "csrc/lua/lq_message.c",
+        "csrc/lua/lq_reading.c",
         "csrc/lua/lq_pool.c",
         "csrc/lua/lq_signing.c",
         "csrc/lua/lq_session.c",

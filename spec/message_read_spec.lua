@@ -127,6 +127,62 @@ describe("reading", function()
     end)
   end)
 
+  it("writes to an open file, and goes on where a function was asked", function()
+    local size = 300000
+    local function with_reader()
+      local given = 0
+      return build({ attachments = { { name = "r", read = function(most)
+        local len = math.min(most, size - given)
+        given = given + len
+        return len > 0 and ("x"):rep(len) or nil
+      end } } })
+    end
+    with_file("", function(path)
+      local file = assert(io.open(path, "wb"))
+      assert.is_true(file:write("before\n") and true)
+      assert.is_true(everything():write(file))
+      assert.is_true(with_reader():write(file))
+      file:close()
+      file = assert(io.open(path, "rb"))
+      local written = file:read("*a")
+      file:close()
+      assert.equal("before\n", written:sub(1, 7))
+      assert.is_true(#written > size * 4 / 3)
+      assert.matches("\r\n%-%-[%w=_]+%-%-\r\n$", written)
+    end)
+  end)
+
+  it("writes the same to whatever has a method for it", function()
+    local built, pieces = everything(), {}
+    assert.is_true(built:write({ write = function(_, piece)
+      pieces[#pieces + 1] = piece
+      return true
+    end }))
+    assert.is_true(table.concat(pieces) == tostring(built))
+    local ok, err = built:write({ write = function() return nil, "no room" end })
+    assert.is_nil(ok)
+    assert.equal("message.not_saved", err.code)
+    assert.matches("no room", err.message, 1, true)
+  end)
+
+  it("tells of a full disk, and of a source that fails on the way", function()
+    local full = assert(io.open("/dev/full", "wb"))
+    full:setvbuf("no")
+    local ok, err = everything():write(full)
+    full:close()
+    assert.is_nil(ok)
+    assert.equal("message.not_saved", err.code)
+    with_file("", function(path)
+      local file = assert(io.open(path, "wb"))
+      ok, err = build({ attachments = { { name = "r", read = function()
+        return nil, "gone"
+      end } } }):write(file)
+      file:close()
+      assert.is_nil(ok)
+      assert.same({ "message.source_failed", "attachments[1]" }, { err.code, err.field })
+    end)
+  end)
+
   it("of a closed handle raises", function()
     local handle = build():handle()
     assert(handle:rewind())

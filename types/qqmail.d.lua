@@ -482,7 +482,13 @@ function Message:chunks(bytes) end
 ---@return qqmail.Error? err
 function Message:bytes(most) end
 
----Write the message to a file.
+---Write the message to an open file, or to anything else with a method `write`.
+---@param file file* | { write: fun(self, bytes: string): any, string? }
+---@return true? ok
+---@return qqmail.Error? err
+function Message:write(file) end
+
+---Write the message to a file, which is there whole or not at all.
 ---@param path string
 ---@return true? ok
 ---@return qqmail.Error? err

@@ -1,4 +1,4 @@
---- The library: a message with the file FILE, read in pieces and written to OUT.
+--- The library: a message with the file FILE, written to OUT.
 
 local net = require("qqmail.net")
 local qqmail = require("qqmail")
@@ -12,8 +12,6 @@ local message = assert(qqmail.message {
 })
 local out = assert(io.open(os.getenv("OUT"), "wb"))
 out:setvbuf("no")
-for piece in message:chunks() do
-  assert(out:write(piece))
-end
+assert(message:write(out))
 assert(out:close())
 print(("seconds=%.6f"):format(net.now() - began))

@@ -6,14 +6,13 @@ local net = require("qqmail.net")
 
 local settings = client.environment { "PORT", "TLS", "CA", "MAILS", "MODE", "HOW", "WINDOW",
   "CHUNKING", "TEXT", "HTML", "FILE" }
-local text, html = client.read(settings.text), client.read(settings.html)
+local text_of, html_of = client.template(settings.text), client.template(settings.html)
 
 local function message(number)
-  local filled = { n = tostring(number) }
   return {
     from = "告警中心 <bench@example.com>", to = "user@discard.test",
     subject = "磁盘告警 " .. number,
-    text = text:gsub("{(n)}", filled), html = html:gsub("{(n)}", filled),
+    text = text_of(number), html = html_of(number),
     attachments = settings.file and { settings.file } or nil,
   }
 end

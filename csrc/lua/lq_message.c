@@ -13,6 +13,7 @@
 
 #include "lua/lq_core.h"
 #include "lua/lq_pool.h"
+#include "lua/lq_reading.h"
 #include "lua/lq_signing.h"
 #include "lua/lq_util.h"
 
@@ -25,7 +26,7 @@ struct lq_message {
     struct lq_pool *pool;       /* where it came from */
 };
 
-enum { ANCHOR_PUSHED = 0, ANCHOR_SPEC = 1, READ_DEFAULT = 65536 };
+enum { ANCHOR_PUSHED = LQ_ANCHOR_PUSHED, ANCHOR_SPEC = 1 };
 
 struct qm_message *lq_message_check(lua_State *L, int arg)
 {
@@ -33,6 +34,13 @@ struct qm_message *lq_message_check(lua_State *L, int arg)
 
     luaL_argcheck(L, object->message != NULL, arg, "message is closed");
     return object->message;
+}
+
+struct lq_pool *lq_message_pool(lua_State *L, int arg)
+{
+    struct lq_message *object = luaL_checkudata(L, arg, class_name);
+
+    return object->pool;
 }
 
 /* Pushes a new one, NULL when memory is short; the caller gives the anchor. */
@@ -83,7 +91,7 @@ static const char *const fault_fields[] = {
     "", ".type", ".name", ".cid", ".method",
 };
 
-static void push_part_field(lua_State *L, const struct qm_message *m)
+void lq_message_push_field(lua_State *L, const struct qm_message *m)
 {
     const struct qm_part *part = &m->parts[m->fault_part];
     int index = 1;
@@ -103,15 +111,14 @@ static void push_part_field(lua_State *L, const struct qm_message *m)
 }
 
 /* A failure of building or reading. */
-static int fail_message(lua_State *L, const struct qm_message *m,
-                        enum qm_err err)
+int lq_message_fail(lua_State *L, const struct qm_message *m, enum qm_err err)
 {
     int saved = errno;
 
     if (m->fault_part >= m->part_count) {
         return lq_push_error(L, err);
     }
-    push_part_field(L, m);
+    lq_message_push_field(L, m);
     errno = saved;
     return fail_at(L, err, NULL, m->parts[m->fault_part].fault_at);
 }
@@ -399,7 +406,7 @@ static int l_core_message(lua_State *L)
         err = qm_message_build(m, boundary);
     }
     if (err != QM_OK) {
-        return fail_message(L, m, err);
+        return lq_message_fail(L, m, err);
     }
     lua_pushvalue(L, 2);
     return 1;
@@ -407,134 +414,11 @@ static int l_core_message(lua_State *L)
 
 /* --- methods ------------------------------------------------------------- */
 
-static void push_size(lua_State *L, uint64_t size)
-{
-    lua_Integer whole = (lua_Integer)size;
-
-    if (whole >= 0 && (uint64_t)whole == size) {
-        lua_pushinteger(L, whole);
-    } else {
-        lua_pushnumber(L, (lua_Number)size);
-    }
-}
-
-/* size([eightbit]) -> exact bytes; nil, "unsupported" when not known */
-static int l_message_size(lua_State *L)
-{
-    struct qm_message *m = lq_message_check(L, 1);
-    uint64_t size = 0;
-    enum qm_err err = qm_message_size(m, lua_toboolean(L, 2) != 0, &size);
-
-    if (err != QM_OK) {
-        return lq_push_error(L, err);
-    }
-    push_size(L, size);
-    return 1;
-}
-
-static int l_message_rewind(lua_State *L)
-{
-    struct qm_message *m = lq_message_check(L, 1);
-
-    return lq_push_done(L, qm_message_rewind(m, lua_toboolean(L, 2) != 0));
-}
-
-/* Fills the buffer up to `len` bytes; `total_out` counts them. */
-static enum qm_err read_into(luaL_Buffer *buffer, struct qm_message *m,
-                             size_t len, size_t *total_out)
-{
-    enum qm_err err = QM_OK;
-
-    *total_out = 0;
-    while (err == QM_OK && *total_out < len) {
-        /* NOLINTBEGIN(bugprone-sizeof-expression): macros of Lua's headers */
-        size_t piece = LUAL_BUFFERSIZE;
-        char *out = luaL_prepbuffer(buffer);
-        /* NOLINTEND(bugprone-sizeof-expression) */
-        size_t left = len - *total_out;
-        size_t written = 0;
-
-        err = qm_message_read(m, out, left < piece ? left : piece, &written);
-        luaL_addsize(buffer, written);
-        *total_out += written;
-        if (written == 0) {
-            break;
-        }
-    }
-    return err;
-}
-
-/* read([len]) -> bytes; nil at the end; nil, "again" when a push is due */
-static int l_message_read(lua_State *L)
-{
-    struct qm_message *m = lq_message_check(L, 1);
-    size_t len = READ_DEFAULT;
-    size_t total;
-    luaL_Buffer buffer;
-    enum qm_err err;
-
-    if (!lua_isnoneornil(L, 2)) {
-        len = (size_t)lq_check_integer(L, 2, 1, INT32_MAX);
-    }
-    luaL_buffinit(L, &buffer);
-    err = read_into(&buffer, m, len, &total);
-    luaL_pushresult(&buffer);
-    if (total > 0) {
-        return 1;
-    }
-    if (err == QM_OK) {
-        lua_pushnil(L);
-        return 1;
-    }
-    if (err == QM_E_AGAIN) {
-        return lq_push_error(L, err);
-    }
-    return fail_message(L, m, err);
-}
-
-/* push(bytes | nil): the next piece for the part that waits, nil ends it */
-static int l_message_push(lua_State *L)
-{
-    struct qm_message *m = lq_message_check(L, 1);
-    struct qm_span piece = lq_opt_span(L, 2, NULL);
-    enum qm_err err;
-
-    lua_settop(L, 2);
-    lq_getanchor(L, 1);
-    err = qm_message_push(m, piece);
-    if (err != QM_OK) {
-        return lq_push_error(L, err);
-    }
-    lua_pushvalue(L, 2);
-    lua_rawseti(L, 3, ANCHOR_PUSHED);
-    lua_pushboolean(L, 1);
-    return 1;
-}
-
-/* reader() -> the function of the part that is being read, and its field */
-static int l_message_reader(lua_State *L)
-{
-    struct qm_message *m = lq_message_check(L, 1);
-    size_t part = qm_message_reading_part(m);
-
-    if (part >= m->part_count) {
-        lua_pushnil(L);
-        return 1;
-    }
-    lq_getanchor(L, 1);
-    lua_rawgeti(L, -1, -(int)part - 1);
-    m->fault_part = part;
-    m->parts[part].fault = QM_PART_SOURCE;
-    push_part_field(L, m);
-    return 2;
-}
-
 /* copy() -> a reader of its own; nil, "unsupported" when a part is pulled */
 static int l_message_copy(lua_State *L)
 {
     const struct qm_message *m = lq_message_check(L, 1);
-    const struct lq_message *object = lua_touserdata(L, 1);
-    struct qm_message *copy = new_message(L, object->pool);
+    struct qm_message *copy = new_message(L, lq_message_pool(L, 1));
     enum qm_err err = QM_E_MEMORY;
 
     lq_getanchor(L, 1);
@@ -573,13 +457,14 @@ static int l_message_needs_utf8(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    { "size", l_message_size },
-    { "rewind", l_message_rewind },
+    { "size", lq_message_size },
+    { "rewind", lq_message_rewind },
     { "rewind_signed", lq_message_rewind_signed },
     { "sign", lq_message_sign },
-    { "read", l_message_read },
-    { "push", l_message_push },
-    { "reader", l_message_reader },
+    { "read", lq_message_read },
+    { "dump", lq_message_dump },
+    { "push", lq_message_push },
+    { "reader", lq_message_reader },
     { "copy", l_message_copy },
     { "watch", lq_message_watch },
     { "seal", lq_message_seal },

@@ -11,6 +11,7 @@ enum { KEPT_MOST = 64 };
 struct lq_pool {
     struct qm_message *kept[KEPT_MOST];
     size_t count;
+    char *scratch;
     bool is_closed; /* the state ends: messages may be collected after us */
 };
 
@@ -28,6 +29,8 @@ static int l_pool_close(lua_State *L)
     while (pool->count > 0) {
         destroy(pool->kept[--pool->count]);
     }
+    qm_mem_free(pool->scratch);
+    pool->scratch = NULL;
     return 0;
 }
 
@@ -58,6 +61,14 @@ struct qm_message *lq_pool_take(struct lq_pool *pool)
         qm_message_init(message);
     }
     return message;
+}
+
+char *lq_pool_scratch(struct lq_pool *pool)
+{
+    if (pool->scratch == NULL) {
+        pool->scratch = qm_mem_alloc(LQ_POOL_SCRATCH);
+    }
+    return pool->scratch;
 }
 
 void lq_pool_give(struct lq_pool *pool, struct qm_message *message)

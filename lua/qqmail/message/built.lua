@@ -258,14 +258,27 @@ function Message:lint(provider)
   return require("qqmail.lint").check(self, provider, { may_read = true })
 end
 
-local function write_all(self, file)
-  local handle, err = own_handle(self)
-  if not handle then
-    return nil, err
-  end
+-- To a file of Lua's, without strings of it.
+local function dump(self, handle, file)
   while true do
-    local piece
-    piece, err = read_piece(self, handle)
+    local ok, name, text, where = handle:dump(file)
+    if ok then
+      return true
+    elseif name == "not_written" then
+      return nil, text
+    elseif name ~= "again" then
+      return nil, reading_error(self, name, text, where)
+    end
+    local filled, err = self:refill(handle)
+    if not filled then
+      return nil, err
+    end
+  end
+end
+
+local function write_pieces(self, handle, file)
+  while true do
+    local piece, err = read_piece(self, handle)
     if not piece then
       return not err, err
     end
@@ -276,22 +289,41 @@ local function write_all(self, file)
   end
 end
 
+local function unwritable(self, why)
+  return fault.new(self.lang, "message.not_saved", nil, {
+    en = "the message cannot be saved: " .. tostring(why), zh = "无法保存邮件：" .. tostring(why),
+  })
+end
+
+--- Write the message to an open file, or to anything else with a method `write`. In little
+-- memory, however large it is.
+-- @param file what `io.open` gave, or `file:write(bytes)` -> true, or nil and a text
+-- @treturn ?boolean true
+-- @treturn ?table error: of code `message.not_saved`, or what is wrong with a source; a part
+-- of the message may have been written
+function Message:write(file)
+  local handle, err = own_handle(self)
+  local ok
+  if handle then
+    ok, err = (io.type(file) == "file" and dump or write_pieces)(self, handle, file)
+  end
+  if not ok then
+    return nil, type(err) == "table" and err or unwritable(self, err)
+  end
+  return true
+end
+
 --- Write the message to a file, which is there whole or not at all.
 -- @tparam string path
 -- @treturn ?boolean
 -- @treturn ?table error
 function Message:save(path)
-  local unwritable = function(why)
-    return fault.new(self.lang, "message.not_saved", nil, {
-      en = "the message cannot be saved: " .. tostring(why), zh = "无法保存邮件：" .. tostring(why),
-    })
-  end
   local part = ("%s.%s.part"):format(path, core.hash(core.random(16) or path))
   local file, why = io.open(part, "wb")
   if not file then
-    return nil, unwritable(why)
+    return nil, unwritable(self, why)
   end
-  local ok, err = write_all(self, file)
+  local ok, err = self:write(file)
   local closed, close_why = file:close()
   if ok and not closed then
     ok, err = nil, close_why
@@ -300,7 +332,7 @@ function Message:save(path)
   end
   if not ok then
     os.remove(part)
-    return nil, type(err) == "table" and err or unwritable(err)
+    return nil, type(err) == "table" and err or unwritable(self, err)
   end
   return true
 end

@@ -14,7 +14,6 @@ local layers = require "qqmail.config.layers"
 local login = require "qqmail.config.login"
 local options = require "qqmail.options"
 local providers = require "qqmail.providers"
-local rules = require "qqmail.config.rules"
 local server = require "qqmail.config.server"
 local validate = require "qqmail.validate"
 local where = require "qqmail.where"
@@ -242,6 +241,15 @@ local function settle_smime(self)
   return true
 end
 
+-- They need the catalogue of all errors, which is large.
+local function settle_rules(self)
+  if not self:find("rules") then
+    self.settings.rules = {}
+    return true
+  end
+  return require("qqmail.config.rules").settle(self)
+end
+
 -- Loaded when used: it needs the core, and the options are documented without one.
 local function settle_dkim(self)
   if not self:find("dkim") then
@@ -252,7 +260,7 @@ end
 
 local STEPS = {
   settle_lang, server.settle, settle_others, login.settle, settle_window, settle_tls_options,
-  settle_timeouts, settle_from, settle_dkim, settle_smime, rules.settle, failover.settle,
+  settle_timeouts, settle_from, settle_dkim, settle_smime, settle_rules, failover.settle,
   settle_policies,
 }
 

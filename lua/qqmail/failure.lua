@@ -4,10 +4,14 @@
 -- by its first digit alone.
 -- @module qqmail.failure
 
-local diagnose = require("qqmail.diagnose")
 local errors = require("qqmail.errors")
 
 local M = {}
+
+-- What all failures mean is much to load, and most processes see none of them.
+local function diagnose()
+  return require("qqmail.diagnose")
+end
 
 -- Faults of the connection itself, as drivers call them.
 local NETWORK = { closed = "closed", reset = "closed", transport = "closed", timeout = "timeout" }
@@ -37,7 +41,7 @@ local function with_detail(text, detail)
 end
 
 local function from_reply(event, context)
-  local found = diagnose.reply({
+  local found = diagnose().reply({
     phase = event.phase, code = event.code, enhanced = event.enhanced, text = event.text,
     host = context.settings.host,
   }, context.settings.rules)
@@ -46,7 +50,7 @@ local function from_reply(event, context)
 end
 
 local function from_failure(failure, detail, settings)
-  local found = diagnose.failure({
+  local found = diagnose().failure({
     phase = failure.phase, reason = failure.reason, tried = failure.tried, text = detail,
   }, settings)
   found.text = with_detail(found.text, detail)
@@ -62,7 +66,7 @@ local function from_network(event, context)
 end
 
 local function from_fault(event, context)
-  local found = diagnose.failure({
+  local found = diagnose().failure({
     phase = event.phase, reason = event.fault, text = event.text,
   }, context.settings)
   local text = found.text

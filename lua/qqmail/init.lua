@@ -84,7 +84,7 @@ function M.setup(options)
   if rawget(_G, "ngx") then
     -- Workers get by fork what is loaded here, even where they may not read it.
     for _, name in ipairs({ "io.ngx", "outbox.worker", "outbox.store", "diagnose", "lint",
-      "doctor", "template", "dkim", "smime" }) do
+      "doctor", "template", "dkim", "smime", "batch" }) do
       require("qqmail." .. name)
     end
   end

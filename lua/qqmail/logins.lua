@@ -9,7 +9,6 @@
 -- @module qqmail.logins
 
 local core = require("qqmail.core")
-local diagnose = require("qqmail.diagnose")
 local errors = require("qqmail.errors")
 local places = require("qqmail.places")
 local transcript = require("qqmail.transcript")
@@ -247,6 +246,7 @@ end
 -- Judged anew for whoever asks: another mailer may speak another language, and may have
 -- rules of its own.
 local function judge(record, settings)
+  local diagnose = require("qqmail.diagnose")
   if not record.smtp then
     return diagnose.failure({ phase = "auth", reason = record.reason }, settings)
   end

@@ -2,7 +2,6 @@
 -- message.
 -- @classmod qqmail.mailer
 
-local batch = require("qqmail.batch")
 local config = require("qqmail.config")
 local core = require("qqmail.core")
 local dispatch = require("qqmail.dispatch")
@@ -154,6 +153,7 @@ function Mailer:send_all(messages, options)
   if options == nil then
     options = {}
   end
+  local batch = require("qqmail.batch")
   local misuse = batch.misuse(messages, options)
   if misuse then
     error("mailer:send_all: " .. misuse, 2)

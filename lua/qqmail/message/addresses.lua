@@ -105,7 +105,8 @@ local function keep(text, list)
   known[text], known_count = list, known_count + 1
 end
 
--- What is found is shared by messages, and changed by nobody.
+-- What is found is shared by messages, and changed by nobody; a message may note in it what
+-- it found out of the address, as `id_domain`.
 local function look_up(lang, field, text)
   if known[text] then
     return known[text]

@@ -216,16 +216,8 @@ local ID_ROWS = { { "in_reply_to", "In-Reply-To" }, { "references", "References"
 
 local OPTION_KEYS = { "priority", "list_unsubscribe", "read_receipt" }
 
-local function has_option_fields(spec)
-  return spec.in_reply_to ~= nil or spec.references ~= nil or spec.require_tls == false
-    or spec.priority ~= nil or spec.list_unsubscribe ~= nil or spec.read_receipt ~= nil
-end
-
 -- Fields of the options that need no more than their value.
 local function option_fields(self, spec, from)
-  if not has_option_fields(spec) then
-    return headers.NONE
-  end
   local out = {}
   for _, row in ipairs(ID_ROWS) do
     if spec[row[1]] ~= nil then
